@@ -1,0 +1,97 @@
+//! The audit log: who did what to which lead, and when. Append-only.
+
+use std::{borrow::Cow, fmt};
+
+use chrono::{DateTime, Utc};
+use uuid::Uuid;
+
+use crate::lead::{LeadId, limits};
+
+/// The event of a lead that was taken in.
+pub const LEAD_RECEIVED: &str = "LEAD_RECEIVED";
+
+/// One row of the audit log, as stored.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct AuditRecord {
+    /// The row's own id.
+    pub id: Uuid,
+    /// When it happened, in microseconds.
+    pub created_at: DateTime<Utc>,
+    /// What happened, such as [`LEAD_RECEIVED`].
+    pub event: String,
+    /// Who did it. Empty in rows of the FastAPI service that named nobody.
+    pub actor: String,
+    /// The lead that it happened to.
+    pub lead_id: Option<LeadId>,
+    /// The request that caused it.
+    pub request_id: Uuid,
+    /// The HTTP status of the answer.
+    pub status_code: Option<i32>,
+    /// More about the event; of the person only what [`mask_email`](crate::mask_email) leaves.
+    pub details: serde_json::Value,
+}
+
+impl AuditRecord {
+    /// Puts together what a database holds.
+    #[allow(clippy::too_many_arguments, reason = "one for each column")]
+    pub fn new(
+        id: Uuid,
+        created_at: DateTime<Utc>,
+        event: String,
+        actor: Option<String>,
+        lead_id: Option<Uuid>,
+        request_id: Uuid,
+        status_code: Option<i32>,
+        details: Option<serde_json::Value>,
+    ) -> Self {
+        Self {
+            id,
+            created_at,
+            event,
+            actor: actor.unwrap_or_default(),
+            lead_id: lead_id.map(LeadId::from_uuid),
+            request_id,
+            status_code,
+            details: details.unwrap_or_default(),
+        }
+    }
+}
+
+/// Who acts: the `actor` of an audit row.
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub struct Actor(Cow<'static, str>);
+
+impl Actor {
+    /// The site, by a token of the environment variable.
+    pub const SITE_INGEST: Self = Self(Cow::Borrowed("site_ingest"));
+
+    /// Names an actor.
+    ///
+    /// # Errors
+    /// [`InvalidActor`] where the name is empty, longer than 50 characters, or holds a control character.
+    pub fn new(name: impl Into<String>) -> Result<Self, InvalidActor> {
+        let name = name.into();
+        let is_long = !(limits::ACTOR.min..=limits::ACTOR.max).contains(&name.chars().count());
+        if is_long || name.chars().any(char::is_control) {
+            return Err(InvalidActor);
+        }
+        Ok(Self(Cow::Owned(name)))
+    }
+
+    /// The name.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Actor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(&self.0, f)
+    }
+}
+
+/// The text cannot name an actor.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("an actor's name has 1 to 50 characters, none of them a control character")]
+pub struct InvalidActor;

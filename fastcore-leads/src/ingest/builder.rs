@@ -1,0 +1,108 @@
+use std::{fmt, sync::Arc, time::Duration};
+
+use super::{Ingest, queue::Queue, writer::Writer};
+use crate::store::LeadStore;
+
+/// Settings of [`Ingest`], each with a default that suits a website's leads.
+#[must_use = "call `start`"]
+pub struct IngestBuilder {
+    store: Arc<dyn LeadStore>,
+    deadline: Duration,
+    queue_capacity: usize,
+    queue_bytes: usize,
+    max_batch: usize,
+    max_batch_bytes: usize,
+    writers: usize,
+}
+
+impl IngestBuilder {
+    pub(super) fn new(store: Arc<dyn LeadStore>) -> Self {
+        Self {
+            store,
+            deadline: Duration::from_millis(2500),
+            queue_capacity: 4096,
+            queue_bytes: 16 * 1024 * 1024,
+            max_batch: 256,
+            max_batch_bytes: 1024 * 1024,
+            writers: 2,
+        }
+    }
+
+    /// How long a caller waits at most, from the call to the answer. Default 2.5 s.
+    ///
+    /// Longer rides out a longer hiccup of the database; shorter tells the sender sooner to come back.
+    pub fn deadline(mut self, deadline: Duration) -> Self {
+        self.deadline = deadline;
+        self
+    }
+
+    /// How many leads may wait; one more is refused at once. Default 4096, at least 1.
+    ///
+    /// More absorbs a longer burst; fewer keeps memory and waiting times down.
+    pub fn queue_capacity(mut self, leads: usize) -> Self {
+        self.queue_capacity = leads.max(1);
+        self
+    }
+
+    /// How many bytes of leads may wait or be under way; one lead more is refused at once. Default 16 MiB.
+    pub fn queue_bytes(mut self, bytes: usize) -> Self {
+        self.queue_bytes = bytes;
+        self
+    }
+
+    /// How many leads share a transaction at most. Default 256, at least 1; 1 is a transaction per lead.
+    ///
+    /// More saves commits under load; fewer keeps each transaction short.
+    pub fn max_batch(mut self, leads: usize) -> Self {
+        self.max_batch = leads.max(1);
+        self
+    }
+
+    /// How many bytes of leads share a transaction at most; a batch goes over by less than one lead. Default 1 MiB.
+    pub fn max_batch_bytes(mut self, bytes: usize) -> Self {
+        self.max_batch_bytes = bytes;
+        self
+    }
+
+    /// How many transactions may be under way at once. Default 2, at least 1.
+    ///
+    /// Two let the database work on one batch while the answers of another go out; SQLite writes one at a time anyway.
+    /// More make batches smaller.
+    pub fn writers(mut self, writers: usize) -> Self {
+        self.writers = writers.max(1);
+        self
+    }
+
+    /// Starts the writers.
+    ///
+    /// # Panics
+    /// Outside of a Tokio runtime with its timer enabled, as [`tokio::spawn`] does.
+    pub fn start(self) -> Ingest {
+        let (queue, inbox) = Queue::new(self.queue_capacity, self.queue_bytes);
+        let queue = Arc::new(queue);
+        for _ in 0..self.writers {
+            let writer = Writer {
+                store: Arc::clone(&self.store),
+                inbox: inbox.clone(),
+                max_batch: self.max_batch,
+                max_batch_bytes: self.max_batch_bytes,
+                deadline: self.deadline,
+            };
+            tokio::spawn(writer.run());
+        }
+        Ingest { queue, store: self.store, deadline: self.deadline }
+    }
+}
+
+impl fmt::Debug for IngestBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("IngestBuilder")
+            .field("deadline", &self.deadline)
+            .field("queue_capacity", &self.queue_capacity)
+            .field("queue_bytes", &self.queue_bytes)
+            .field("max_batch", &self.max_batch)
+            .field("max_batch_bytes", &self.max_batch_bytes)
+            .field("writers", &self.writers)
+            .finish_non_exhaustive()
+    }
+}

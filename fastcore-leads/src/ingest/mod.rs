@@ -1,0 +1,107 @@
+//! The ingest workflow: from a parsed lead to a committed row, or to an error that says whether to retry.
+
+mod builder;
+mod outcome;
+mod queue;
+mod writer;
+
+use std::{fmt, sync::Arc, time::Duration};
+
+use tokio::{sync::oneshot, time::timeout};
+
+pub use self::{
+    builder::IngestBuilder,
+    outcome::{IngestError, Ingested},
+};
+use self::{
+    outcome::Entry,
+    queue::{Job, Queue},
+};
+use crate::{
+    audit::Actor,
+    lead::Lead,
+    store::{LeadStore, NewLead, StoreError},
+};
+
+/// Takes leads in: queues them, writes them in groups, and answers each after its COMMIT.
+///
+/// Concurrent calls share a transaction: a writer takes what has queued up while the last commit was under way.
+/// Nothing waits on a timer, so an idle service is as quick as a direct insert.
+///
+/// Clones share one queue. When the last clone is dropped, the writers finish what is queued and end.
+///
+/// ```
+/// use fastcore_leads::{Actor, Ingest, Lead, MemoryLeadStore};
+///
+/// # tokio::runtime::Builder::new_current_thread().enable_time().build()?.block_on(async {
+/// let ingest = Ingest::builder(MemoryLeadStore::new()).start();
+/// let lead = Lead::parse(fastcore_leads::SAMPLE_LEAD.as_bytes(), Default::default())?;
+/// let first = ingest.ingest(lead.clone(), Actor::SITE_INGEST).await?;
+/// let retry = ingest.ingest(lead, Actor::SITE_INGEST).await?;
+/// assert!(retry.replayed);
+/// assert_eq!(first.receipt, retry.receipt);
+/// # Ok::<(), Box<dyn std::error::Error>>(()) }).map_err(|error| error.to_string())?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone)]
+pub struct Ingest {
+    queue: Arc<Queue>,
+    store: Arc<dyn LeadStore>,
+    deadline: Duration,
+}
+
+impl Ingest {
+    /// Configures the workflow over a store.
+    pub fn builder(store: impl LeadStore + 'static) -> IngestBuilder {
+        IngestBuilder::new(Arc::new(store))
+    }
+
+    /// Writes one lead with its audit row, and returns once both are committed.
+    ///
+    /// The write goes on where the caller goes away: dropping this future never leaves a lead half-written. Emits one
+    /// `tracing` event with the outcome.
+    ///
+    /// # Errors
+    /// [`IngestError`]; [`IngestError::is_retryable`] says whether the same lead may be tried again, which is always
+    /// safe with the same request id.
+    pub async fn ingest(&self, lead: Lead, actor: Actor) -> Result<Ingested, IngestError> {
+        let new = NewLead::new(lead, actor);
+        let entry = Entry::new(&new);
+        let result = self.write(new, &entry).await;
+        entry.log(result.as_ref());
+        result
+    }
+
+    async fn write(&self, new: NewLead, entry: &Entry) -> Result<Ingested, IngestError> {
+        let (reply, answer) = oneshot::channel();
+        self.queue.push(Job::new(new, entry.clone(), reply, self.deadline))?;
+        match timeout(self.deadline, answer).await {
+            Ok(Ok(result)) => result,
+            Ok(Err(_)) | Err(_) => Err(IngestError::Unavailable),
+        }
+    }
+
+    /// Asks the store for a sign of life, for a readiness probe.
+    ///
+    /// # Errors
+    /// What the store says; [`StoreErrorKind::TimedOut`](crate::StoreErrorKind::TimedOut) after the deadline.
+    pub async fn ready(&self) -> Result<(), StoreError> {
+        let silent = Err(StoreError::new(crate::store::StoreErrorKind::TimedOut));
+        timeout(self.deadline, self.store.ready()).await.unwrap_or(silent)
+    }
+
+    /// Takes no more leads, writes those that are queued, and returns when the last one is answered.
+    ///
+    /// Bound the wait with [`tokio::time::timeout`] where the store may hang: it never answers a lead that is not
+    /// committed, so that giving up is safe.
+    pub async fn shutdown(&self) {
+        self.queue.close();
+        self.queue.drained().await;
+    }
+}
+
+impl fmt::Debug for Ingest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Ingest").field("deadline", &self.deadline).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,121 @@
+//! Group commit: a writer takes what has queued up, writes it in one transaction, and answers after COMMIT.
+
+use std::{
+    sync::Arc,
+    time::{Duration, Instant as StdInstant},
+};
+
+use tokio::time::{Instant, sleep, timeout_at};
+
+use super::{
+    IngestError,
+    outcome::conclude,
+    queue::{Inbox, Job},
+};
+use crate::store::{Insertion, LeadStore, NewLead, StoreError, StoreErrorKind};
+
+/// How long a transaction that was rolled back waits before it runs again, times the number of the attempt.
+const BACKOFF: Duration = Duration::from_millis(5);
+
+pub(super) struct Writer {
+    pub(super) store: Arc<dyn LeadStore>,
+    pub(super) inbox: Inbox,
+    pub(super) max_batch: usize,
+    pub(super) max_batch_bytes: usize,
+    pub(super) deadline: Duration,
+}
+
+impl Writer {
+    /// Writes batches until the queue is closed and empty.
+    pub(super) async fn run(self) {
+        loop {
+            let batch = self.inbox.take(self.max_batch, self.max_batch_bytes).await;
+            if batch.is_empty() {
+                return;
+            }
+            self.write(batch).await;
+        }
+    }
+
+    /// Writes a batch. One that the database refuses is split until the refused rows stand alone: the others land.
+    async fn write(&self, batch: Vec<Job>) {
+        let mut pending = vec![batch];
+        while let Some(batch) = pending.pop() {
+            let (batch, expired): (Vec<_>, Vec<_>) =
+                batch.into_iter().partition(|job| job.expires() > Instant::now());
+            // Their callers have been told to come back already.
+            for job in expired {
+                job.answer(Err(IngestError::Unavailable));
+            }
+            if batch.is_empty() {
+                continue;
+            }
+            let (news, jobs): (Vec<NewLead>, Vec<Job>) = batch.into_iter().map(|job| (job.new.clone(), job)).unzip();
+            match self.insert(&news).await {
+                Ok(insertions) => {
+                    for (job, insertion) in jobs.into_iter().zip(insertions) {
+                        let result = conclude(&job.new, insertion);
+                        job.answer(result);
+                    }
+                }
+                Err(error) if error.kind() == StoreErrorKind::Rejected && jobs.len() > 1 => {
+                    let mut first = jobs;
+                    let second = first.split_off(first.len() / 2);
+                    pending.push(second);
+                    pending.push(first);
+                }
+                Err(error) => {
+                    let answer = verdict(&error);
+                    for job in jobs {
+                        job.answer(Err(answer));
+                    }
+                }
+            }
+        }
+    }
+
+    /// Runs the store's insert; again where the database rolled it back, and once more where the outcome is unknown.
+    async fn insert(&self, batch: &[NewLead]) -> Result<Vec<Insertion>, StoreError> {
+        let end = Instant::now() + self.deadline;
+        let mut attempt = 0;
+        let mut was_unknown = false;
+        loop {
+            attempt += 1;
+            let started = StdInstant::now();
+            let silent = Err(StoreError::new(StoreErrorKind::TimedOut));
+            let result = timeout_at(end, self.store.insert(batch)).await.unwrap_or(silent);
+            let elapsed_us = u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX);
+            match result {
+                Ok(insertions) if insertions.len() == batch.len() => {
+                    tracing::debug!(leads = batch.len(), attempt, elapsed_us, "batch committed");
+                    return Ok(insertions);
+                }
+                Ok(_) => {
+                    tracing::error!(leads = batch.len(), "the store did not answer each lead of the batch");
+                    return Err(StoreError::new(StoreErrorKind::Internal));
+                }
+                Err(error) => {
+                    tracing::warn!(leads = batch.len(), attempt, elapsed_us, %error, "batch not committed");
+                    match error.kind() {
+                        StoreErrorKind::Contention if Instant::now() + BACKOFF * attempt < end => {
+                            sleep(BACKOFF * attempt).await;
+                        }
+                        StoreErrorKind::OutcomeUnknown if !was_unknown && Instant::now() < end => was_unknown = true,
+                        _ => return Err(error),
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// What callers are told about an error that is left after all attempts.
+fn verdict(error: &StoreError) -> IngestError {
+    match error.kind() {
+        StoreErrorKind::Unavailable
+        | StoreErrorKind::TimedOut
+        | StoreErrorKind::OutcomeUnknown
+        | StoreErrorKind::Contention => IngestError::Unavailable,
+        StoreErrorKind::Rejected | StoreErrorKind::SchemaMismatch | StoreErrorKind::Internal => IngestError::Internal,
+    }
+}

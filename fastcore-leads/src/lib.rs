@@ -1,0 +1,30 @@
+#![doc = include_str!("../README.md")]
+#![cfg_attr(docsrs, feature(doc_cfg))]
+
+pub mod audit;
+pub mod http;
+mod ingest;
+pub mod lead;
+mod mask;
+pub mod sql;
+mod store;
+#[cfg(feature = "testing")]
+#[cfg_attr(docsrs, doc(cfg(feature = "testing")))]
+pub mod testing;
+mod time;
+pub mod token;
+
+pub use self::{
+    audit::{Actor, AuditRecord},
+    http::{Endpoint, INBOUND_LEADS_PATH, Problem},
+    ingest::{Ingest, IngestBuilder, IngestError, Ingested},
+    lead::{ConsentPolicy, EmailAddress, Lead, LeadDraft, LeadId, LeadStatus, ParseError, RequestId, Service},
+    mask::mask_email,
+    store::{
+        Insertion, LeadInbox, LeadStore, MemoryLeadStore, NewLead, Receipt, StoreError, StoreErrorKind, StoredLead,
+    },
+    token::{Token, TokenSet},
+};
+
+/// A valid request body, to try things with.
+pub const SAMPLE_LEAD: &str = include_str!("sample-lead.json");

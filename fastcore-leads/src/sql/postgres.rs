@@ -1,0 +1,128 @@
+//! PostgreSQL 14 and later.
+
+use chrono::{DateTime, Utc};
+use uuid::Uuid;
+
+use super::Migration;
+use crate::store::{NewLead, StoreErrorKind};
+
+/// All steps of the schema, in order.
+pub const MIGRATIONS: &[Migration] = &[Migration {
+    version: 1,
+    name: "ingest",
+    sql: include_str!("../../sql/postgres/migrations/0001_ingest.sql"),
+}];
+
+/// Makes the bookkeeping table where it is missing.
+pub const CREATE_MIGRATIONS_TABLE: &str = include_str!("../../sql/postgres/migrations_table.sql");
+/// Whether the bookkeeping table is there: one boolean.
+pub const HAS_MIGRATIONS_TABLE: &str = "SELECT to_regclass('fastcore_leads_migrations') IS NOT NULL";
+/// The rows of the bookkeeping table: version, checksum.
+pub const APPLIED_MIGRATIONS: &str = "SELECT version, checksum FROM fastcore_leads_migrations ORDER BY version";
+/// Notes a migration: version, name, checksum.
+pub const RECORD_MIGRATION: &str =
+    "INSERT INTO fastcore_leads_migrations (version, name, checksum) VALUES ($1, $2, $3)";
+/// Run first in a migration's transaction: one process at a time, and none that holds up ingest for long behind a lock
+/// that it waits for. Both end with the transaction, so a pooler in transaction mode does no harm.
+pub const LOCK_MIGRATIONS: &str =
+    "SET LOCAL lock_timeout = '10s'; SELECT pg_advisory_xact_lock(7310582648013472901)";
+
+/// Writes a batch. Parameters: the fields of [`Columns`], in order. Answers the ids of the leads that are new.
+pub const INSERT: &str = include_str!("../../sql/postgres/insert.sql");
+/// Leads by request ids. Parameter: an array of UUIDs. Columns: the fields of [`StoredLead`](crate::StoredLead).
+pub const FIND_BY_REQUEST: &str = include_str!("../../sql/postgres/find_by_request.sql");
+/// One lead. Parameter: its id. Columns as those of [`FIND_BY_REQUEST`].
+pub const GET: &str = include_str!("../../sql/postgres/get.sql");
+/// A lead's audit rows. Parameter: its id. Columns: the fields of [`AuditRecord`](crate::AuditRecord).
+pub const AUDIT_TRAIL: &str = include_str!("../../sql/postgres/audit_trail.sql");
+/// The settings that durability hangs on: name, value.
+pub const DURABILITY_SETTINGS: &str =
+    "SELECT name, setting FROM pg_settings WHERE name IN ('fsync', 'synchronous_commit', 'full_page_writes')";
+
+/// What is wrong with a setting, if an acknowledged lead could be lost through it.
+pub fn durability_warning(name: &str, value: &str) -> Option<&'static str> {
+    match (name, value) {
+        ("fsync", "off") => Some("fsync is off: a crash of the machine can lose or corrupt acknowledged leads"),
+        ("synchronous_commit", "off") => {
+            Some("synchronous_commit is off: a crash of the database loses the leads acknowledged last")
+        }
+        ("full_page_writes", "off") => {
+            Some("full_page_writes is off: a crash of the machine can corrupt acknowledged leads")
+        }
+        _ => None,
+    }
+}
+
+/// A batch as one array a column: the parameters of [`INSERT`], in order.
+#[derive(Default)]
+#[allow(missing_docs, reason = "each field is a column of the statement")]
+pub struct Columns<'a> {
+    pub ids: Vec<Uuid>,
+    pub audit_ids: Vec<Uuid>,
+    pub created_at_utc: Vec<DateTime<Utc>>,
+    pub names: Vec<&'a str>,
+    pub emails: Vec<&'a str>,
+    pub phones: Vec<Option<&'a str>>,
+    pub companies: Vec<Option<&'a str>>,
+    pub services: Vec<Option<&'a str>>,
+    pub messages: Vec<&'a str>,
+    pub consents: Vec<bool>,
+    pub sources: Vec<&'a str>,
+    pub request_ids: Vec<Uuid>,
+    pub ip_hashes: Vec<&'a str>,
+    pub meta_json: Vec<String>,
+    pub statuses: Vec<&'a str>,
+    pub actors: Vec<&'a str>,
+    pub details_json: Vec<String>,
+}
+
+impl<'a> Columns<'a> {
+    /// Turns rows into columns.
+    pub fn of(batch: &'a [NewLead]) -> Self {
+        let mut columns = Self::default();
+        for new in batch {
+            let lead = new.lead();
+            columns.ids.push(new.id().as_uuid());
+            columns.audit_ids.push(new.audit_id());
+            columns.created_at_utc.push(new.created_at());
+            columns.names.push(lead.name());
+            columns.emails.push(lead.email().as_str());
+            columns.phones.push(lead.phone());
+            columns.companies.push(lead.company());
+            columns.services.push(lead.service().map(|service| service.as_str()));
+            columns.messages.push(lead.message());
+            columns.consents.push(lead.consent());
+            columns.sources.push(lead.meta().source());
+            columns.request_ids.push(lead.meta().request_id().as_uuid());
+            columns.ip_hashes.push(lead.meta().ip_hash());
+            columns.meta_json.push(new.meta_json());
+            columns.statuses.push(lead.initial_status().as_str());
+            columns.actors.push(new.actor().as_str());
+            columns.details_json.push(new.audit_details_json());
+        }
+        columns
+    }
+}
+
+impl std::fmt::Debug for Columns<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Columns").field("ids", &self.ids).finish_non_exhaustive()
+    }
+}
+
+/// What a SQLSTATE means for the workflow (PostgreSQL manual, appendix A).
+pub fn kind_of(sqlstate: &str) -> StoreErrorKind {
+    match (sqlstate.get(..2).unwrap_or_default(), sqlstate) {
+        // Deadlock, serialisation failure: rolled back.
+        ("40", "40001" | "40P01") => StoreErrorKind::Contention,
+        // Cancelled, a lock not available in time.
+        (_, "57014" | "55P03" | "25P03") => StoreErrorKind::TimedOut,
+        // Shut down under a statement; a plan made before a migration: the connection is done for, another will do.
+        ("08", _) | (_, "57P01" | "57P02" | "57P05" | "40003" | "0A000") => StoreErrorKind::OutcomeUnknown,
+        // Out of connections, disk or memory; starting up; a standby; an I/O error.
+        ("53", _) | (_, "57P03" | "57P04" | "25006" | "58030") => StoreErrorKind::Unavailable,
+        // A value that does not fit, a constraint.
+        ("22" | "23", _) => StoreErrorKind::Rejected,
+        _ => StoreErrorKind::Internal,
+    }
+}

@@ -1,0 +1,127 @@
+//! SQLite 3.51.3 and later.
+
+use serde::Serialize;
+use uuid::Uuid;
+
+use super::Migration;
+use crate::{
+    store::{NewLead, StoreErrorKind},
+    time,
+};
+
+/// All steps of the schema, in order.
+pub const MIGRATIONS: &[Migration] = &[Migration {
+    version: 1,
+    name: "ingest",
+    sql: include_str!("../../sql/sqlite/migrations/0001_ingest.sql"),
+}];
+
+/// Makes the bookkeeping table where it is missing.
+pub const CREATE_MIGRATIONS_TABLE: &str = include_str!("../../sql/sqlite/migrations_table.sql");
+/// Whether the bookkeeping table is there: one boolean.
+pub const HAS_MIGRATIONS_TABLE: &str =
+    "SELECT EXISTS (SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = 'fastcore_leads_migrations')";
+/// The rows of the bookkeeping table: version, checksum.
+pub const APPLIED_MIGRATIONS: &str = "SELECT version, checksum FROM fastcore_leads_migrations ORDER BY version";
+/// Notes a migration: version, name, checksum.
+pub const RECORD_MIGRATION: &str =
+    "INSERT INTO fastcore_leads_migrations (version, name, checksum) VALUES (?1, ?2, ?3)";
+
+/// What a connection that writes leads runs first. FULL: in WAL mode, NORMAL can lose an acknowledged commit on power
+/// loss. A connection that waits for another writer does so for 5 s.
+pub const SET_UP_CONNECTION: &str =
+    "PRAGMA busy_timeout = 5000; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON; PRAGMA recursive_triggers = ON";
+/// Turns write-ahead logging on, once for a file: readers and the writer then do not block each other.
+pub const USE_WAL: &str = "PRAGMA journal_mode = WAL";
+/// How a transaction that writes begins: one that begins deferred fails at once when another got in between.
+pub const BEGIN: &str = "BEGIN IMMEDIATE";
+/// How it ends well.
+pub const COMMIT: &str = "COMMIT";
+/// How it ends badly.
+pub const ROLLBACK: &str = "ROLLBACK";
+
+/// Writes the leads of a batch. Parameter: [`batch_json`]. Answers the ids of the leads that are new.
+pub const INSERT_LEADS: &str = include_str!("../../sql/sqlite/insert_leads.sql");
+/// Writes the audit rows of new leads. Parameters: [`batch_json`], and [`ids_json`] of the new leads.
+pub const INSERT_AUDIT: &str = include_str!("../../sql/sqlite/insert_audit.sql");
+/// Leads by request ids. Parameter: [`ids_json`]. Columns: the fields of [`StoredLead`](crate::StoredLead), ids and
+/// instants as text.
+pub const FIND_BY_REQUEST: &str = include_str!("../../sql/sqlite/find_by_request.sql");
+/// One lead. Parameter: its id. Columns as those of [`FIND_BY_REQUEST`].
+pub const GET: &str = include_str!("../../sql/sqlite/get.sql");
+/// A lead's audit rows. Parameter: its id. Columns: the fields of [`AuditRecord`](crate::AuditRecord).
+pub const AUDIT_TRAIL: &str = include_str!("../../sql/sqlite/audit_trail.sql");
+
+/// A batch as one JSON array: the parameter of [`INSERT_LEADS`] and [`INSERT_AUDIT`].
+pub fn batch_json(batch: &[NewLead]) -> String {
+    let rows: Vec<_> = batch.iter().map(Row::of).collect();
+    // Structs of text always serialise.
+    serde_json::to_string(&rows).unwrap_or_default()
+}
+
+/// Ids as one JSON array.
+pub fn ids_json(ids: impl IntoIterator<Item = Uuid>) -> String {
+    let ids: Vec<_> = ids.into_iter().map(|id| id.hyphenated().to_string()).collect();
+    serde_json::to_string(&ids).unwrap_or_default()
+}
+
+#[derive(Serialize)]
+struct Row<'a> {
+    id: String,
+    audit_id: String,
+    created_at_utc: String,
+    name: &'a str,
+    email: &'a str,
+    phone: Option<&'a str>,
+    company: Option<&'a str>,
+    service: Option<&'static str>,
+    message: &'a str,
+    consent: bool,
+    source: &'a str,
+    request_id: String,
+    ip_hash: &'a str,
+    meta_json: String,
+    status: &'static str,
+    actor: &'a str,
+    details_json: String,
+}
+
+impl<'a> Row<'a> {
+    fn of(new: &'a NewLead) -> Self {
+        let lead = new.lead();
+        Self {
+            id: new.id().to_string(),
+            audit_id: new.audit_id().hyphenated().to_string(),
+            created_at_utc: time::format(new.created_at()),
+            name: lead.name(),
+            email: lead.email().as_str(),
+            phone: lead.phone(),
+            company: lead.company(),
+            service: lead.service().map(|service| service.as_str()),
+            message: lead.message(),
+            consent: lead.consent(),
+            source: lead.meta().source(),
+            request_id: lead.meta().request_id().to_string(),
+            ip_hash: lead.meta().ip_hash(),
+            meta_json: new.meta_json(),
+            status: lead.initial_status().as_str(),
+            actor: new.actor().as_str(),
+            details_json: new.audit_details_json(),
+        }
+    }
+}
+
+/// What an extended result code means for the workflow (SQLite, "Result and Error Codes").
+pub fn kind_of(extended_code: i32) -> StoreErrorKind {
+    match extended_code & 0xff {
+        // BUSY, LOCKED: another process writes, and went on for longer than the busy timeout.
+        5 | 6 => StoreErrorKind::Unavailable,
+        // READONLY, IOERR, CORRUPT, FULL, CANTOPEN, PROTOCOL, NOTADB: the file cannot be written now.
+        8 | 10 | 11 | 13 | 14 | 15 | 26 => StoreErrorKind::Unavailable,
+        // INTERRUPT.
+        9 => StoreErrorKind::TimedOut,
+        // TOOBIG, CONSTRAINT, MISMATCH.
+        18..=20 => StoreErrorKind::Rejected,
+        _ => StoreErrorKind::Internal,
+    }
+}

@@ -1,0 +1,131 @@
+use std::{borrow::Cow, error::Error, fmt};
+
+/// Why a store could not do what it was asked.
+///
+/// Shows the kind, the database's own code and the constraint's name: none of them holds a row's content. The driver's
+/// error is kept for programs ([`driver_error`](Self::driver_error)) and is deliberately neither shown nor
+/// [`source`](Error::source): loggers print the whole chain, and drivers quote rows.
+pub struct StoreError {
+    kind: StoreErrorKind,
+    code: Option<Cow<'static, str>>,
+    constraint: Option<String>,
+    reason: Option<String>,
+    driver: Option<Box<dyn Error + Send + Sync>>,
+}
+
+impl StoreError {
+    /// An error of a kind.
+    pub fn new(kind: StoreErrorKind) -> Self {
+        Self { kind, code: None, constraint: None, reason: None, driver: None }
+    }
+
+    /// Adds the database's code: a SQLSTATE, or SQLite's extended result code.
+    pub fn with_code(mut self, code: impl Into<Cow<'static, str>>) -> Self {
+        self.code = Some(code.into());
+        self
+    }
+
+    /// Adds the name of the constraint that was broken.
+    pub fn with_constraint(mut self, constraint: Option<&str>) -> Self {
+        self.constraint = constraint.map(str::to_owned);
+        self
+    }
+
+    /// Says more about what to do. Not for texts of a driver, which quote rows.
+    pub fn with_reason(mut self, reason: impl Into<String>) -> Self {
+        self.reason = Some(reason.into());
+        self
+    }
+
+    /// Keeps the driver's error.
+    pub fn with_driver_error(mut self, error: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
+        self.driver = Some(error.into());
+        self
+    }
+
+    /// What the workflow makes of it.
+    pub fn kind(&self) -> StoreErrorKind {
+        self.kind
+    }
+
+    /// The database's code: a SQLSTATE, or SQLite's extended result code.
+    pub fn code(&self) -> Option<&str> {
+        self.code.as_deref()
+    }
+
+    /// The driver's error, to downcast. Its texts may hold a row's content: do not log them.
+    pub fn driver_error(&self) -> Option<&(dyn Error + Send + Sync + 'static)> {
+        self.driver.as_deref()
+    }
+}
+
+impl From<StoreErrorKind> for StoreError {
+    fn from(kind: StoreErrorKind) -> Self {
+        Self::new(kind)
+    }
+}
+
+impl fmt::Display for StoreError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.kind.message())?;
+        if let Some(code) = &self.code {
+            write!(f, " (code {code})")?;
+        }
+        if let Some(constraint) = &self.constraint {
+            write!(f, " (constraint {constraint})")?;
+        }
+        if let Some(reason) = &self.reason {
+            write!(f, ": {reason}")?;
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Debug for StoreError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("StoreError")
+            .field("kind", &self.kind)
+            .field("code", &self.code)
+            .field("constraint", &self.constraint)
+            .field("reason", &self.reason)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Error for StoreError {}
+
+/// The kinds of [`StoreError`] that a caller must tell apart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum StoreErrorKind {
+    /// The database could not be reached, or takes no work now. Nothing was written.
+    Unavailable,
+    /// The database did not answer in time. The batch was written whole or not at all.
+    TimedOut,
+    /// The connection broke while the answer was under way. The batch was written whole or not at all.
+    OutcomeUnknown,
+    /// A deadlock or a serialisation failure: rolled back, to be run again.
+    Contention,
+    /// The database refuses a row of the batch. Nothing was written.
+    Rejected,
+    /// The database was migrated by a newer version, or by an edited one. Nothing was written.
+    SchemaMismatch,
+    /// A fault of ours or of the database's set-up. Nothing was written.
+    Internal,
+}
+
+impl StoreErrorKind {
+    const fn message(self) -> &'static str {
+        match self {
+            Self::Unavailable => "the database is not available: try again later",
+            Self::TimedOut => "the database did not answer in time: try again with the same request id",
+            Self::OutcomeUnknown => "the connection to the database broke: try again with the same request id",
+            Self::Contention => "the database rolled the transaction back: run it again",
+            Self::Rejected => "the database refused a row",
+            Self::SchemaMismatch => {
+                "the database's tables are not of this version: run the migrations, or the version that made them"
+            }
+            Self::Internal => "the database could not carry out a statement",
+        }
+    }
+}

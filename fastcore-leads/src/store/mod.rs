@@ -1,0 +1,137 @@
+//! Where leads are kept: the traits that a database crate implements, and what passes through them.
+
+mod error;
+mod memory;
+mod new_lead;
+mod stored;
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+
+pub use self::{
+    error::{StoreError, StoreErrorKind},
+    memory::MemoryLeadStore,
+    new_lead::NewLead,
+    stored::StoredLead,
+};
+use crate::{
+    audit::AuditRecord,
+    lead::{LeadId, RequestId},
+};
+use chrono::{DateTime, Utc};
+
+/// Takes in leads: what the ingest workflow needs of a database.
+///
+/// # Contract
+///
+/// **What the caller has made sure of.** A [`NewLead`] has passed the parser: no store checks a length or a character.
+/// Ids are fresh; two leads of a batch may share a request id.
+///
+/// **Atomicity.** `insert` is one atomic, durable step for the whole batch. When it returns `Ok`, each lead that is
+/// [`Insertion::Inserted`] and its audit row are committed and survive a crash of the process, the database and the
+/// machine. When it returns `Err`, nothing of the batch was written, except where the kind is
+/// [`StoreErrorKind::OutcomeUnknown`] or [`StoreErrorKind::TimedOut`]: then all of it was, or nothing.
+///
+/// **Outcomes.** One for each lead, in the batch's order. The database's unique constraint on the request id decides
+/// whether a lead is new; where it is not, [`StoredLead::answer_to`] decides between replay, conflict and erased. No row
+/// is written for those. Running a batch again is therefore always safe, and a lead that an earlier run of the *same*
+/// batch wrote is `Inserted` again.
+///
+/// **Cancellation.** The future may be dropped at any await: the batch is then written whole or not at all, and no
+/// connection stays inside a transaction.
+///
+/// **Time.** The store bounds its own waits, so that a database that does not answer becomes an error.
+///
+/// **Clone.** Stores are handles: clones share connections.
+#[async_trait]
+pub trait LeadStore: Send + Sync {
+    /// Writes leads with their audit rows.
+    ///
+    /// # Errors
+    /// [`StoreError`], with a kind by the database's own code; nothing was written, but for the two kinds named above.
+    async fn insert(&self, batch: &[NewLead]) -> Result<Vec<Insertion>, StoreError>;
+
+    /// Asks the database for a sign of life, for a readiness probe.
+    ///
+    /// # Errors
+    /// [`StoreError`] where the database does not answer, or has not been migrated.
+    async fn ready(&self) -> Result<(), StoreError>;
+}
+
+/// Reads leads back.
+#[async_trait]
+pub trait LeadInbox: LeadStore {
+    /// The lead with this id.
+    ///
+    /// # Errors
+    /// [`StoreError`] where the database does not answer.
+    async fn get(&self, id: LeadId) -> Result<Option<StoredLead>, StoreError>;
+
+    /// The lead that this request made.
+    ///
+    /// # Errors
+    /// [`StoreError`] where the database does not answer.
+    async fn find(&self, request_id: RequestId) -> Result<Option<StoredLead>, StoreError>;
+
+    /// What happened to a lead, oldest first.
+    ///
+    /// # Errors
+    /// [`StoreError`] where the database does not answer.
+    async fn audit_trail(&self, id: LeadId) -> Result<Vec<AuditRecord>, StoreError>;
+}
+
+/// What became of one lead of a batch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Insertion {
+    /// Written, with its audit row.
+    Inserted,
+    /// The same request came before, with the same content: here is what it made.
+    Replayed(Receipt),
+    /// The same request came before, with other content.
+    Conflict,
+    /// The same request came before, and its lead has been erased since.
+    Erased,
+}
+
+/// What a sender gets for a lead: its id, and the instant that the answer, the lead row and the audit row share.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Receipt {
+    /// The lead's id.
+    pub lead_id: LeadId,
+    /// When the lead was taken in, in microseconds.
+    pub created_at: DateTime<Utc>,
+}
+
+macro_rules! forward {
+    ($pointer:ident) => {
+        #[async_trait]
+        impl<S: LeadStore + ?Sized> LeadStore for $pointer<S> {
+            async fn insert(&self, batch: &[NewLead]) -> Result<Vec<Insertion>, StoreError> {
+                (**self).insert(batch).await
+            }
+
+            async fn ready(&self) -> Result<(), StoreError> {
+                (**self).ready().await
+            }
+        }
+
+        #[async_trait]
+        impl<S: LeadInbox + ?Sized> LeadInbox for $pointer<S> {
+            async fn get(&self, id: LeadId) -> Result<Option<StoredLead>, StoreError> {
+                (**self).get(id).await
+            }
+
+            async fn find(&self, request_id: RequestId) -> Result<Option<StoredLead>, StoreError> {
+                (**self).find(request_id).await
+            }
+
+            async fn audit_trail(&self, id: LeadId) -> Result<Vec<AuditRecord>, StoreError> {
+                (**self).audit_trail(id).await
+            }
+        }
+    };
+}
+
+forward!(Arc);
+forward!(Box);

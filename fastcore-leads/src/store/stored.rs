@@ -1,0 +1,113 @@
+use std::fmt;
+
+use chrono::{DateTime, Utc};
+use uuid::Uuid;
+
+use super::{Insertion, NewLead, Receipt};
+use crate::lead::{LeadId, Service};
+
+/// A lead as a database holds it.
+///
+/// Wider than a [`Lead`](crate::Lead): the FastAPI service checks no minimum length and trims nothing, so its rows hold
+/// one-letter names and untrimmed text. `Debug` shows nothing about the person.
+#[derive(Clone, PartialEq)]
+#[allow(missing_docs, reason = "each field is the column of the same name")]
+pub struct StoredLead {
+    pub id: Uuid,
+    pub created_at_utc: DateTime<Utc>,
+    pub name: String,
+    pub email: String,
+    pub phone: Option<String>,
+    pub company: Option<String>,
+    pub service: Option<String>,
+    pub message: String,
+    pub consent: bool,
+    pub source: String,
+    pub request_id: Uuid,
+    pub ip_hash: String,
+    pub meta_json: Option<serde_json::Value>,
+    pub status: String,
+    pub erased_at_utc: Option<DateTime<Utc>>,
+}
+
+impl StoredLead {
+    /// The row that a new lead becomes.
+    pub fn from_new(new: &NewLead) -> Self {
+        let lead = new.lead();
+        Self {
+            id: new.id().as_uuid(),
+            created_at_utc: new.created_at(),
+            name: lead.name().to_owned(),
+            email: lead.email().as_str().to_owned(),
+            phone: lead.phone().map(str::to_owned),
+            company: lead.company().map(str::to_owned),
+            service: lead.service().map(|service| service.as_str().to_owned()),
+            message: lead.message().to_owned(),
+            consent: lead.consent(),
+            source: lead.meta().source().to_owned(),
+            request_id: lead.meta().request_id().as_uuid(),
+            ip_hash: lead.meta().ip_hash().to_owned(),
+            meta_json: serde_json::from_str(&new.meta_json()).ok(),
+            status: lead.initial_status().as_str().to_owned(),
+            erased_at_utc: None,
+        }
+    }
+
+    /// The lead's id.
+    pub fn lead_id(&self) -> LeadId {
+        LeadId::from_uuid(self.id)
+    }
+
+    /// What the sender of this lead was answered.
+    pub fn receipt(&self) -> Receipt {
+        Receipt { lead_id: self.lead_id(), created_at: self.created_at_utc }
+    }
+
+    /// What becomes of a lead whose request id this row already has: the one rule for retries.
+    pub fn answer_to(&self, new: &NewLead) -> Insertion {
+        if self.id == new.id().as_uuid() {
+            // An earlier run of the same batch wrote it, and its answer was lost.
+            Insertion::Inserted
+        } else if self.erased_at_utc.is_some() {
+            Insertion::Erased
+        } else if self.has_content_of(new) {
+            Insertion::Replayed(self.receipt())
+        } else {
+            Insertion::Conflict
+        }
+    }
+
+    /// Compares after normalisation, since the FastAPI service stored text as it came.
+    fn has_content_of(&self, new: &NewLead) -> bool {
+        let lead = new.lead();
+        self.name.trim() == lead.name()
+            && lower_case_domain(self.email.trim()) == lead.email().as_str()
+            && trimmed(self.phone.as_deref()) == lead.phone()
+            && trimmed(self.company.as_deref()) == lead.company()
+            && trimmed(self.service.as_deref()) == lead.service().map(Service::as_str)
+            && self.message.trim() == lead.message()
+            && self.consent == lead.consent()
+    }
+}
+
+impl fmt::Debug for StoredLead {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("StoredLead")
+            .field("id", &self.id)
+            .field("created_at_utc", &self.created_at_utc)
+            .field("request_id", &self.request_id)
+            .field("status", &self.status)
+            .finish_non_exhaustive()
+    }
+}
+
+fn trimmed(text: Option<&str>) -> Option<&str> {
+    text.map(str::trim).filter(|text| !text.is_empty())
+}
+
+fn lower_case_domain(address: &str) -> String {
+    match address.rsplit_once('@') {
+        Some((local, domain)) => format!("{local}@{}", domain.to_lowercase()),
+        None => address.to_owned(),
+    }
+}

@@ -1,0 +1,56 @@
+//! What tests of stores, adapters and services need: valid leads to vary, and a throw-away PostgreSQL.
+//!
+//! For tests only: the helpers panic where something is not as a test needs it.
+
+#![allow(clippy::expect_used, clippy::unwrap_used, clippy::missing_panics_doc, reason = "helpers of tests")]
+
+mod logs;
+pub mod postgres;
+mod sqlite;
+
+use bytes::Bytes;
+use http::Request;
+use http_body_util::Full;
+use serde_json::Value;
+use uuid::Uuid;
+
+pub use self::{logs::Logs, sqlite::TempDir};
+use crate::{
+    audit::Actor,
+    lead::{ConsentPolicy, Lead},
+    store::NewLead,
+};
+
+/// A token that is long enough.
+pub const TOKEN: &str = "a-token-for-tests-0123456789";
+
+/// A valid request body under a fresh request id, to be varied.
+pub fn body() -> Value {
+    let mut body: Value = serde_json::from_str(crate::SAMPLE_LEAD).expect("the sample is JSON");
+    body["meta"]["request_id"] = Uuid::now_v7().to_string().into();
+    body
+}
+
+/// Parses a body that is valid.
+pub fn parse(body: &Value) -> Lead {
+    Lead::parse(body.to_string().as_bytes(), ConsentPolicy::Recorded).expect("the body is a lead")
+}
+
+/// A valid lead under a fresh request id.
+pub fn lead() -> Lead {
+    parse(&body())
+}
+
+/// A valid lead on its way into a store.
+pub fn new_lead() -> NewLead {
+    NewLead::new(lead(), Actor::SITE_INGEST)
+}
+
+/// A request as the site sends it.
+pub fn post(body: impl Into<Bytes>) -> Request<Full<Bytes>> {
+    Request::post(crate::INBOUND_LEADS_PATH)
+        .header("content-type", "application/json")
+        .header("authorization", format!("Bearer {TOKEN}"))
+        .body(Full::new(body.into()))
+        .expect("the request is well-formed")
+}

@@ -1,0 +1,193 @@
+//! Bearer tokens: who may post leads.
+//!
+//! Tokens live in memory as SHA-256 digests only. A candidate is hashed and compared with every digest in constant
+//! time, without an early exit, so that an answer's timing tells nothing about a token.
+
+mod header;
+
+use std::{
+    collections::BTreeSet,
+    fmt,
+    sync::{Arc, PoisonError, RwLock},
+};
+
+use chrono::{DateTime, Utc};
+use sha2::{Digest, Sha256};
+use subtle::{Choice, ConstantTimeEq};
+
+pub use self::header::Unauthorized;
+use crate::audit::Actor;
+
+/// The environment variable that holds the site's tokens.
+pub const TOKEN_VARIABLE: &str = "FASTCORE_SITE_INGEST_TOKEN";
+
+/// The shortest token that is accepted, in characters.
+pub const MIN_TOKEN_LENGTH: usize = 16;
+
+/// The tokens that a service accepts. Clones share one set, so that [`replace`](Self::replace) reaches them all.
+#[derive(Clone)]
+pub struct TokenSet {
+    tokens: Arc<RwLock<Arc<[Token]>>>,
+}
+
+impl TokenSet {
+    /// Makes a set.
+    ///
+    /// # Errors
+    /// [`TokenError::Missing`] where there is no token at all.
+    pub fn new(tokens: impl IntoIterator<Item = Token>) -> Result<Self, TokenError> {
+        Ok(Self { tokens: Arc::new(RwLock::new(collect(tokens)?)) })
+    }
+
+    /// Reads one token, or several separated by commas, as [`TOKEN_VARIABLE`] holds them; their actor is
+    /// [`Actor::SITE_INGEST`]. White space around a token and empty places are passed over.
+    ///
+    /// # Errors
+    /// [`TokenError::Missing`] where the text holds no token, else what [`Token::new`] says of the first bad one.
+    pub fn parse(list: &str) -> Result<Self, TokenError> {
+        let secrets = list.split(',').map(str::trim).filter(|secret| !secret.is_empty());
+        Self::new(secrets.map(Token::new).collect::<Result<Vec<_>, _>>()?)
+    }
+
+    /// Reads the tokens from the environment variable [`TOKEN_VARIABLE`].
+    ///
+    /// # Errors
+    /// As [`TokenSet::parse`]; [`TokenError::Missing`] also where the variable is not set, or not in UTF-8.
+    pub fn from_env() -> Result<Self, TokenError> {
+        Self::parse(&std::env::var(TOKEN_VARIABLE).unwrap_or_default())
+    }
+
+    /// Replaces the whole set while the service runs: a rotation, a revocation. Requests under way keep what they had.
+    ///
+    /// # Errors
+    /// [`TokenError::Missing`] where there is no token; the old set then stays.
+    pub fn replace(&self, tokens: impl IntoIterator<Item = Token>) -> Result<(), TokenError> {
+        let tokens = collect(tokens)?;
+        *self.tokens.write().unwrap_or_else(PoisonError::into_inner) = tokens;
+        Ok(())
+    }
+
+    /// Finds out who presents a token.
+    pub fn verify(&self, candidate: &[u8]) -> Option<Grant> {
+        self.verify_at(candidate, Utc::now())
+    }
+
+    fn verify_at(&self, candidate: &[u8], now: DateTime<Utc>) -> Option<Grant> {
+        let tokens = Arc::clone(&self.tokens.read().unwrap_or_else(PoisonError::into_inner));
+        let digest: [u8; 32] = Sha256::digest(candidate).into();
+        let mut found = None;
+        for token in tokens.iter() {
+            let is_same: Choice = token.digest.ct_eq(&digest);
+            if bool::from(is_same) && token.expires_at.is_none_or(|end| now < end) && found.is_none() {
+                found = Some(Arc::clone(&token.grant));
+            }
+        }
+        found.map(Grant)
+    }
+}
+
+impl fmt::Debug for TokenSet {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let tokens = self.tokens.read().unwrap_or_else(PoisonError::into_inner);
+        f.debug_list().entries(tokens.iter()).finish()
+    }
+}
+
+fn collect(tokens: impl IntoIterator<Item = Token>) -> Result<Arc<[Token]>, TokenError> {
+    let tokens: Arc<[Token]> = tokens.into_iter().collect();
+    if tokens.is_empty() { Err(TokenError::Missing) } else { Ok(tokens) }
+}
+
+/// One token, with what it allows. Holds its digest, not the token.
+#[derive(Clone)]
+pub struct Token {
+    digest: [u8; 32],
+    expires_at: Option<DateTime<Utc>>,
+    grant: Arc<GrantParts>,
+}
+
+impl Token {
+    /// Takes a token that never expires, may name any source, and acts as [`Actor::SITE_INGEST`].
+    ///
+    /// # Errors
+    /// [`TokenError::TooShort`] below [`MIN_TOKEN_LENGTH`] characters, [`TokenError::BadCharacter`] where it holds
+    /// anything else than visible ASCII without commas.
+    pub fn new(secret: &str) -> Result<Self, TokenError> {
+        if secret.chars().count() < MIN_TOKEN_LENGTH {
+            return Err(TokenError::TooShort);
+        }
+        if !secret.bytes().all(header::is_credential) {
+            return Err(TokenError::BadCharacter);
+        }
+        Ok(Self {
+            digest: Sha256::digest(secret.as_bytes()).into(),
+            expires_at: None,
+            grant: Arc::new(GrantParts { actor: Actor::SITE_INGEST, sources: None }),
+        })
+    }
+
+    /// Names who acts by this token: the audit row's `actor`.
+    pub fn acting_as(mut self, actor: Actor) -> Self {
+        Arc::make_mut(&mut self.grant).actor = actor;
+        self
+    }
+
+    /// Binds the token to these sources: a lead of another `meta.source` is answered 403.
+    pub fn for_sources<S: Into<String>>(mut self, sources: impl IntoIterator<Item = S>) -> Self {
+        Arc::make_mut(&mut self.grant).sources = Some(sources.into_iter().map(Into::into).collect());
+        self
+    }
+
+    /// Lets the token end at an instant; from then on it is as good as unknown.
+    pub fn expiring_at(mut self, end: DateTime<Utc>) -> Self {
+        self.expires_at = Some(end);
+        self
+    }
+}
+
+impl fmt::Debug for Token {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Token")
+            .field("actor", &self.grant.actor)
+            .field("sources", &self.grant.sources)
+            .field("expires_at", &self.expires_at)
+            .finish_non_exhaustive()
+    }
+}
+
+/// What a valid token allows its bearer.
+#[derive(Clone, Debug)]
+pub struct Grant(Arc<GrantParts>);
+
+#[derive(Clone, Debug)]
+struct GrantParts {
+    actor: Actor,
+    sources: Option<BTreeSet<String>>,
+}
+
+impl Grant {
+    /// Who acts.
+    pub fn actor(&self) -> &Actor {
+        &self.0.actor
+    }
+
+    /// Whether the bearer may post leads of this `meta.source`.
+    pub fn allows_source(&self, source: &str) -> bool {
+        self.0.sources.as_ref().is_none_or(|sources| sources.contains(source))
+    }
+}
+
+/// Why a token, or a set of them, is refused at start-up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum TokenError {
+    /// No token at all.
+    #[error("no ingest token: set {TOKEN_VARIABLE}, for example to the output of `openssl rand -base64 32`")]
+    Missing,
+    /// Easy to guess.
+    #[error("an ingest token is shorter than {MIN_TOKEN_LENGTH} characters: make one with `openssl rand -base64 32`")]
+    TooShort,
+    /// Could not be sent in a header, or would be read as two.
+    #[error("an ingest token may hold visible ASCII without commas only: make one with `openssl rand -base64 32`")]
+    BadCharacter,
+}
+

@@ -1,0 +1,386 @@
+//! Every member of a lead on both sides of each of its rules.
+
+use fastcore_leads::{
+    ConsentPolicy, Lead, LeadDraft, LeadStatus, ParseError, Service,
+    lead::{Code, limits},
+    testing,
+};
+use serde_json::{Value, json};
+
+/// Characters that count as one each, whatever their bytes: ASCII, two, three and four bytes, and a combining mark.
+const ONE_CODE_POINT: &[&str] = &["a", "é", "中", "😀", "\u{301}"];
+
+fn with(pointer: &str, value: Value) -> Value {
+    let mut body = testing::body();
+    let (parent, member) = pointer.rsplit_once('/').unwrap();
+    let parent = if parent.is_empty() { &mut body } else { body.pointer_mut(parent).unwrap() };
+    parent.as_object_mut().unwrap().insert(member.to_owned(), value);
+    body
+}
+
+fn without(pointer: &str) -> Value {
+    let mut body = testing::body();
+    let (parent, member) = pointer.rsplit_once('/').unwrap();
+    let parent = if parent.is_empty() { &mut body } else { body.pointer_mut(parent).unwrap() };
+    parent.as_object_mut().unwrap().remove(member);
+    body
+}
+
+fn with_consent(member: &str, value: Value) -> Value {
+    let mut proof = json!({"version": "2026-01", "locale": "fr-FR", "given_at": "2026-01-02T03:04:05Z"});
+    proof[member] = value;
+    with("/meta/consent", proof)
+}
+
+fn parse(body: &Value) -> Result<Lead, Vec<(String, Code)>> {
+    match Lead::parse(body.to_string().as_bytes(), ConsentPolicy::Recorded) {
+        Ok(lead) => Ok(lead),
+        Err(ParseError::Invalid(violations)) => {
+            Err(violations.iter().map(|v| (v.pointer().to_owned(), v.code())).collect())
+        }
+        Err(ParseError::Malformed) => panic!("well-formed JSON was called malformed: {body}"),
+    }
+}
+
+#[track_caller]
+fn accepts(body: &Value) -> Lead {
+    parse(body).unwrap_or_else(|violations| panic!("{violations:?} in {body}"))
+}
+
+#[track_caller]
+fn refuses(body: &Value, pointer: &str, code: Code) {
+    assert_eq!(parse(body).expect_err("refused"), [(pointer.to_owned(), code)], "{body}");
+}
+
+#[test]
+fn texts_have_both_limits_in_code_points() {
+    let texts = [
+        ("/name", limits::NAME),
+        ("/message", limits::MESSAGE),
+        ("/meta/source", limits::SOURCE),
+        ("/phone", limits::PHONE),
+        ("/company", limits::COMPANY),
+    ];
+    for (pointer, limits::Length { min, max }) in texts {
+        for c in ONE_CODE_POINT {
+            accepts(&with(pointer, c.repeat(min).into()));
+            accepts(&with(pointer, c.repeat(max).into()));
+            accepts(&with(pointer, format!(" \t\u{a0}{}\u{2003}\n", c.repeat(max)).into()));
+            refuses(&with(pointer, c.repeat(max + 1).into()), pointer, Code::TooLong);
+            if min > 1 {
+                refuses(&with(pointer, c.repeat(min - 1).into()), pointer, Code::TooShort);
+            }
+        }
+    }
+    for member in ["version"] {
+        accepts(&with_consent(member, "é".repeat(80).into()));
+        refuses(&with_consent(member, "é".repeat(81).into()), "/meta/consent/version", Code::TooLong);
+        refuses(&with_consent(member, "".into()), "/meta/consent/version", Code::TooShort);
+    }
+}
+
+#[test]
+fn what_is_stored_is_trimmed() {
+    let lead = accepts(&with("/name", "\u{a0} Zoë \t".into()));
+    assert_eq!(lead.name(), "Zoë");
+    let message = " \r\nBonjour,\r\n\tje voudrais un devis.\n ";
+    assert_eq!(accepts(&with("/message", message.into())).message(), "Bonjour,\r\n\tje voudrais un devis.");
+    assert_eq!(accepts(&with("/email", " jean@EXAMPLE.com ".into())).email().as_str(), "jean@example.com");
+    refuses(&with("/email", "jean@example.com\n".into()), "/email", Code::EmailInvalid);
+}
+
+#[test]
+fn required_members_are_required() {
+    let required = [
+        "/name", "/email", "/message", "/consent", "/meta", "/meta/source", "/meta/request_id", "/meta/ip_hash",
+        "/meta/timestamp_utc",
+    ];
+    for pointer in required {
+        refuses(&without(pointer), pointer, Code::Required);
+        refuses(&with(pointer, Value::Null), pointer, Code::Required);
+    }
+    for member in ["version", "locale", "given_at"] {
+        refuses(&with_consent(member, Value::Null), &format!("/meta/consent/{member}"), Code::Required);
+    }
+}
+
+#[test]
+fn optional_members_may_be_missing_null_or_blank() {
+    for pointer in ["/phone", "/company", "/service", "/meta/user_agent_hash"] {
+        for body in [without(pointer), with(pointer, Value::Null), with(pointer, "".into()), with(pointer, " \u{a0}\n".into())] {
+            let lead = accepts(&body);
+            let value = match pointer {
+                "/phone" => lead.phone().is_none(),
+                "/company" => lead.company().is_none(),
+                "/service" => lead.service().is_none(),
+                _ => lead.meta().user_agent_hash().is_none(),
+            };
+            assert!(value, "{body}");
+        }
+    }
+    for value in [Value::Null, json!([])] {
+        assert_eq!(accepts(&with("/meta/suspicion", value)).initial_status(), LeadStatus::Received);
+    }
+    assert!(accepts(&with("/meta/consent", Value::Null)).meta().consent().is_none());
+}
+
+#[test]
+fn types_are_strict() {
+    let texts = [
+        "/name", "/email", "/phone", "/company", "/service", "/message", "/meta/source", "/meta/request_id",
+        "/meta/ip_hash", "/meta/user_agent_hash", "/meta/timestamp_utc",
+    ];
+    for pointer in texts {
+        for value in [json!(1), json!(-1), json!(1.5), json!(true), json!([]), json!(["a"]), json!({}), json!({"a": {"b": []}})] {
+            refuses(&with(pointer, value), pointer, Code::NotAString);
+        }
+    }
+    for value in [json!("yes"), json!("true"), json!(1), json!(0), json!([]), json!({})] {
+        refuses(&with("/consent", value), "/consent", Code::NotABoolean);
+    }
+    for value in [json!("a"), json!(1), json!(-1), json!(1.5), json!(true), json!([]), json!([{"source": "a"}])] {
+        refuses(&with("/meta", value.clone()), "/meta", Code::NotAnObject);
+        refuses(&with("/meta/consent", value), "/meta/consent", Code::NotAnObject);
+    }
+    for value in [json!("honeypot"), json!({}), json!(1), json!(false)] {
+        refuses(&with("/meta/suspicion", value), "/meta/suspicion", Code::NotAList);
+    }
+}
+
+#[test]
+fn control_characters_are_refused_everywhere() {
+    let texts = ["/name", "/phone", "/company", "/message", "/meta/source", "/meta/ip_hash", "/meta/user_agent_hash"];
+    for pointer in texts {
+        for c in ['\u{0}', '\u{1}', '\u{8}', '\u{1b}', '\u{7f}', '\u{80}', '\u{85}', '\u{9f}'] {
+            refuses(&with(pointer, format!("abcdefghij{c}klmnopqrst").into()), pointer, Code::ControlCharacter);
+        }
+        for c in ['\n', '\r', '\t'] {
+            let body = with(pointer, format!("abcdefghij{c}klmnopqrst").into());
+            if pointer == "/message" {
+                accepts(&body);
+            } else {
+                refuses(&body, pointer, Code::ControlCharacter);
+            }
+        }
+    }
+    refuses(&with("/email", "je\u{0}an@example.com".into()), "/email", Code::EmailInvalid);
+    refuses(&with("/service", "ponts\u{0}".into()), "/service", Code::ServiceUnknown);
+    refuses(&with("/meta/request_id", "\u{0}".into()), "/meta/request_id", Code::UuidInvalid);
+    refuses(&with("/meta/timestamp_utc", "2024-01-03T10:30:45Z\u{0}".into()), "/meta/timestamp_utc", Code::TimestampInvalid);
+    refuses(&with("/meta/suspicion", json!(["a\u{0}"])), "/meta/suspicion/0", Code::SuspicionInvalid);
+    refuses(&with_consent("version", "a\u{0}".into()), "/meta/consent/version", Code::ControlCharacter);
+    refuses(&with_consent("locale", "fr\u{0}".into()), "/meta/consent/locale", Code::ControlCharacter);
+    refuses(&with_consent("given_at", "\u{0}".into()), "/meta/consent/given_at", Code::TimestampInvalid);
+}
+
+#[test]
+fn services_are_the_five_words() {
+    for service in Service::ALL {
+        assert_eq!(accepts(&with("/service", service.as_str().into())).service(), Some(*service));
+    }
+    for word in ["Ponts", "pont", " ponts", "peinture"] {
+        refuses(&with("/service", word.into()), "/service", Code::ServiceUnknown);
+    }
+}
+
+#[test]
+fn consent_is_recorded_unless_it_is_required() {
+    let refusal = with("/consent", false.into());
+    assert!(!accepts(&refusal).consent());
+    let Err(ParseError::Invalid(violations)) = Lead::parse(refusal.to_string().as_bytes(), ConsentPolicy::Required) else {
+        panic!("consent was required");
+    };
+    assert_eq!((violations[0].pointer(), violations[0].code()), ("/consent", Code::ConsentRequired));
+    assert!(Lead::parse(testing::body().to_string().as_bytes(), ConsentPolicy::Required).is_ok());
+}
+
+#[test]
+fn request_ids_are_uuids_in_any_spelling() {
+    let spellings = [
+        "f47ac10b-58cc-4372-a567-0e02b2c3d479",
+        "F47AC10B-58CC-4372-A567-0E02B2C3D479",
+        "f47ac10b58cc4372a5670e02b2c3d479",
+        "{f47ac10b-58cc-4372-a567-0e02b2c3d479}",
+        "urn:uuid:f47ac10b-58cc-4372-a567-0e02b2c3d479",
+    ];
+    for spelling in spellings {
+        let lead = accepts(&with("/meta/request_id", spelling.into()));
+        assert_eq!(lead.meta().request_id().to_string(), spellings[0]);
+    }
+    for text in [
+        "00000000-0000-0000-0000-000000000000", "ffffffff-ffff-ffff-ffff-ffffffffffff", "", "abc",
+        " f47ac10b-58cc-4372-a567-0e02b2c3d479", "f47ac10b-58cc-4372-a567-0e02b2c3d47", "g47ac10b-58cc-4372-a567-0e02b2c3d479",
+    ] {
+        refuses(&with("/meta/request_id", text.into()), "/meta/request_id", Code::UuidInvalid);
+    }
+}
+
+#[test]
+fn hashes_are_visible_ascii_and_no_address() {
+    for pointer in ["/meta/ip_hash", "/meta/user_agent_hash"] {
+        for text in ["!", "~", "sha256:9f86d08", &"a".repeat(128)] {
+            accepts(&with(pointer, text.into()));
+        }
+        refuses(&with(pointer, "a".repeat(129).into()), pointer, Code::TooLong);
+        for text in ["a b", "é", "a\u{a0}b", "ａ"] {
+            refuses(&with(pointer, text.into()), pointer, Code::HashInvalid);
+        }
+    }
+    refuses(&with("/meta/ip_hash", "".into()), "/meta/ip_hash", Code::TooShort);
+    for address in [
+        "192.0.2.1", "::1", "2001:db8::1", "::ffff:192.0.2.1", "[2001:db8::1]", "192.0.2.1:443", "[2001:db8::1]:443",
+        "fe80::1%eth0", "192.0.2.0/24",
+    ] {
+        refuses(&with("/meta/ip_hash", address.into()), "/meta/ip_hash", Code::IpAddress);
+    }
+    for hash in ["abc123def456", "deadbeef", "1.2.3", "1234"] {
+        accepts(&with("/meta/ip_hash", hash.into()));
+    }
+}
+
+#[test]
+fn timestamps_are_rfc_3339_in_microseconds() {
+    for (text, micros) in [
+        ("2024-01-03T10:30:45.123456Z", 1_704_277_845_123_456),
+        ("2024-01-03T10:30:45.123456789Z", 1_704_277_845_123_456),
+        ("2024-01-03T11:30:45.123456+01:00", 1_704_277_845_123_456),
+        ("2024-01-03T10:30:45.123456", 1_704_277_845_123_456),
+        ("2024-01-03T10:30:45", 1_704_277_845_000_000),
+        ("2024-01-03t10:30:45z", 1_704_277_845_000_000),
+        ("2016-12-31T23:59:60Z", 1_483_228_800_000_000),
+    ] {
+        let lead = accepts(&with("/meta/timestamp_utc", text.into()));
+        assert_eq!(lead.meta().timestamp_utc().timestamp_micros(), micros, "{text}");
+    }
+    for text in [
+        "", "now", "2024-01-03", "2024-01-03T10:30", "2024-02-30T00:00:00Z", "2024-01-03T25:00:00Z", "1704277845",
+        "03/01/2024 10:30", "2024-01-03T10:30:45+0100", "+12024-01-03T10:30:45Z", "9999-12-31T23:59:59-01:00",
+        "0001-01-01T00:00:00+01:00", " 2024-01-03T10:30:45Z",
+    ] {
+        refuses(&with("/meta/timestamp_utc", text.into()), "/meta/timestamp_utc", Code::TimestampInvalid);
+    }
+    let long = format!("2024-01-03T10:30:45.{}Z", "1".repeat(1000));
+    refuses(&with("/meta/timestamp_utc", long.into()), "/meta/timestamp_utc", Code::TimestampInvalid);
+}
+
+#[test]
+fn a_consent_proof_is_kept_as_sent() {
+    let lead = accepts(&with_consent("given_at", "2026-01-02T04:04:05+01:00".into()));
+    let proof = lead.meta().consent().unwrap();
+    assert_eq!((proof.version(), proof.locale(), proof.given_at()), ("2026-01", "fr-FR", "2026-01-02T04:04:05+01:00"));
+    for locale in ["fr", "fr-FR", "zh-Hant-TW", "de-DE-1996", "x-private"] {
+        accepts(&with_consent("locale", locale.into()));
+    }
+    for locale in ["f", "fr_FR", "fr-", "français", "fr FR"] {
+        refuses(&with_consent("locale", locale.into()), "/meta/consent/locale", Code::LocaleInvalid);
+    }
+    refuses(&with_consent("given_at", "yesterday".into()), "/meta/consent/given_at", Code::TimestampInvalid);
+}
+
+#[test]
+fn suspicion_quarantines() {
+    let lead = accepts(&with("/meta/suspicion", json!(["honeypot", "too_fast"])));
+    assert_eq!(lead.initial_status(), LeadStatus::Quarantined);
+    assert_eq!(lead.meta().suspicion(), ["honeypot", "too_fast"]);
+    accepts(&with("/meta/suspicion", json!(vec!["a".repeat(40); 8])));
+    refuses(&with("/meta/suspicion", json!(vec!["a"; 9])), "/meta/suspicion", Code::TooMany);
+    refuses(&with("/meta/suspicion", json!(["a", "a".repeat(41)])), "/meta/suspicion/1", Code::TooLong);
+    refuses(&with("/meta/suspicion", json!([""])), "/meta/suspicion/0", Code::TooShort);
+    for code in ["Honeypot", "too-fast", "é", "a b"] {
+        refuses(&with("/meta/suspicion", json!([code])), "/meta/suspicion/0", Code::SuspicionInvalid);
+    }
+    refuses(&with("/meta/suspicion", json!([1])), "/meta/suspicion/0", Code::NotAString);
+}
+
+#[test]
+fn all_faults_come_at_once_in_the_members_order() {
+    let body = json!({
+        "meta": {"suspicion": "x", "timestamp_utc": 5, "user_agent_hash": "a b", "ip_hash": "::1", "request_id": "x", "source": ""},
+        "consent": "yes", "message": "court", "service": "x", "company": "a\u{1}", "phone": 3, "email": "x", "name": "a",
+    });
+    let pointers: Vec<_> = parse(&body).unwrap_err().into_iter().map(|(pointer, _)| pointer).collect();
+    assert_eq!(pointers, [
+        "/name", "/email", "/phone", "/company", "/service", "/message", "/consent", "/meta/source",
+        "/meta/request_id", "/meta/ip_hash", "/meta/user_agent_hash", "/meta/timestamp_utc", "/meta/suspicion",
+    ]);
+    let both = parse(&with("/name", "\u{1}".into())).unwrap_err();
+    assert_eq!(both, [("/name".to_owned(), Code::ControlCharacter), ("/name".to_owned(), Code::TooShort)]);
+}
+
+#[test]
+fn what_is_not_one_object_is_malformed() {
+    let valid = testing::body().to_string();
+    let deep = format!(r#"{{"unknown":{}{}}}"#, "[".repeat(200), "]".repeat(200));
+    let malformed: Vec<Vec<u8>> = vec![
+        b"".to_vec(), b"{".to_vec(), b"null".to_vec(), b"1".to_vec(), b"\"a\"".to_vec(), b"[]".to_vec(),
+        br#"["Jean Dupont","jean@example.com"]"#.to_vec(),
+        format!("[{valid}]").into_bytes(),
+        format!("{valid}x").into_bytes(),
+        format!("{valid}{valid}").into_bytes(),
+        format!("\u{feff}{valid}").into_bytes(),
+        valid.replacen('{', r#"{"name":"Jean","#, 1).into_bytes(),
+        valid.replace(r#""source":"#, r#""source":"a","source":"#).into_bytes(),
+        valid.replacen('{', r#"{"unknown":"\ud800","#, 1).into_bytes(),
+        valid.replacen('{', r#"{"\udc00":1,"#, 1).into_bytes(),
+        valid.replace("Jean Dupont", r"Jean \ud83d").into_bytes(),
+        valid.replacen('{', r#"{'a':1,"#, 1).into_bytes(),
+        valid.replacen('{', r#"{"a":NaN,"#, 1).into_bytes(),
+        deep.into_bytes(),
+        [valid.as_bytes(), b"\xff"].concat(),
+        [br#"{"unknown":""#.as_slice(), b"\xc3\x28", br#""}"#].concat(),
+    ];
+    for body in malformed {
+        let verdict = Lead::parse(&body, ConsentPolicy::Recorded);
+        assert_eq!(verdict, Err(ParseError::Malformed), "{}", String::from_utf8_lossy(&body));
+    }
+    for unknown in [r#""x":1"#, r#""x":{"name":[1,{"a":null}]},"x":2"#, r#""Name":true"#, r#""\u0000":"\u0000""#] {
+        let body = valid.replacen('{', &format!("{{{unknown},"), 1);
+        assert!(Lead::parse(body.as_bytes(), ConsentPolicy::Recorded).is_ok(), "{body}");
+    }
+    let escaped = valid.replace("Jean Dupont", r"Zo\u00eb \ud83d\ude42");
+    assert_eq!(Lead::parse(escaped.as_bytes(), ConsentPolicy::Recorded).unwrap().name(), "Zoë 🙂");
+    let escaped_name = valid.replace(r#""name""#, r#""\u006eame""#);
+    assert!(Lead::parse(escaped_name.as_bytes(), ConsentPolicy::Recorded).is_ok());
+}
+
+#[test]
+fn a_draft_is_held_to_the_same_rules() {
+    let violations = LeadDraft { phone: Some("a\u{0}"), suspicion: &["A"], ..LeadDraft::default() }
+        .parse(ConsentPolicy::Required)
+        .unwrap_err();
+    let found: Vec<_> = violations.iter().map(|v| (v.pointer(), v.code())).collect();
+    assert_eq!(found, [
+        ("/name", Code::TooShort),
+        ("/email", Code::EmailInvalid),
+        ("/phone", Code::ControlCharacter),
+        ("/message", Code::TooShort),
+        ("/consent", Code::ConsentRequired),
+        ("/meta/source", Code::TooShort),
+        ("/meta/request_id", Code::UuidInvalid),
+        ("/meta/ip_hash", Code::TooShort),
+        ("/meta/timestamp_utc", Code::TimestampInvalid),
+        ("/meta/suspicion/0", Code::SuspicionInvalid),
+    ]);
+}
+
+#[test]
+fn details_name_the_limit_and_never_the_value() {
+    let body = with("/name", "x".into());
+    let Err(ParseError::Invalid(violations)) = Lead::parse(body.to_string().as_bytes(), ConsentPolicy::Recorded) else {
+        panic!("the name is too short");
+    };
+    assert_eq!(violations[0].to_string(), "/name must have at least 2 characters");
+    assert_eq!(Code::ALL.len(), 18);
+    for code in Code::ALL {
+        assert!(code.as_str().bytes().all(|b| b.is_ascii_lowercase() || b == b'_'));
+    }
+}
+
+#[test]
+fn debug_shows_nothing_about_the_person() {
+    let lead = testing::lead();
+    let shown = format!("{lead:?} {:?} {:#?}", lead.meta(), testing::new_lead());
+    for secret in ["Jean", "jean@", "33612345678", "ACME", "compresseur", "abc123def456", "xyz789"] {
+        assert!(!shown.contains(secret), "{secret} in {shown}");
+    }
+}

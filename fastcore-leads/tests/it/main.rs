@@ -1,0 +1,12 @@
+//! The core through its public interface.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, missing_docs, reason = "tests")]
+
+mod audit;
+mod email;
+mod endpoint;
+mod fields;
+mod ingest;
+mod properties;
+mod tables;
+mod tokens;

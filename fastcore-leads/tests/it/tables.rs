@@ -1,0 +1,68 @@
+//! The tables, statement texts and limits agree.
+
+use fastcore_leads::{
+    lead::limits,
+    sql::{Applied, MIGRATIONS_TABLE, Migration, SchemaMismatch, pending, postgres, sqlite},
+};
+
+#[test]
+fn columns_are_as_wide_as_the_limits() {
+    let columns = [
+        ("name", limits::NAME.max),
+        ("email", limits::MAX_EMAIL_BYTES),
+        ("phone", limits::PHONE.max),
+        ("company", limits::COMPANY.max),
+        ("message", limits::MESSAGE.max),
+        ("source", limits::SOURCE.max),
+        ("ip_hash", limits::HASH.max),
+        ("actor", limits::ACTOR.max),
+    ];
+    for (column, max) in columns {
+        let has = |sql: &str, text: &str| {
+            sql.lines().any(|line| line.split_whitespace().collect::<Vec<_>>().join(" ").starts_with(text))
+        };
+        let wide = format!("{column} varchar({max})");
+        assert!(has(postgres::MIGRATIONS[0].sql, &wide), "{wide}");
+        let check = format!("CHECK (length({column}) <= {max})");
+        assert!(sqlite::MIGRATIONS[0].sql.contains(&check), "{check}");
+    }
+}
+
+#[test]
+fn migrations_are_numbered_and_bookkept() {
+    for migrations in [postgres::MIGRATIONS, sqlite::MIGRATIONS] {
+        for (i, migration) in migrations.iter().enumerate() {
+            assert_eq!(migration.version, i32::try_from(i).unwrap() + 1);
+            assert_eq!(migration.checksum().len(), 64);
+        }
+    }
+    for sql in [
+        postgres::CREATE_MIGRATIONS_TABLE, postgres::HAS_MIGRATIONS_TABLE, postgres::APPLIED_MIGRATIONS,
+        postgres::RECORD_MIGRATION, sqlite::CREATE_MIGRATIONS_TABLE, sqlite::HAS_MIGRATIONS_TABLE,
+        sqlite::APPLIED_MIGRATIONS, sqlite::RECORD_MIGRATION,
+    ] {
+        assert!(sql.contains(MIGRATIONS_TABLE), "{sql}");
+    }
+}
+
+#[test]
+fn a_changed_schema_is_refused() {
+    let known = [
+        Migration { version: 1, name: "a", sql: "SELECT 1;\n" },
+        Migration { version: 2, name: "b", sql: "SELECT 2;\n" },
+    ];
+    let row = |version: i32, checksum: &str| Applied { version, checksum: checksum.to_owned() };
+    let rows: Vec<_> = known.iter().map(|m| row(m.version, &m.checksum())).collect();
+    assert_eq!(pending(&known, &[]).unwrap().len(), 2);
+    assert_eq!(pending(&known, &rows[..1]).unwrap()[0].version, 2);
+    assert!(pending(&known, &rows).unwrap().is_empty());
+    assert!(SchemaMismatch::check(&known, &rows).is_ok());
+    assert_eq!(SchemaMismatch::check(&known, &[]), Err(SchemaMismatch::Pending { version: 1 }));
+    let edited = [row(1, "another")];
+    assert_eq!(pending(&known, &edited).unwrap_err(), SchemaMismatch::Edited { version: 1 });
+    assert_eq!(pending(&known, &rows[1..]).unwrap_err(), SchemaMismatch::Gap { version: 1 });
+    let newer = [rows[0].clone(), rows[1].clone(), row(3, "x")];
+    assert_eq!(pending(&known, &newer).unwrap_err(), SchemaMismatch::Newer { version: 3 });
+    let crlf = Migration { version: 1, name: "a", sql: "SELECT 1;\r\n" };
+    assert_eq!(crlf.checksum(), known[0].checksum());
+}
