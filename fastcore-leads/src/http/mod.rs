@@ -42,7 +42,7 @@ pub const IDEMPOTENCY_REPLAYED: &str = "idempotency-replayed";
 /// let request = http::Request::post("/inbound/leads")
 ///     .header("content-type", "application/json")
 ///     .header("authorization", "Bearer a-token-of-32-random-characters!")
-///     .body(Full::from(SAMPLE_LEAD))?;
+///     .body(Full::<&[u8]>::from(SAMPLE_LEAD.as_bytes()))?;
 /// assert_eq!(endpoint.handle(request).await.status(), 201);
 /// # Ok::<(), Box<dyn std::error::Error>>(()) }).map_err(|error| error.to_string())?;
 /// # Ok::<(), Box<dyn std::error::Error>>(())

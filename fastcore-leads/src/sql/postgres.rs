@@ -25,7 +25,7 @@ pub const RECORD_MIGRATION: &str =
 /// Run first in a migration's transaction: one process at a time, and none that holds up ingest for long behind a lock
 /// that it waits for. Both end with the transaction, so a pooler in transaction mode does no harm.
 pub const LOCK_MIGRATIONS: &str =
-    "SET LOCAL lock_timeout = '10s'; SELECT pg_advisory_xact_lock(7310582648013472901)";
+    "SELECT pg_advisory_xact_lock(7310582648013472901); SET LOCAL lock_timeout = '10s'";
 
 /// Writes a batch. Parameters: the fields of [`Columns`], in order. Answers the ids of the leads that are new.
 pub const INSERT: &str = include_str!("../../sql/postgres/insert.sql");

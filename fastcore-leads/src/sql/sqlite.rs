@@ -28,9 +28,9 @@ pub const RECORD_MIGRATION: &str =
     "INSERT INTO fastcore_leads_migrations (version, name, checksum) VALUES (?1, ?2, ?3)";
 
 /// What a connection that writes leads runs first. FULL: in WAL mode, NORMAL can lose an acknowledged commit on power
-/// loss. A connection that waits for another writer does so for 5 s.
+/// loss. A connection that waits for another writer does so for 2 s.
 pub const SET_UP_CONNECTION: &str =
-    "PRAGMA busy_timeout = 5000; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON; PRAGMA recursive_triggers = ON";
+    "PRAGMA busy_timeout = 2000; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON; PRAGMA recursive_triggers = ON";
 /// Turns write-ahead logging on, once for a file: readers and the writer then do not block each other.
 pub const USE_WAL: &str = "PRAGMA journal_mode = WAL";
 /// How a transaction that writes begins: one that begins deferred fails at once when another got in between.
@@ -124,4 +124,9 @@ pub fn kind_of(extended_code: i32) -> StoreErrorKind {
         18..=20 => StoreErrorKind::Rejected,
         _ => StoreErrorKind::Internal,
     }
+}
+
+/// Whether a result code says that another connection is at it: BUSY or LOCKED.
+pub fn is_busy(code: &str) -> bool {
+    code.parse::<i32>().is_ok_and(|code| matches!(code & 0xff, 5 | 6))
 }

@@ -1,1 +1,315 @@
-//! x
+//! The workflow: groups, splits, retries, deadlines, draining. Time is paused: nothing here waits for a while.
+
+use std::{
+    collections::HashSet,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+use async_trait::async_trait;
+use fastcore_leads::{
+    Actor, Ingest, IngestError, Insertion, LeadStore, MemoryLeadStore, NewLead, StoreError, StoreErrorKind,
+    testing::{self, lead},
+};
+use tokio::{sync::Semaphore, time::Instant};
+
+/// A store that does as it is told, and remembers what it was asked.
+struct Scripted {
+    inner: MemoryLeadStore,
+    /// One permit a call; a call waits for its permit.
+    gate: Semaphore,
+    /// What the next calls answer instead of writing; each says whether it writes all the same.
+    faults: Mutex<Vec<(StoreErrorKind, bool)>>,
+    poison: Mutex<HashSet<String>>,
+    batches: Mutex<Vec<usize>>,
+}
+
+impl Scripted {
+    fn new(permits: usize, faults: &[(StoreErrorKind, bool)]) -> Arc<Self> {
+        Arc::new(Self {
+            inner: MemoryLeadStore::new(),
+            gate: Semaphore::new(permits),
+            faults: Mutex::new(faults.iter().rev().copied().collect()),
+            poison: Mutex::default(),
+            batches: Mutex::default(),
+        })
+    }
+
+    fn open() -> Arc<Self> {
+        Self::new(Semaphore::MAX_PERMITS, &[])
+    }
+
+    fn batches(&self) -> Vec<usize> {
+        self.batches.lock().unwrap().clone()
+    }
+}
+
+#[async_trait]
+impl LeadStore for Scripted {
+    async fn insert(&self, batch: &[NewLead]) -> Result<Vec<Insertion>, StoreError> {
+        self.batches.lock().unwrap().push(batch.len());
+        self.gate.acquire().await.unwrap().forget();
+        if batch.iter().any(|new| self.poison.lock().unwrap().contains(new.lead().name())) {
+            return Err(StoreErrorKind::Rejected.into());
+        }
+        let fault = self.faults.lock().unwrap().pop();
+        if let Some((kind, writes)) = fault {
+            if writes {
+                self.inner.insert(batch).await?;
+            }
+            return Err(kind.into());
+        }
+        self.inner.insert(batch).await
+    }
+
+    async fn ready(&self) -> Result<(), StoreError> {
+        Ok(())
+    }
+}
+
+fn named(name: &str) -> fastcore_leads::Lead {
+    let mut body = testing::body();
+    body["name"] = name.into();
+    testing::parse(&body)
+}
+
+async fn settle() {
+    for _ in 0..100 {
+        tokio::task::yield_now().await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_queues_up_during_a_commit_shares_the_next_one() {
+    let store = Scripted::new(0, &[]);
+    let ingest = Ingest::builder(Arc::clone(&store)).writers(1).max_batch(4).start();
+    let calls: Vec<_> = (0..8)
+        .map(|_| {
+            let ingest = ingest.clone();
+            tokio::spawn(async move { ingest.ingest(lead(), Actor::SITE_INGEST).await })
+        })
+        .collect();
+    settle().await;
+    assert!(calls.iter().all(|call| !call.is_finished()), "nobody is answered before a commit");
+    let first = store.batches()[0];
+    store.gate.add_permits(1);
+    settle().await;
+    assert_eq!(calls.iter().filter(|call| call.is_finished()).count(), first);
+    store.gate.add_permits(10);
+    for call in calls {
+        assert!(call.await.unwrap().is_ok());
+    }
+    assert!(store.batches().iter().all(|size| *size <= 4));
+    assert!(store.batches().len() <= 4, "{:?}", store.batches());
+    assert_eq!(store.inner.len(), 8);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_batch_is_bounded_by_bytes() {
+    let store = Scripted::new(0, &[]);
+    let ingest = Ingest::builder(Arc::clone(&store)).writers(1).max_batch_bytes(1).start();
+    let calls: Vec<_> = (0..3)
+        .map(|_| tokio::spawn({
+            let ingest = ingest.clone();
+            async move { ingest.ingest(lead(), Actor::SITE_INGEST).await }
+        }))
+        .collect();
+    store.gate.add_permits(3);
+    for call in calls {
+        assert!(call.await.unwrap().is_ok());
+    }
+    assert_eq!(store.batches(), [1, 1, 1]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_refused_row_fails_alone() {
+    for poisoned in 0..16 {
+        let store = Scripted::new(0, &[]);
+        store.poison.lock().unwrap().insert("poison".to_owned());
+        let ingest = Ingest::builder(Arc::clone(&store)).writers(1).start();
+        let blocker = tokio::spawn({
+            let ingest = ingest.clone();
+            async move { ingest.ingest(lead(), Actor::SITE_INGEST).await }
+        });
+        settle().await;
+        let calls: Vec<_> = (0..16)
+            .map(|i| {
+                let ingest = ingest.clone();
+                let lead = if i == poisoned { named("poison") } else { lead() };
+                tokio::spawn(async move { ingest.ingest(lead, Actor::SITE_INGEST).await })
+            })
+            .collect();
+        settle().await;
+        store.gate.add_permits(1000);
+        assert!(blocker.await.unwrap().is_ok());
+        for (i, call) in calls.into_iter().enumerate() {
+            let result = call.await.unwrap();
+            if i == poisoned {
+                assert_eq!(result, Err(IngestError::Internal));
+            } else {
+                assert!(!result.unwrap().replayed);
+            }
+        }
+        assert_eq!(store.batches()[1], 16);
+        assert_eq!(store.inner.len(), 16);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_unknown_outcome_is_resolved_by_running_the_batch_once_more() {
+    for was_written in [true, false] {
+        let store = Scripted::new(100, &[(StoreErrorKind::OutcomeUnknown, was_written)]);
+        let ingest = Ingest::builder(Arc::clone(&store)).start();
+        let ingested = ingest.ingest(lead(), Actor::SITE_INGEST).await.unwrap();
+        assert!(!ingested.replayed, "its own row is no replay");
+        assert_eq!((store.inner.len(), store.batches().len()), (1, 2));
+    }
+    let twice = [(StoreErrorKind::OutcomeUnknown, true), (StoreErrorKind::OutcomeUnknown, true)];
+    let store = Scripted::new(100, &twice);
+    let ingest = Ingest::builder(Arc::clone(&store)).start();
+    let sent = lead();
+    assert_eq!(ingest.ingest(sent.clone(), Actor::SITE_INGEST).await, Err(IngestError::Unavailable));
+    assert!(ingest.ingest(sent, Actor::SITE_INGEST).await.unwrap().replayed, "the caller's retry finds it");
+}
+
+#[tokio::test(start_paused = true)]
+async fn contention_never_reaches_the_caller() {
+    let store = Scripted::new(100, &[(StoreErrorKind::Contention, false); 10]);
+    let ingest = Ingest::builder(Arc::clone(&store)).start();
+    assert!(ingest.ingest(lead(), Actor::SITE_INGEST).await.is_ok());
+    assert_eq!(store.batches().len(), 11);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_silent_store_is_unavailable_by_the_deadline_and_then_works_again() {
+    let store = Scripted::new(0, &[]);
+    let ingest = Ingest::builder(Arc::clone(&store)).deadline(Duration::from_secs(2)).start();
+    let started = Instant::now();
+    assert_eq!(ingest.ingest(lead(), Actor::SITE_INGEST).await, Err(IngestError::Unavailable));
+    assert_eq!(started.elapsed(), Duration::from_secs(2));
+    store.gate.add_permits(100);
+    assert!(ingest.ingest(lead(), Actor::SITE_INGEST).await.is_ok());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_full_queue_refuses_at_once() {
+    for by_bytes in [false, true] {
+        let store = Scripted::new(0, &[]);
+        let builder = Ingest::builder(Arc::clone(&store)).writers(1).max_batch(1);
+        let room = lead().size_in_memory() * 3;
+        let ingest = if by_bytes { builder.queue_bytes(room).start() } else { builder.queue_capacity(2).start() };
+        let mut waiting = Vec::new();
+        for _ in 0..3 {
+            waiting.push(tokio::spawn({
+                let ingest = ingest.clone();
+                async move { ingest.ingest(lead(), Actor::SITE_INGEST).await }
+            }));
+            settle().await;
+        }
+        let started = Instant::now();
+        assert_eq!(ingest.ingest(lead(), Actor::SITE_INGEST).await, Err(IngestError::Unavailable));
+        assert_eq!(started.elapsed(), Duration::ZERO);
+        store.gate.add_permits(100);
+        for call in waiting {
+            assert!(call.await.unwrap().is_ok());
+        }
+        assert!(ingest.ingest(lead(), Actor::SITE_INGEST).await.is_ok());
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_caller_that_goes_away_does_not_cancel_the_write() {
+    let store = Scripted::new(0, &[]);
+    let ingest = Ingest::builder(Arc::clone(&store)).start();
+    let call = tokio::spawn({
+        let ingest = ingest.clone();
+        async move { ingest.ingest(lead(), Actor::SITE_INGEST).await }
+    });
+    settle().await;
+    call.abort();
+    settle().await;
+    store.gate.add_permits(1);
+    settle().await;
+    assert_eq!(store.inner.len(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn shutting_down_drains() {
+    let store = Scripted::new(0, &[]);
+    let ingest = Ingest::builder(Arc::clone(&store)).writers(2).max_batch(1).start();
+    let calls: Vec<_> = (0..20)
+        .map(|_| tokio::spawn({
+            let ingest = ingest.clone();
+            async move { ingest.ingest(lead(), Actor::SITE_INGEST).await }
+        }))
+        .collect();
+    settle().await;
+    let shutdown = tokio::spawn({
+        let ingest = ingest.clone();
+        async move { ingest.shutdown().await }
+    });
+    settle().await;
+    assert!(!shutdown.is_finished());
+    assert_eq!(ingest.ingest(lead(), Actor::SITE_INGEST).await, Err(IngestError::Unavailable));
+    store.gate.add_permits(100);
+    shutdown.await.unwrap();
+    for call in calls {
+        assert!(call.await.unwrap().is_ok());
+    }
+    assert_eq!(store.inner.len(), 20);
+    ingest.shutdown().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn dropping_the_last_handle_finishes_what_is_queued() {
+    let store = Scripted::open();
+    let ingest = Ingest::builder(Arc::clone(&store)).start();
+    let call = tokio::spawn(async move { ingest.ingest(lead(), Actor::SITE_INGEST).await });
+    assert!(call.await.unwrap().is_ok());
+    settle().await;
+    assert_eq!(Arc::strong_count(&store), 1, "the writers have ended");
+}
+
+#[tokio::test]
+async fn a_race_of_one_request_has_one_winner() {
+    let ingest = Ingest::builder(MemoryLeadStore::new()).start();
+    for _ in 0..50 {
+        let lead = lead();
+        let calls: Vec<_> = (0..64)
+            .map(|_| {
+                let (ingest, lead) = (ingest.clone(), lead.clone());
+                tokio::spawn(async move { ingest.ingest(lead, Actor::SITE_INGEST).await.unwrap() })
+            })
+            .collect();
+        let mut receipts = HashSet::new();
+        let mut winners = 0;
+        for call in calls {
+            let ingested = call.await.unwrap();
+            receipts.insert(ingested.receipt.lead_id);
+            winners += usize::from(!ingested.replayed);
+        }
+        assert_eq!((receipts.len(), winners), (1, 1));
+    }
+}
+
+#[test]
+fn errors_say_whether_to_retry() {
+    assert!(IngestError::Unavailable.is_retryable());
+    for error in [IngestError::RequestIdConflict, IngestError::LeadErased, IngestError::Internal] {
+        assert!(!error.is_retryable());
+    }
+}
+
+#[test]
+fn a_store_error_shows_no_row() {
+    let driver = std::io::Error::other("Key (email)=(CANARY) already exists");
+    let error = StoreError::new(StoreErrorKind::Rejected)
+        .with_code("23505")
+        .with_constraint(Some("ix_lead_inbox_request_id"))
+        .with_driver_error(driver);
+    let source = std::error::Error::source(&error).map(ToString::to_string).unwrap_or_default();
+    let shown = format!("{error} {error:?} {error:#?} {source}");
+    assert!(!shown.contains("CANARY"), "{shown}");
+    assert!(shown.contains("23505") && shown.contains("ix_lead_inbox_request_id"));
+    assert!(error.driver_error().unwrap().to_string().contains("CANARY"));
+}

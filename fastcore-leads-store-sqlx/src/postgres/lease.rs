@@ -1,0 +1,54 @@
+use std::sync::PoisonError;
+
+use fastcore_leads::{StoreError, StoreErrorKind};
+use sqlx::{PgConnection, PgPool, Postgres, pool::PoolConnection};
+
+use super::{Shared, while_connecting};
+
+/// A connection in use. Dropped half-way, by an error, a timeout or a caller that goes away, it is closed: the pool pings
+/// what it gets back without a limit, and would lose a place to a connection that no longer answers.
+pub(super) struct Lease(Option<PoolConnection<Postgres>>);
+
+impl Lease {
+    pub(super) async fn take_from_pool(pool: &PgPool) -> Result<Self, StoreError> {
+        pool.acquire().await.map(|connection| Self(Some(connection))).map_err(while_connecting)
+    }
+
+    pub(super) fn connection(&mut self) -> Result<&mut PgConnection, StoreError> {
+        self.0.as_deref_mut().ok_or_else(|| StoreErrorKind::Internal.into())
+    }
+
+    /// Gives the connection back to the pool: it has answered all that it was asked.
+    pub(super) fn give_back(mut self) {
+        drop(self.0.take());
+    }
+}
+
+impl Drop for Lease {
+    fn drop(&mut self) {
+        if let Some(connection) = self.0.take() {
+            drop(connection.detach());
+        }
+    }
+}
+
+impl Shared {
+    /// A connection to write on: one that wrote before, or a new one.
+    pub(super) async fn lease(&self) -> Result<Lease, StoreError> {
+        let idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        match idle {
+            Some(connection) => Ok(Lease(Some(connection))),
+            None => Lease::take_from_pool(&self.pool).await,
+        }
+    }
+
+    /// Keeps the connection for the next batch.
+    pub(super) fn keep(&self, mut lease: Lease) {
+        let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
+        if idle.len() < self.max_idle && !self.pool.is_closed() {
+            idle.extend(lease.0.take());
+        } else {
+            lease.give_back();
+        }
+    }
+}

@@ -1,0 +1,248 @@
+//! PostgreSQL.
+
+mod lease;
+mod migrate;
+mod options;
+mod rows;
+
+use std::{
+    collections::HashSet,
+    fmt,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+use async_trait::async_trait;
+use fastcore_leads::{
+    AuditRecord, Insertion, LeadId, LeadInbox, LeadStore, NewLead, RequestId, StoreError, StoreErrorKind, StoredLead,
+    sql::postgres::{self as sql, Columns},
+};
+use sqlx::{PgConnection, PgPool, Postgres, pool::PoolConnection};
+use tokio::time::timeout;
+use uuid::Uuid;
+
+pub use self::options::PgOptions;
+use self::{
+    lease::Lease,
+    rows::{AuditRow, LeadRow},
+};
+use crate::error::{while_connecting, while_running};
+
+/// How often a batch looks again for a row that was in its way and then was gone.
+const MAX_ROUNDS: usize = 5;
+
+/// Keeps leads in PostgreSQL.
+///
+/// A batch is one prepared statement and one round trip. Writing connections are kept between batches, up to two of the
+/// pool's, and are never given back to the pool in doubt: one that did not answer in time is closed.
+#[derive(Clone)]
+pub struct PgLeadStore {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    pool: PgPool,
+    timeout: Duration,
+    /// Connections that are ready to write.
+    idle: Mutex<Vec<PoolConnection<Postgres>>>,
+    max_idle: usize,
+}
+
+impl PgLeadStore {
+    /// Connects with [`PgOptions::new`]'s settings.
+    ///
+    /// # Errors
+    /// [`StoreErrorKind::Internal`] where the URL cannot be read, [`StoreErrorKind::Unavailable`] where the database
+    /// cannot be reached in time.
+    pub async fn connect(url: &str) -> Result<Self, StoreError> {
+        PgOptions::new().connect(url).await
+    }
+
+    /// Uses a pool that the host has already. Of its connections two are kept for writing, at most half of them.
+    ///
+    /// `acquire_timeout` of the pool does not matter: waiting for a connection is bounded by
+    /// [`with_timeout`](Self::with_timeout).
+    pub fn from_pool(pool: PgPool) -> Self {
+        let max_idle = (pool.options().get_max_connections() / 2).min(2) as usize;
+        let shared = Shared { pool, timeout: options::DEFAULT_TIMEOUT, idle: Mutex::default(), max_idle };
+        Self { shared: Arc::new(shared) }
+    }
+
+    /// How long one call may take. Default 2 s. Migrations are not bound by it.
+    pub fn with_timeout(self, timeout: Duration) -> Self {
+        let Shared { pool, max_idle, .. } = &*self.shared;
+        let shared = Shared { pool: pool.clone(), timeout, idle: Mutex::default(), max_idle: *max_idle };
+        Self { shared: Arc::new(shared) }
+    }
+
+    /// The pool.
+    pub fn pool(&self) -> &PgPool {
+        &self.shared.pool
+    }
+
+    /// Brings the tables up to date, or adopts those of the FastAPI service in place. Safe to call from many processes
+    /// at once; does nothing, and needs no right to create tables, where there is nothing to do.
+    ///
+    /// # Errors
+    /// [`StoreErrorKind::SchemaMismatch`] where a newer version, or edited statements, migrated the database.
+    pub async fn migrate(&self) -> Result<(), StoreError> {
+        migrate::run(&self.shared.pool).await
+    }
+
+    /// What in the server's settings could lose an acknowledged lead, a sentence each. Empty on a sound server.
+    ///
+    /// # Errors
+    /// [`StoreError`] where the database does not answer.
+    pub async fn durability_warnings(&self) -> Result<Vec<&'static str>, StoreError> {
+        self.read(async |connection| {
+            let settings: Vec<(String, String)> = sqlx::query_as(sql::DURABILITY_SETTINGS).fetch_all(connection).await?;
+            Ok(settings.iter().filter_map(|(name, value)| sql::durability_warning(name, value)).collect())
+        })
+        .await
+    }
+
+    /// Writes leads on a connection of the host's, in the transaction that it is in, if any: the host's own rows and the
+    /// leads are then committed together, or not at all.
+    ///
+    /// A lead counts as taken in only once the host has committed: do not answer 201 before. The atomicity of
+    /// [`LeadStore::insert`] holds only within the host's transaction; after an error, roll it back.
+    ///
+    /// # Errors
+    /// As [`LeadStore::insert`].
+    pub async fn insert_on(connection: &mut PgConnection, batch: &[NewLead]) -> Result<Vec<Insertion>, StoreError> {
+        let mut outcomes = vec![None; batch.len()];
+        for _ in 0..MAX_ROUNDS {
+            let open: Vec<usize> = (0..batch.len()).filter(|i| outcomes[*i].is_none()).collect();
+            if open.is_empty() {
+                break;
+            }
+            let left: Vec<NewLead>;
+            let news = if open.len() == batch.len() {
+                batch
+            } else {
+                left = open.iter().map(|i| batch[*i].clone()).collect();
+                &left
+            };
+            let inserted = insert_new(connection, news).await.map_err(running)?;
+            let rest: Vec<Uuid> = news
+                .iter()
+                .filter(|new| !inserted.contains(&new.id().as_uuid()))
+                .map(|new| new.lead().meta().request_id().as_uuid())
+                .collect();
+            let existing = if rest.is_empty() { Vec::new() } else { find(connection, &rest).await.map_err(running)? };
+            for (i, new) in open.into_iter().zip(news) {
+                outcomes[i] = if inserted.contains(&new.id().as_uuid()) {
+                    Some(Insertion::Inserted)
+                } else {
+                    // A row that was in the way and is gone again is looked for once more.
+                    let request_id = new.lead().meta().request_id().as_uuid();
+                    existing.iter().find(|row| row.request_id == request_id).map(|row| row.answer_to(new))
+                };
+            }
+        }
+        outcomes.into_iter().collect::<Option<_>>().ok_or_else(|| StoreErrorKind::Contention.into())
+    }
+
+    async fn read<T>(
+        &self,
+        query: impl AsyncFnOnce(&mut PgConnection) -> Result<T, sqlx::Error>,
+    ) -> Result<T, StoreError> {
+        let work = async {
+            let mut lease = Lease::take_from_pool(&self.shared.pool).await?;
+            let result = query(lease.connection()?).await.map_err(running)?;
+            lease.give_back();
+            Ok(result)
+        };
+        timeout(self.shared.timeout, work).await.unwrap_or_else(|_| Err(StoreErrorKind::TimedOut.into()))
+    }
+
+    async fn write(&self, batch: &[NewLead]) -> Result<Vec<Insertion>, StoreError> {
+        let mut lease = self.shared.lease().await?;
+        let result = Self::insert_on(lease.connection()?, batch).await;
+        // After these the connection is as good as before; after any other error it is closed.
+        if result.as_ref().err().is_none_or(|error| {
+            matches!(error.kind(), StoreErrorKind::Rejected | StoreErrorKind::Contention)
+        }) {
+            self.shared.keep(lease);
+        }
+        result
+    }
+}
+
+impl fmt::Debug for PgLeadStore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PgLeadStore").field("timeout", &self.shared.timeout).finish_non_exhaustive()
+    }
+}
+
+#[async_trait]
+impl LeadStore for PgLeadStore {
+    async fn insert(&self, batch: &[NewLead]) -> Result<Vec<Insertion>, StoreError> {
+        let result = timeout(self.shared.timeout, self.write(batch)).await;
+        result.unwrap_or_else(|_| Err(StoreErrorKind::TimedOut.into()))
+    }
+
+    async fn ready(&self) -> Result<(), StoreError> {
+        let applied = self.read(migrate::applied).await?;
+        Ok(fastcore_leads::sql::SchemaMismatch::check(sql::MIGRATIONS, &applied)?)
+    }
+}
+
+#[async_trait]
+impl LeadInbox for PgLeadStore {
+    async fn get(&self, id: LeadId) -> Result<Option<StoredLead>, StoreError> {
+        self.read(async |connection| {
+            let row: Option<LeadRow> =
+                sqlx::query_as(sql::GET).bind(id.as_uuid()).fetch_optional(connection).await?;
+            Ok(row.map(StoredLead::from))
+        })
+        .await
+    }
+
+    async fn find(&self, request_id: RequestId) -> Result<Option<StoredLead>, StoreError> {
+        self.read(async |connection| Ok(find(connection, &[request_id.as_uuid()]).await?.pop())).await
+    }
+
+    async fn audit_trail(&self, id: LeadId) -> Result<Vec<AuditRecord>, StoreError> {
+        self.read(async |connection| {
+            let rows: Vec<AuditRow> = sqlx::query_as(sql::AUDIT_TRAIL).bind(id.as_uuid()).fetch_all(connection).await?;
+            Ok(rows.into_iter().map(AuditRecord::from).collect())
+        })
+        .await
+    }
+}
+
+/// Runs the one statement; answers the ids of the leads that are new.
+async fn insert_new(connection: &mut PgConnection, batch: &[NewLead]) -> Result<HashSet<Uuid>, sqlx::Error> {
+    let columns = Columns::of(batch);
+    let ids: Vec<Uuid> = sqlx::query_scalar(sql::INSERT)
+        .bind(columns.ids)
+        .bind(columns.audit_ids)
+        .bind(columns.created_at_utc)
+        .bind(columns.names)
+        .bind(columns.emails)
+        .bind(columns.phones)
+        .bind(columns.companies)
+        .bind(columns.services)
+        .bind(columns.messages)
+        .bind(columns.consents)
+        .bind(columns.sources)
+        .bind(columns.request_ids)
+        .bind(columns.ip_hashes)
+        .bind(columns.meta_json)
+        .bind(columns.statuses)
+        .bind(columns.actors)
+        .bind(columns.details_json)
+        .fetch_all(connection)
+        .await?;
+    Ok(ids.into_iter().collect())
+}
+
+async fn find(connection: &mut PgConnection, request_ids: &[Uuid]) -> Result<Vec<StoredLead>, sqlx::Error> {
+    let rows: Vec<LeadRow> = sqlx::query_as(sql::FIND_BY_REQUEST).bind(request_ids).fetch_all(connection).await?;
+    Ok(rows.into_iter().map(StoredLead::from).collect())
+}
+
+fn running(error: sqlx::Error) -> StoreError {
+    while_running(error, sql::kind_of)
+}

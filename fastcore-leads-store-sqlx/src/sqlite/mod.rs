@@ -1,0 +1,223 @@
+//! SQLite.
+
+mod migrate;
+mod rows;
+mod transaction;
+
+use std::{collections::HashSet, fmt, str::FromStr, sync::Arc, time::Duration};
+
+use async_trait::async_trait;
+use fastcore_leads::{
+    AuditRecord, Insertion, LeadId, LeadInbox, LeadStore, NewLead, RequestId, StoreError, StoreErrorKind, StoredLead,
+    sql::sqlite as sql,
+};
+use sqlx::{
+    ConnectOptions, Sqlite, SqliteConnection, SqlitePool,
+    pool::PoolConnection,
+    raw_sql,
+    sqlite::{SqliteConnectOptions, SqlitePoolOptions},
+};
+use tokio::sync::Semaphore;
+use uuid::Uuid;
+
+use self::{
+    rows::{AuditRow, LeadRow},
+    transaction::in_transaction,
+};
+use crate::error::{unreadable, while_connecting, while_running};
+
+/// How long a call waits for a connection.
+const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(2);
+/// Connections of a pool of our own: one writes, the others read meanwhile.
+const MAX_CONNECTIONS: u32 = 4;
+
+/// Keeps leads in a SQLite file: nothing to install, one machine.
+///
+/// Writes are transactions of their own task, one at a time, so that a caller that goes away leaves none half-done. The
+/// file is in WAL mode with `synchronous=FULL`: a commit survives a power cut.
+#[derive(Clone)]
+pub struct SqliteLeadStore {
+    pool: SqlitePool,
+    /// SQLite has one writer at a time: waiting here is fairer, and cheaper, than its busy handler.
+    writer: Arc<Semaphore>,
+}
+
+impl SqliteLeadStore {
+    /// Opens a file, and makes it where it is missing: `sqlite:path/to/file.db`.
+    ///
+    /// # Errors
+    /// [`StoreErrorKind::Internal`] where the URL cannot be read, [`StoreErrorKind::Unavailable`] where the file cannot
+    /// be opened.
+    pub async fn connect(url: &str) -> Result<Self, StoreError> {
+        let options = SqliteConnectOptions::from_str(url).map_err(|_| {
+            StoreError::new(StoreErrorKind::Internal).with_reason("the database URL is not of the form sqlite:path/to/file")
+        })?;
+        // Each connection to memory is a database of its own.
+        let is_memory = url.contains(":memory:") || url.contains("mode=memory");
+        let pool = SqlitePoolOptions::new()
+            .max_connections(if is_memory { 1 } else { MAX_CONNECTIONS })
+            .min_connections(u32::from(is_memory))
+            .idle_timeout(None)
+            .max_lifetime(None)
+            .acquire_timeout(ACQUIRE_TIMEOUT)
+            .connect_lazy_with(options.create_if_missing(true).disable_statement_logging());
+        let store = Self::from_pool(pool);
+        migrate::use_wal(&store.pool).await?;
+        Ok(store)
+    }
+
+    /// Uses a pool that the host has already. WAL mode is the host's choice; `synchronous=FULL` and
+    /// `recursive_triggers` are set on each connection that writes leads, and stay set on it.
+    pub fn from_pool(pool: SqlitePool) -> Self {
+        Self { pool, writer: Arc::new(Semaphore::new(1)) }
+    }
+
+    /// The pool.
+    pub fn pool(&self) -> &SqlitePool {
+        &self.pool
+    }
+
+    /// Brings the tables up to date. Safe to call from many processes at once.
+    ///
+    /// # Errors
+    /// [`StoreErrorKind::SchemaMismatch`] where a newer version, or edited statements, migrated the database.
+    pub async fn migrate(&self) -> Result<(), StoreError> {
+        migrate::run(&self.pool).await
+    }
+
+    /// Writes leads on a connection of the host's, in the transaction that it is in: the host's own rows and the leads
+    /// are then committed together, or not at all. Begin it with `BEGIN IMMEDIATE`.
+    ///
+    /// A lead counts as taken in only once the host has committed: do not answer 201 before.
+    ///
+    /// # Errors
+    /// As [`LeadStore::insert`]; after an error, roll the transaction back.
+    pub async fn insert_on(connection: &mut SqliteConnection, batch: &[NewLead]) -> Result<Vec<Insertion>, StoreError> {
+        let parts = Parts::of(batch);
+        let written = write_on(connection, &parts).await?;
+        written.outcomes(batch)
+    }
+
+    async fn acquire(&self) -> Result<PoolConnection<Sqlite>, StoreError> {
+        self.pool.acquire().await.map_err(while_connecting)
+    }
+
+    async fn write(self, parts: Parts) -> Result<Written, StoreError> {
+        let _turn = self.writer.acquire().await.map_err(|_| StoreError::new(StoreErrorKind::Internal))?;
+        let mut connection = self.acquire().await?;
+        raw_sql(sql::SET_UP_CONNECTION).execute(&mut *connection).await.map_err(running)?;
+        in_transaction(&mut connection, async |connection| write_on(connection, &parts).await).await
+    }
+}
+
+impl fmt::Debug for SqliteLeadStore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SqliteLeadStore").finish_non_exhaustive()
+    }
+}
+
+#[async_trait]
+impl LeadStore for SqliteLeadStore {
+    async fn insert(&self, batch: &[NewLead]) -> Result<Vec<Insertion>, StoreError> {
+        // A task of its own: were this future dropped between BEGIN and COMMIT, the connection would stay in between.
+        let write = tokio::spawn(self.clone().write(Parts::of(batch)));
+        let written = write.await.map_err(|_| StoreError::new(StoreErrorKind::Internal))??;
+        written.outcomes(batch)
+    }
+
+    async fn ready(&self) -> Result<(), StoreError> {
+        let applied = migrate::applied(&mut *self.acquire().await?).await?;
+        Ok(fastcore_leads::sql::SchemaMismatch::check(sql::MIGRATIONS, &applied)?)
+    }
+}
+
+#[async_trait]
+impl LeadInbox for SqliteLeadStore {
+    async fn get(&self, id: LeadId) -> Result<Option<StoredLead>, StoreError> {
+        let row: Option<LeadRow> = sqlx::query_as(sql::GET)
+            .bind(id.to_string())
+            .fetch_optional(&mut *self.acquire().await?)
+            .await
+            .map_err(running)?;
+        row.map(StoredLead::try_from).transpose()
+    }
+
+    async fn find(&self, request_id: RequestId) -> Result<Option<StoredLead>, StoreError> {
+        let ids = sql::ids_json([request_id.as_uuid()]);
+        Ok(find(&mut *self.acquire().await?, &ids).await?.pop())
+    }
+
+    async fn audit_trail(&self, id: LeadId) -> Result<Vec<AuditRecord>, StoreError> {
+        let rows: Vec<AuditRow> = sqlx::query_as(sql::AUDIT_TRAIL)
+            .bind(id.to_string())
+            .fetch_all(&mut *self.acquire().await?)
+            .await
+            .map_err(running)?;
+        rows.into_iter().map(AuditRecord::try_from).collect()
+    }
+}
+
+/// What a batch's statements are run with.
+struct Parts {
+    leads: String,
+    request_ids: String,
+    count: usize,
+}
+
+impl Parts {
+    fn of(batch: &[NewLead]) -> Self {
+        Self {
+            leads: sql::batch_json(batch),
+            request_ids: sql::ids_json(batch.iter().map(|new| new.lead().meta().request_id().as_uuid())),
+            count: batch.len(),
+        }
+    }
+}
+
+/// What they brought.
+struct Written {
+    inserted: HashSet<Uuid>,
+    existing: Vec<StoredLead>,
+}
+
+impl Written {
+    fn outcomes(&self, batch: &[NewLead]) -> Result<Vec<Insertion>, StoreError> {
+        batch
+            .iter()
+            .map(|new| {
+                if self.inserted.contains(&new.id().as_uuid()) {
+                    return Ok(Insertion::Inserted);
+                }
+                let request_id = new.lead().meta().request_id().as_uuid();
+                let row = self.existing.iter().find(|row| row.request_id == request_id);
+                row.map(|row| row.answer_to(new)).ok_or_else(|| StoreErrorKind::Internal.into())
+            })
+            .collect()
+    }
+}
+
+async fn write_on(connection: &mut SqliteConnection, parts: &Parts) -> Result<Written, StoreError> {
+    let ids: Vec<String> =
+        sqlx::query_scalar(sql::INSERT_LEADS).bind(&parts.leads).fetch_all(&mut *connection).await.map_err(running)?;
+    let ids = ids.iter().map(|id| Uuid::try_parse(id)).collect::<Result<Vec<_>, _>>();
+    let inserted = ids.map_err(|_| unreadable("an id is not a UUID"))?;
+    sqlx::query(sql::INSERT_AUDIT)
+        .bind(&parts.leads)
+        .bind(sql::ids_json(inserted.iter().copied()))
+        .execute(&mut *connection)
+        .await
+        .map_err(running)?;
+    let existing =
+        if inserted.len() == parts.count { Vec::new() } else { find(connection, &parts.request_ids).await? };
+    Ok(Written { inserted: inserted.into_iter().collect(), existing })
+}
+
+async fn find(connection: &mut SqliteConnection, request_ids: &str) -> Result<Vec<StoredLead>, StoreError> {
+    let rows: Vec<LeadRow> =
+        sqlx::query_as(sql::FIND_BY_REQUEST).bind(request_ids).fetch_all(connection).await.map_err(running)?;
+    rows.into_iter().map(StoredLead::try_from).collect()
+}
+
+fn running(error: sqlx::Error) -> StoreError {
+    while_running(error, |code| code.parse().map_or(StoreErrorKind::Internal, sql::kind_of))
+}
