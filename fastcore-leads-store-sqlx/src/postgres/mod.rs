@@ -14,7 +14,7 @@ use std::{
 
 use async_trait::async_trait;
 use fastcore_leads::{
-    AuditRecord, Insertion, LeadId, LeadInbox, LeadStore, NewLead, RequestId, StoreError, StoreErrorKind, StoredLead,
+    AuditRecord, Insertion, LeadDatabase, LeadId, LeadInbox, LeadStore, NewLead, RequestId, StoreError, StoreErrorKind, StoredLead,
     sql::postgres::{self as sql, Columns},
 };
 use sqlx::{PgConnection, PgPool, Postgres, pool::PoolConnection};
@@ -78,27 +78,6 @@ impl PgLeadStore {
     /// The pool.
     pub fn pool(&self) -> &PgPool {
         &self.shared.pool
-    }
-
-    /// Brings the tables up to date, or adopts those of the FastAPI service in place. Safe to call from many processes
-    /// at once; does nothing, and needs no right to create tables, where there is nothing to do.
-    ///
-    /// # Errors
-    /// [`StoreErrorKind::SchemaMismatch`] where a newer version, or edited statements, migrated the database.
-    pub async fn migrate(&self) -> Result<(), StoreError> {
-        migrate::run(&self.shared.pool).await
-    }
-
-    /// What in the server's settings could lose an acknowledged lead, a sentence each. Empty on a sound server.
-    ///
-    /// # Errors
-    /// [`StoreError`] where the database does not answer.
-    pub async fn durability_warnings(&self) -> Result<Vec<&'static str>, StoreError> {
-        self.read(async |connection| {
-            let settings: Vec<(String, String)> = sqlx::query_as(sql::DURABILITY_SETTINGS).fetch_all(connection).await?;
-            Ok(settings.iter().filter_map(|(name, value)| sql::durability_warning(name, value)).collect())
-        })
-        .await
     }
 
     /// Writes leads on a connection of the host's, in the transaction that it is in, if any: the host's own rows and the
@@ -207,6 +186,23 @@ impl LeadInbox for PgLeadStore {
         self.read(async |connection| {
             let rows: Vec<AuditRow> = sqlx::query_as(sql::AUDIT_TRAIL).bind(id.as_uuid()).fetch_all(connection).await?;
             Ok(rows.into_iter().map(AuditRecord::from).collect())
+        })
+        .await
+    }
+}
+
+#[async_trait]
+impl LeadDatabase for PgLeadStore {
+    /// Also adopts the tables of the FastAPI service in place. Needs no right to create tables where there is nothing to
+    /// do, and is not bound by the timeout.
+    async fn migrate(&self) -> Result<(), StoreError> {
+        migrate::run(&self.shared.pool).await
+    }
+
+    async fn durability_warnings(&self) -> Result<Vec<&'static str>, StoreError> {
+        self.read(async |connection| {
+            let settings: Vec<(String, String)> = sqlx::query_as(sql::DURABILITY_SETTINGS).fetch_all(connection).await?;
+            Ok(settings.iter().filter_map(|(name, value)| sql::durability_warning(name, value)).collect())
         })
         .await
     }

@@ -8,7 +8,7 @@ use std::{collections::HashSet, fmt, str::FromStr, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use fastcore_leads::{
-    AuditRecord, Insertion, LeadId, LeadInbox, LeadStore, NewLead, RequestId, StoreError, StoreErrorKind, StoredLead,
+    AuditRecord, Insertion, LeadDatabase, LeadId, LeadInbox, LeadStore, NewLead, RequestId, StoreError, StoreErrorKind, StoredLead,
     sql::sqlite as sql,
 };
 use sqlx::{
@@ -75,14 +75,6 @@ impl SqliteLeadStore {
     /// The pool.
     pub fn pool(&self) -> &SqlitePool {
         &self.pool
-    }
-
-    /// Brings the tables up to date. Safe to call from many processes at once.
-    ///
-    /// # Errors
-    /// [`StoreErrorKind::SchemaMismatch`] where a newer version, or edited statements, migrated the database.
-    pub async fn migrate(&self) -> Result<(), StoreError> {
-        migrate::run(&self.pool).await
     }
 
     /// Writes leads on a connection of the host's, in the transaction that it is in: the host's own rows and the leads
@@ -154,6 +146,18 @@ impl LeadInbox for SqliteLeadStore {
             .await
             .map_err(running)?;
         rows.into_iter().map(AuditRecord::try_from).collect()
+    }
+}
+
+#[async_trait]
+impl LeadDatabase for SqliteLeadStore {
+    async fn migrate(&self) -> Result<(), StoreError> {
+        migrate::run(&self.pool).await
+    }
+
+    async fn durability_warnings(&self) -> Result<Vec<&'static str>, StoreError> {
+        // What durability hangs on is set on each connection that writes.
+        Ok(Vec::new())
     }
 }
 

@@ -81,6 +81,24 @@ pub trait LeadInbox: LeadStore {
     async fn audit_trail(&self, id: LeadId) -> Result<Vec<AuditRecord>, StoreError>;
 }
 
+/// A store whose tables are in a database.
+#[async_trait]
+pub trait LeadDatabase: LeadInbox {
+    /// Brings the tables up to date. Safe to call from many processes at once; changes nothing where there is nothing
+    /// to do.
+    ///
+    /// # Errors
+    /// [`StoreErrorKind::SchemaMismatch`] where a newer version, or edited statements, migrated the database;
+    /// [`StoreErrorKind::TimedOut`] where others hold a lock on the tables for too long.
+    async fn migrate(&self) -> Result<(), StoreError>;
+
+    /// What in the database's settings could lose an acknowledged lead, a sentence each. Empty on a sound database.
+    ///
+    /// # Errors
+    /// [`StoreError`] where the database does not answer.
+    async fn durability_warnings(&self) -> Result<Vec<&'static str>, StoreError>;
+}
+
 /// What became of one lead of a batch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Insertion {
@@ -128,6 +146,17 @@ macro_rules! forward {
 
             async fn audit_trail(&self, id: LeadId) -> Result<Vec<AuditRecord>, StoreError> {
                 (**self).audit_trail(id).await
+            }
+        }
+
+        #[async_trait]
+        impl<S: LeadDatabase + ?Sized> LeadDatabase for $pointer<S> {
+            async fn migrate(&self) -> Result<(), StoreError> {
+                (**self).migrate().await
+            }
+
+            async fn durability_warnings(&self) -> Result<Vec<&'static str>, StoreError> {
+                (**self).durability_warnings().await
             }
         }
     };

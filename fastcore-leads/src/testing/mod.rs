@@ -4,9 +4,11 @@
 
 #![allow(clippy::expect_used, clippy::unwrap_used, clippy::missing_panics_doc, reason = "helpers of tests")]
 
+pub mod databases;
 mod logs;
 pub mod postgres;
 mod sqlite;
+pub mod stores;
 
 use bytes::Bytes;
 use http::Request;

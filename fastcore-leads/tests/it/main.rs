@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, missing_docs, reason = "tests")]
 
 mod audit;
+mod conformance;
 mod email;
 mod endpoint;
 mod fields;

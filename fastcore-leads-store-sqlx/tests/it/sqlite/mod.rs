@@ -1,0 +1,44 @@
+//! SQLite, a file of each test's own.
+
+use std::{pin::Pin, sync::Arc};
+
+use fastcore_leads::{LeadDatabase, StoreError, testing::TempDir};
+use fastcore_leads_store_sqlx::SqliteLeadStore;
+use sqlx::{AssertSqlSafe, Connection, Row, SqliteConnection, raw_sql};
+
+mod stores {
+    use std::sync::Arc;
+
+    use fastcore_leads::{LeadInbox, testing::TempDir};
+
+    async fn fresh() -> (Arc<dyn LeadInbox>, TempDir) {
+        let (store, dir) = super::migrated().await;
+        (Arc::new(store), dir)
+    }
+
+    fastcore_leads::store_conformance!(fresh);
+}
+
+mod databases {
+    fastcore_leads::sqlite_conformance!(super::open, super::execute);
+}
+
+/// A store on a fresh file, and the file's directory.
+async fn migrated() -> (SqliteLeadStore, TempDir) {
+    let dir = TempDir::new();
+    let store = SqliteLeadStore::connect(&dir.sqlite_url()).await.unwrap();
+    store.migrate().await.unwrap();
+    (store, dir)
+}
+
+fn open(url: String) -> Pin<Box<dyn Future<Output = Result<Arc<dyn LeadDatabase>, StoreError>> + Send>> {
+    Box::pin(async move { Ok(Arc::new(SqliteLeadStore::connect(&url).await?) as Arc<dyn LeadDatabase>) })
+}
+
+fn execute(url: String, sql: String) -> Pin<Box<dyn Future<Output = Result<Vec<String>, String>> + Send>> {
+    Box::pin(async move {
+        let mut connection = SqliteConnection::connect(&url).await.map_err(|error| error.to_string())?;
+        let rows = raw_sql(AssertSqlSafe(sql)).fetch_all(&mut connection).await.map_err(|error| error.to_string())?;
+        rows.iter().map(|row| row.try_get(0).map_err(|error| error.to_string())).collect()
+    })
+}

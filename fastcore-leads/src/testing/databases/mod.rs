@@ -1,0 +1,74 @@
+//! The conformance suites for stores over a real database: migrations, the audit log's triggers, faults.
+//!
+//! [`postgres_conformance!`](crate::postgres_conformance) and [`sqlite_conformance!`](crate::sqlite_conformance) make
+//! each case a test of its own, on a fresh database.
+
+pub mod postgres;
+pub mod sqlite;
+
+use std::{future::Future, pin::Pin, sync::Arc};
+
+use super::new_lead;
+use crate::{
+    ingest::{Ingest, IngestError},
+    lead::Lead,
+    store::{Insertion, LeadDatabase, StoreError, StoreErrorKind},
+};
+
+/// A database under test.
+pub type Database = Arc<dyn LeadDatabase>;
+/// Opens the database behind a URL, and migrates nothing.
+pub type Open = fn(String) -> Pin<Box<dyn Future<Output = Result<Database, StoreError>> + Send>>;
+
+/// A personal value that no message may hold.
+pub(super) const CANARY: &str = "CANARY-7f3a";
+
+/// Eight that start at once: one migrates, all are ready.
+async fn all_migrate(open: Open, url: &str) {
+    let mut tasks = tokio::task::JoinSet::new();
+    for _ in 0..8 {
+        let url = url.to_owned();
+        tasks.spawn(async move {
+            let database = open(url).await.expect("it opens");
+            database.migrate().await.expect("it migrates");
+            database.ready().await.expect("it is ready");
+        });
+    }
+    tasks.join_all().await;
+}
+
+/// Whatever the schema is, neither leads nor migrations get in, and the caller is told what to do.
+async fn assert_mismatch(open: Open, url: &str, reason: &str) {
+    let database = open(url.to_owned()).await.expect("it opens");
+    for error in [database.migrate().await.expect_err("refused"), database.ready().await.expect_err("refused")] {
+        assert_eq!(error.kind(), StoreErrorKind::SchemaMismatch);
+        assert!(error.to_string().contains(reason), "{error}");
+    }
+}
+
+/// Of a batch with a row that the database refuses, the others land, and the refusal does not show the row.
+async fn assert_refused_alone(database: &Database, refused: Lead) {
+    let batch = [new_lead(), crate::NewLead::new(refused.clone(), crate::Actor::SITE_INGEST), new_lead()];
+    let error = database.insert(&batch).await.expect_err("refused");
+    assert_eq!(error.kind(), StoreErrorKind::Rejected);
+    assert!(!format!("{error} {error:?} {error:#?}").contains(CANARY), "the error shows the row");
+    for new in &batch {
+        assert!(database.get(new.id()).await.expect("get").is_none(), "nothing of the batch was written");
+    }
+    let ingest = Ingest::builder(Arc::clone(database)).writers(1).start();
+    let mut tasks = tokio::task::JoinSet::new();
+    for i in 0..64 {
+        let (ingest, lead) = (ingest.clone(), if i == 37 { refused.clone() } else { super::lead() });
+        tasks.spawn(async move { (i, ingest.ingest(lead, crate::Actor::SITE_INGEST).await) });
+    }
+    for (i, result) in tasks.join_all().await {
+        assert_eq!(result.err(), (i == 37).then_some(IngestError::Internal));
+    }
+}
+
+/// A retry of an erased lead is told so.
+async fn assert_erased(database: &Database, lead: Lead) {
+    let again = crate::NewLead::new(lead, crate::Actor::SITE_INGEST);
+    let outcomes = database.insert(&[again]).await.expect("answered");
+    assert_eq!(outcomes, [Insertion::Erased]);
+}

@@ -1,0 +1,342 @@
+//! PostgreSQL. Looks at the database with `psql`, as another program than the store.
+
+use std::{sync::Arc, time::Duration};
+
+use serde_json::json;
+use tokio::time::{Instant, sleep};
+use uuid::Uuid;
+
+use super::{CANARY, Database, Open, all_migrate, assert_erased, assert_mismatch, assert_refused_alone};
+use crate::{
+    audit::Actor,
+    ingest::{Ingest, IngestError},
+    lead::{LeadId, RequestId, limits},
+    store::{Insertion, NewLead, StoreErrorKind},
+    testing::{body, lead, new_lead, parse, postgres::Cluster},
+};
+
+macro_rules! cases {
+    ($($name:ident)*) => {
+        /// The names of all cases.
+        pub const CASES: &[&str] = &[$(stringify!($name)),*];
+
+        /// Makes each case of the suite a test. Takes a function that opens the database behind a URL.
+        #[macro_export]
+        macro_rules! postgres_conformance {
+            ($open:path) => {
+                /// The cases that are run here.
+                #[allow(dead_code, reason = "for a test that compares the lists")]
+                pub(crate) const CASES: &[&str] = &[$(stringify!($name)),*];
+
+                $(
+                    #[tokio::test(flavor = "multi_thread")]
+                    async fn $name() {
+                        $crate::testing::databases::postgres::$name($open).await;
+                    }
+                )*
+            };
+        }
+    };
+}
+
+cases! {
+    migrating_again_changes_nothing
+    eight_may_migrate_at_once
+    a_database_of_another_version_is_refused
+    the_fastapi_database_is_adopted
+    the_fastapi_service_can_go_on_writing
+    columns_are_as_wide_as_the_limits
+    the_audit_log_is_append_only
+    a_retry_of_an_erased_lead_is_told_so
+    a_refused_row_fails_alone_and_is_not_shown
+    unsafe_settings_are_named
+    a_dropped_insert_leaves_no_open_transaction
+    a_stopped_database_is_unavailable_and_comes_back
+    an_unreachable_database_is_unavailable
+}
+
+/// The tables and the bookkeeping stay as they are.
+pub async fn migrating_again_changes_nothing(open: Open) {
+    let (database, url) = migrated(open).await;
+    let before = schema(&url);
+    database.migrate().await.expect("migrated");
+    assert_eq!(schema(&url), before);
+}
+
+/// On a fresh database, and on one of the FastAPI service.
+pub async fn eight_may_migrate_at_once(open: Open) {
+    for setup in ["", include_str!("fastapi.sql")] {
+        let url = Cluster::shared().database();
+        psql(&url, setup);
+        all_migrate(open, &url).await;
+        assert_eq!(psql(&url, "SELECT count(*) FROM fastcore_leads_migrations"), "1");
+    }
+}
+
+/// Not migrated, edited, newer: each with a sentence of its own.
+pub async fn a_database_of_another_version_is_refused(open: Open) {
+    let url = Cluster::shared().database();
+    let database = open(url.clone()).await.expect("it opens");
+    let error = database.ready().await.expect_err("not migrated");
+    assert_eq!(error.kind(), StoreErrorKind::SchemaMismatch);
+    database.migrate().await.expect("migrated");
+    psql(&url, "UPDATE fastcore_leads_migrations SET checksum = 'x'");
+    assert_mismatch(open, &url, "other statements").await;
+    let (_, url) = migrated(open).await;
+    psql(&url, "INSERT INTO fastcore_leads_migrations (version, name, checksum) VALUES (1000, 'future', 'x')");
+    assert_mismatch(open, &url, "newer version").await;
+}
+
+/// No row is lost, what was NULL by accident has a value, and each row answers a retry.
+pub async fn the_fastapi_database_is_adopted(open: Open) {
+    let (database, url) = adopted(open).await;
+    assert_eq!(psql(&url, "SELECT count(*) FROM lead_inbox"), "4");
+    assert_eq!(psql(&url, "SELECT count(*) FROM audit_log"), "4");
+
+    let jean = find(&database, "f47ac10b-58cc-4372-a567-0e02b2c3d479").await;
+    assert_eq!((jean.name.as_str(), jean.email.as_str(), jean.consent), ("Jean Dupont", "jean@example.com", true));
+    assert_eq!(jean.created_at_utc.timestamp_micros(), 1_795_355_707_072_084);
+    assert_eq!(jean.meta_json.as_ref().map(|meta| meta["user_agent_hash"].clone()), Some(json!("xyz789")));
+    let short = find(&database, "11111111-2222-4333-8444-555555555502").await;
+    assert_eq!((short.name.as_str(), short.message.as_str(), short.status.as_str()), ("X", "court", "received"));
+    let brien = find(&database, "11111111-2222-4333-8444-555555555503").await;
+    assert_eq!((brien.source.as_str(), brien.consent, brien.status.as_str()), ("fast-techservices.com", false, "received"));
+    assert_eq!(brien.created_at_utc.timestamp_micros(), 1_795_355_710_100_966, "taken from its audit row");
+    assert_eq!(brien.meta_json.map(|meta| meta["user_agent_hash"].clone()), Some(json!("a\u{fffd}b\\u0000")));
+    let trail = database.audit_trail(short.lead_id()).await.expect("audit_trail");
+    assert_eq!((trail.len(), trail[0].actor.as_str(), trail[0].status_code), (1, "", None));
+
+    let retry = parse(&serde_json::from_str(crate::SAMPLE_LEAD).expect("JSON"));
+    assert_eq!(outcome(&database, retry).await, Insertion::Replayed(jean.receipt()));
+    let mut untrimmed = body();
+    untrimmed["meta"]["request_id"] = "11111111-2222-4333-8444-555555555501".into();
+    untrimmed["name"] = "Zoë 🙂".into();
+    untrimmed["email"] = "a@example.com".into();
+    untrimmed["service"] = "ponts".into();
+    untrimmed["message"] = "Bonjour,\nje voudrais un devis pour deux ponts.".into();
+    for member in ["phone", "company"] {
+        untrimmed[member] = serde_json::Value::Null;
+    }
+    let zoe = find(&database, "11111111-2222-4333-8444-555555555501").await;
+    assert_eq!(outcome(&database, parse(&untrimmed)).await, Insertion::Replayed(zoe.receipt()));
+    let mut other = body();
+    other["meta"]["request_id"] = "11111111-2222-4333-8444-555555555502".into();
+    assert_eq!(outcome(&database, parse(&other)).await, Insertion::Conflict);
+}
+
+/// Its INSERTs, with JSON as text or as `json`, with what it leaves out, and with what it may send as NULL.
+pub async fn the_fastapi_service_can_go_on_writing(open: Open) {
+    let (database, url) = adopted(open).await;
+    psql(
+        &url,
+        r#"BEGIN;
+        INSERT INTO lead_inbox (id, name, email, phone, company, service, message, consent, source, request_id, ip_hash,
+                                meta_json, status)
+        VALUES ('aaaaaaaa-0000-4000-8000-000000000001', 'Jean Dupont', 'jean@example.com', '+33612345678', 'ACME SAS',
+                'diagnostic', 'Mon compresseur ne démarre plus depuis hier', true, 'fast-techservices.com',
+                'aaaaaaaa-0000-4000-8000-00000000000a', 'abc123def456',
+                '{"user_agent_hash": null, "timestamp_utc": "2024-01-03T10:30:45+00:00"}'::json, 'received');
+        INSERT INTO audit_log (id, event, actor, lead_id, request_id, status_code, details_json)
+        VALUES ('aaaaaaaa-0000-4000-8000-000000000002', 'LEAD_RECEIVED', 'site_ingest',
+                'aaaaaaaa-0000-4000-8000-000000000001', 'aaaaaaaa-0000-4000-8000-00000000000a', 201,
+                '{"email": "jea***", "service": null, "ip_hash": "abc123def456"}');
+        INSERT INTO lead_inbox (id, created_at_utc, name, email, message, consent, source, request_id, ip_hash, status)
+        VALUES ('aaaaaaaa-0000-4000-8000-000000000003', NULL, 'X', 'x@example.com', '', NULL, NULL,
+                'aaaaaaaa-0000-4000-8000-00000000000b', '', NULL);
+        COMMIT"#,
+    );
+    let row = find(&database, "aaaaaaaa-0000-4000-8000-00000000000a").await;
+    let mut retry = body();
+    retry["meta"]["request_id"] = row.request_id.to_string().into();
+    assert_eq!(outcome(&database, parse(&retry)).await, Insertion::Replayed(row.receipt()));
+    let bare = find(&database, "aaaaaaaa-0000-4000-8000-00000000000b").await;
+    assert_eq!((bare.status.as_str(), bare.consent, bare.source.as_str()), ("received", false, "fast-techservices.com"));
+}
+
+/// The tables as the server has them, against the parser's numbers.
+pub async fn columns_are_as_wide_as_the_limits(open: Open) {
+    for url in [migrated(open).await.1, adopted(open).await.1] {
+        for (column, max) in [
+            ("name", limits::NAME.max),
+            ("email", limits::MAX_EMAIL_BYTES),
+            ("phone", limits::PHONE.max),
+            ("company", limits::COMPANY.max),
+            ("message", limits::MESSAGE.max),
+            ("source", limits::SOURCE.max),
+            ("ip_hash", limits::HASH.max),
+        ] {
+            let width = psql(
+                &url,
+                &format!(
+                    "SELECT character_maximum_length FROM information_schema.columns
+                      WHERE table_name = 'lead_inbox' AND column_name = '{column}'"
+                ),
+            );
+            assert_eq!(width, max.to_string(), "{column}");
+        }
+        let nullable = "SELECT string_agg(column_name, ',' ORDER BY column_name) FROM information_schema.columns
+                         WHERE table_name = 'lead_inbox' AND is_nullable = 'YES'";
+        assert_eq!(psql(&url, nullable), "company,erased_at_utc,meta_json,phone,service");
+    }
+}
+
+/// UPDATE, DELETE and TRUNCATE in every disguise.
+pub async fn the_audit_log_is_append_only(open: Open) {
+    let (database, url) = migrated(open).await;
+    let new = new_lead();
+    database.insert(std::slice::from_ref(&new)).await.expect("written");
+    for statement in [
+        "UPDATE audit_log SET actor = 'x'",
+        "UPDATE audit_log SET actor = 'x' WHERE false",
+        "DELETE FROM audit_log",
+        "TRUNCATE audit_log",
+        "TRUNCATE audit_log, lead_inbox CASCADE",
+        "SET session_replication_role = replica; DELETE FROM audit_log",
+        "SET session_replication_role = replica; UPDATE audit_log SET actor = 'x'",
+        "SET session_replication_role = replica; TRUNCATE audit_log",
+        "INSERT INTO audit_log SELECT * FROM audit_log ON CONFLICT (id) DO UPDATE SET actor = 'x'",
+        "WITH gone AS (DELETE FROM audit_log RETURNING id) SELECT * FROM gone",
+    ] {
+        let (is_done, text) = Cluster::shared().try_psql(&url, statement);
+        assert!(!is_done && text.contains("append-only"), "{statement}: {text}");
+    }
+    assert_eq!(database.audit_trail(new.id()).await.expect("audit_trail").len(), 1);
+}
+
+/// 410 for the sender: the person is not made again.
+pub async fn a_retry_of_an_erased_lead_is_told_so(open: Open) {
+    let (database, url) = migrated(open).await;
+    let lead = lead();
+    outcome(&database, lead.clone()).await;
+    psql(&url, "UPDATE lead_inbox SET erased_at_utc = now(), name = '', email = '', message = ''");
+    assert_erased(&database, lead).await;
+}
+
+/// The server says "Failing row contains (...)": nobody may see that.
+pub async fn a_refused_row_fails_alone_and_is_not_shown(open: Open) {
+    let (database, url) = migrated(open).await;
+    psql(&url, &format!("ALTER TABLE lead_inbox ADD CONSTRAINT no_canary CHECK (name <> '{CANARY}')"));
+    let mut refused = body();
+    refused["name"] = CANARY.into();
+    assert_refused_alone(&database, parse(&refused)).await;
+}
+
+/// `fsync` (off in this cluster) and `synchronous_commit`.
+pub async fn unsafe_settings_are_named(open: Open) {
+    let url = Cluster::shared().database();
+    let named = open(url.clone()).await.expect("it opens").durability_warnings().await.expect("settings");
+    assert_eq!(named.len(), 1, "{named:?}");
+    assert!(named[0].starts_with("fsync is off"));
+    let name = url.rsplit('/').next().unwrap_or_default();
+    psql(&url, &format!("ALTER DATABASE {name} SET synchronous_commit = off"));
+    let named = open(url).await.expect("it opens").durability_warnings().await.expect("settings");
+    assert!(named.iter().any(|warning| warning.starts_with("synchronous_commit is off")), "{named:?}");
+}
+
+/// However far the insert got when its caller went away.
+pub async fn a_dropped_insert_leaves_no_open_transaction(open: Open) {
+    let (database, url) = migrated(open).await;
+    for polls in 0..40 {
+        let batch = [new_lead()];
+        let insertion = database.insert(&batch);
+        let mut left = polls;
+        let mut insertion = std::pin::pin!(insertion);
+        std::future::poll_fn(|context| {
+            left -= 1;
+            if left < 0 || insertion.as_mut().poll(context).is_ready() {
+                return std::task::Poll::Ready(());
+            }
+            std::task::Poll::Pending
+        })
+        .await;
+    }
+    let open_transactions = "SELECT count(*) FROM pg_stat_activity
+                              WHERE datname = current_database() AND state LIKE 'idle in transaction%'";
+    assert_eq!(psql(&url, open_transactions), "0");
+    let halves = "SELECT (SELECT count(*) FROM lead_inbox) - (SELECT count(*) FROM audit_log)";
+    assert_eq!(psql(&url, halves), "0");
+    assert_eq!(outcome(&database, lead()).await, Insertion::Inserted);
+}
+
+/// 503 within 3 s while it is down, and 201 within 5 s after it is back, on the same store.
+pub async fn a_stopped_database_is_unavailable_and_comes_back(open: Open) {
+    let cluster = Cluster::start(&[]);
+    let url = cluster.database();
+    let database = open(url).await.expect("it opens");
+    database.migrate().await.expect("migrated");
+    let ingest = Ingest::builder(Arc::clone(&database)).start();
+    for is_killed in [false, true] {
+        ingest.ingest(lead(), Actor::SITE_INGEST).await.expect("taken in");
+        if is_killed { cluster.kill() } else { cluster.stop() }
+        let sent = lead();
+        for _ in 0..3 {
+            let started = Instant::now();
+            let result = ingest.ingest(sent.clone(), Actor::SITE_INGEST).await;
+            assert_eq!(result, Err(IngestError::Unavailable));
+            assert!(started.elapsed() < Duration::from_secs(3), "the caller waited {:?}", started.elapsed());
+        }
+        assert!(ingest.ready().await.is_err());
+        cluster.resume();
+        let started = Instant::now();
+        while ingest.ingest(sent.clone(), Actor::SITE_INGEST).await.is_err() {
+            assert!(started.elapsed() < Duration::from_secs(5), "not back after 5 s");
+            sleep(Duration::from_millis(10)).await;
+        }
+        assert!(ingest.ready().await.is_ok());
+    }
+}
+
+/// Nothing listens, a wrong password's sibling (no such role), no such database, no URL at all.
+pub async fn an_unreachable_database_is_unavailable(open: Open) {
+    let port = Cluster::shared().port();
+    for url in [
+        format!("postgres://{CANARY}@127.0.0.1:{port}/postgres"),
+        format!("postgres://postgres@127.0.0.1:{port}/{CANARY}"),
+        format!("postgres://postgres:{CANARY}@127.0.0.1:1/postgres"),
+    ] {
+        let error = open(url).await.err().expect("unreachable");
+        assert_eq!(error.kind(), StoreErrorKind::Unavailable);
+        assert!(!format!("{error} {error:?}").contains(CANARY));
+    }
+    let error = open(format!("postgres://postgres:{CANARY}@127.0.0.1:notaport/x")).await.err().expect("no URL");
+    assert_eq!(error.kind(), StoreErrorKind::Internal);
+    assert!(!format!("{error} {error:?}").contains(CANARY));
+}
+
+async fn migrated(open: Open) -> (Database, String) {
+    let url = Cluster::shared().database();
+    let database = open(url.clone()).await.expect("it opens");
+    database.migrate().await.expect("it migrates");
+    (database, url)
+}
+
+async fn adopted(open: Open) -> (Database, String) {
+    let url = Cluster::shared().database();
+    psql(&url, include_str!("fastapi.sql"));
+    let database = open(url.clone()).await.expect("it opens");
+    database.migrate().await.expect("it migrates");
+    (database, url)
+}
+
+async fn find(database: &Database, request_id: &str) -> crate::StoredLead {
+    let id = Uuid::try_parse(request_id).ok().and_then(RequestId::new).expect("a UUID");
+    let row = database.find(id).await.expect("find").expect("the row is there");
+    assert_eq!(database.get(LeadId::from_uuid(row.id)).await.expect("get").as_ref(), Some(&row));
+    row
+}
+
+async fn outcome(database: &Database, lead: crate::Lead) -> Insertion {
+    let batch = [NewLead::new(lead, Actor::SITE_INGEST)];
+    database.insert(&batch).await.expect("written")[0]
+}
+
+fn psql(url: &str, sql: &str) -> String {
+    if sql.is_empty() { String::new() } else { Cluster::shared().psql(url, sql) }
+}
+
+fn schema(url: &str) -> String {
+    let columns = "SELECT table_name, column_name, data_type, character_maximum_length, is_nullable, column_default
+                     FROM information_schema.columns WHERE table_schema = 'public' ORDER BY 1, 2";
+    let rows = "SELECT * FROM fastcore_leads_migrations ORDER BY version";
+    [psql(url, columns), psql(url, rows)].join("\n")
+}

@@ -1,0 +1,150 @@
+//! SQLite. Looks at the file by a function of the caller's, which runs statements on a connection of its own.
+
+use std::{future::Future, pin::Pin};
+
+use super::{CANARY, Database, Open, all_migrate, assert_erased, assert_mismatch, assert_refused_alone};
+use crate::{
+    store::StoreErrorKind,
+    testing::{TempDir, body, lead, new_lead, parse},
+};
+
+/// Runs statements on a file, and answers the first column of the last one's rows, or the database's message.
+pub type Execute = fn(String, String) -> Pin<Box<dyn Future<Output = Result<Vec<String>, String>> + Send>>;
+
+macro_rules! cases {
+    ($($name:ident)*) => {
+        /// The names of all cases.
+        pub const CASES: &[&str] = &[$(stringify!($name)),*];
+
+        /// Makes each case of the suite a test. Takes a function that opens the database behind a URL, and one that runs
+        /// statements on it.
+        #[macro_export]
+        macro_rules! sqlite_conformance {
+            ($open:path, $execute:path) => {
+                /// The cases that are run here.
+                #[allow(dead_code, reason = "for a test that compares the lists")]
+                pub(crate) const CASES: &[&str] = &[$(stringify!($name)),*];
+
+                $(
+                    #[tokio::test(flavor = "multi_thread")]
+                    async fn $name() {
+                        $crate::testing::databases::sqlite::$name($open, $execute).await;
+                    }
+                )*
+            };
+        }
+    };
+}
+
+cases! {
+    migrating_again_changes_nothing
+    eight_may_migrate_at_once
+    a_database_of_another_version_is_refused
+    the_audit_log_is_append_only
+    a_retry_of_an_erased_lead_is_told_so
+    a_refused_row_fails_alone_and_is_not_shown
+    commits_are_durable
+    an_unreachable_database_is_unavailable
+}
+
+/// The tables and the bookkeeping stay as they are.
+pub async fn migrating_again_changes_nothing(open: Open, execute: Execute) {
+    let (database, dir) = migrated(open).await;
+    let schema = "SELECT sql FROM sqlite_schema UNION ALL SELECT checksum || applied_at_utc FROM fastcore_leads_migrations";
+    let before = run(execute, &dir, schema).await;
+    database.migrate().await.expect("migrated");
+    assert_eq!(run(execute, &dir, schema).await, before);
+}
+
+/// On a file that is not there yet.
+pub async fn eight_may_migrate_at_once(open: Open, execute: Execute) {
+    for _ in 0..5 {
+        let dir = TempDir::new();
+        all_migrate(open, &dir.sqlite_url()).await;
+        assert_eq!(run(execute, &dir, "SELECT CAST(count(*) AS TEXT) FROM fastcore_leads_migrations").await, ["1"]);
+    }
+}
+
+/// Not migrated, edited, newer: each with a sentence of its own.
+pub async fn a_database_of_another_version_is_refused(open: Open, execute: Execute) {
+    let dir = TempDir::new();
+    let database = open(dir.sqlite_url()).await.expect("it opens");
+    assert_eq!(database.ready().await.expect_err("not migrated").kind(), StoreErrorKind::SchemaMismatch);
+    database.migrate().await.expect("migrated");
+    run(execute, &dir, "UPDATE fastcore_leads_migrations SET checksum = 'x'").await;
+    assert_mismatch(open, &dir.sqlite_url(), "other statements").await;
+    let (_, dir) = migrated(open).await;
+    run(execute, &dir, "INSERT INTO fastcore_leads_migrations (version, name, checksum) VALUES (1000, 'future', 'x')").await;
+    assert_mismatch(open, &dir.sqlite_url(), "newer version").await;
+}
+
+/// UPDATE and DELETE in every disguise; SQLite has no TRUNCATE.
+pub async fn the_audit_log_is_append_only(open: Open, execute: Execute) {
+    let (database, dir) = migrated(open).await;
+    let new = new_lead();
+    database.insert(std::slice::from_ref(&new)).await.expect("written");
+    for statement in [
+        "UPDATE audit_log SET actor = 'x'",
+        "DELETE FROM audit_log",
+        "DELETE FROM audit_log WHERE true",
+        "INSERT OR REPLACE INTO audit_log SELECT id, created_at_utc, 'X', actor, lead_id, request_id, 0, '' FROM audit_log",
+        "REPLACE INTO audit_log (rowid, id, created_at_utc, event, request_id) SELECT rowid, 'x', 'x', 'x', 'x' FROM audit_log",
+        "PRAGMA recursive_triggers = OFF; REPLACE INTO audit_log SELECT * FROM audit_log",
+        "UPDATE OR REPLACE audit_log SET actor = 'x'",
+        "INSERT INTO audit_log SELECT * FROM audit_log WHERE true ON CONFLICT (id) DO UPDATE SET actor = 'x'",
+    ] {
+        let refused = execute(dir.sqlite_url(), statement.to_owned()).await;
+        assert!(refused.is_err_and(|message| message.contains("append-only")), "{statement}");
+    }
+    let trail = database.audit_trail(new.id()).await.expect("audit_trail");
+    assert_eq!((trail.len(), trail[0].actor.as_str()), (1, "site_ingest"));
+}
+
+/// 410 for the sender: the person is not made again.
+pub async fn a_retry_of_an_erased_lead_is_told_so(open: Open, execute: Execute) {
+    let (database, dir) = migrated(open).await;
+    let lead = lead();
+    let new = crate::NewLead::new(lead.clone(), crate::Actor::SITE_INGEST);
+    database.insert(&[new]).await.expect("written");
+    run(execute, &dir, "UPDATE lead_inbox SET erased_at_utc = created_at_utc, name = '', email = '', message = ''").await;
+    assert_erased(&database, lead).await;
+}
+
+/// A trigger stands in for whatever a table may refuse.
+pub async fn a_refused_row_fails_alone_and_is_not_shown(open: Open, execute: Execute) {
+    let (database, dir) = migrated(open).await;
+    let trigger = format!(
+        "CREATE TRIGGER no_canary BEFORE INSERT ON lead_inbox WHEN NEW.name = '{CANARY}'
+         BEGIN SELECT RAISE(ABORT, 'refused {CANARY}'); END"
+    );
+    run(execute, &dir, &trigger).await;
+    let mut refused = body();
+    refused["name"] = CANARY.into();
+    assert_refused_alone(&database, parse(&refused)).await;
+}
+
+/// WAL mode, and nothing to warn of.
+pub async fn commits_are_durable(open: Open, execute: Execute) {
+    let (database, dir) = migrated(open).await;
+    assert_eq!(run(execute, &dir, "PRAGMA journal_mode").await, ["wal"]);
+    assert!(database.durability_warnings().await.expect("settings").is_empty());
+}
+
+/// No such directory, no URL at all.
+pub async fn an_unreachable_database_is_unavailable(open: Open, _: Execute) {
+    let dir = TempDir::new();
+    let error = open(format!("sqlite:{}/missing/{CANARY}.db", dir.path().display())).await.err().expect("unreachable");
+    assert_eq!(error.kind(), StoreErrorKind::Unavailable);
+    assert!(!format!("{error} {error:?}").contains(CANARY));
+}
+
+async fn migrated(open: Open) -> (Database, TempDir) {
+    let dir = TempDir::new();
+    let database = open(dir.sqlite_url()).await.expect("it opens");
+    database.migrate().await.expect("it migrates");
+    (database, dir)
+}
+
+async fn run(execute: Execute, dir: &TempDir, sql: &str) -> Vec<String> {
+    execute(dir.sqlite_url(), sql.to_owned()).await.expect("the statement runs")
+}

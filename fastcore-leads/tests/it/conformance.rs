@@ -1,0 +1,11 @@
+//! The reference store, in the suite that every store is held to.
+
+use std::sync::Arc;
+
+use fastcore_leads::{LeadInbox, MemoryLeadStore};
+
+async fn fresh() -> (Arc<dyn LeadInbox>, ()) {
+    (Arc::new(MemoryLeadStore::new()), ())
+}
+
+fastcore_leads::store_conformance!(fresh);
