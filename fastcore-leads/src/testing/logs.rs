@@ -1,7 +1,7 @@
 use std::{
     fmt::{self, Write as _},
     sync::{
-        Arc, Mutex, PoisonError,
+        Arc, Mutex, OnceLock, PoisonError,
         atomic::{AtomicU64, Ordering},
     },
 };
@@ -14,7 +14,7 @@ use tracing::{
 
 /// Keeps every `tracing` event and span, of every level and crate, as text: to search for what must not be there.
 ///
-/// Install it with [`tracing::subscriber::set_global_default`], so that it sees all threads.
+/// It sees all threads: [`Logs::global`] installs it for the process.
 #[derive(Clone, Debug, Default)]
 pub struct Logs {
     lines: Arc<Mutex<Vec<String>>>,
@@ -22,9 +22,14 @@ pub struct Logs {
 }
 
 impl Logs {
-    /// An empty log.
-    pub fn new() -> Self {
-        Self::default()
+    /// The log of this process: installed at the first call, the same at every other.
+    pub fn global() -> &'static Self {
+        static GLOBAL: OnceLock<Logs> = OnceLock::new();
+        GLOBAL.get_or_init(|| {
+            let logs = Self::default();
+            tracing::subscriber::set_global_default(logs.clone()).expect("no other subscriber is installed");
+            logs
+        })
     }
 
     /// What was logged so far.

@@ -5,13 +5,14 @@
 #![allow(clippy::expect_used, clippy::unwrap_used, clippy::missing_panics_doc, reason = "helpers of tests")]
 
 pub mod databases;
+pub mod http;
 mod logs;
 pub mod postgres;
 mod sqlite;
 pub mod stores;
 
 use bytes::Bytes;
-use http::Request;
+use ::http::Request;
 use http_body_util::Full;
 use serde_json::Value;
 use uuid::Uuid;

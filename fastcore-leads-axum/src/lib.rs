@@ -1,0 +1,27 @@
+#![doc = include_str!("../README.md")]
+
+use axum::{
+    Router,
+    body::Body,
+    extract::{Request, State},
+    response::Response,
+    routing::any,
+};
+use fastcore_leads::{Endpoint, INBOUND_LEADS_PATH};
+
+/// A router with the one route, to [`merge`](Router::merge) into a service's own or to [`nest`](Router::nest) under a
+/// prefix. Fits a router of any state.
+///
+/// All methods are routed here, since the endpoint itself answers those that it does not take; unknown paths stay the
+/// host's.
+pub fn router<S>(endpoint: Endpoint) -> Router<S>
+where
+    S: Clone + Send + Sync + 'static,
+{
+    Router::new().route(INBOUND_LEADS_PATH, any(ingest).with_state(endpoint))
+}
+
+/// The handler, for a path of the host's own choice: `.route("/leads", any(ingest).with_state(endpoint))`.
+pub async fn ingest(State(endpoint): State<Endpoint>, request: Request) -> Response {
+    endpoint.handle(request).await.map(Body::from)
+}

@@ -1,0 +1,107 @@
+//! A client that sends exactly the bytes that it is given.
+
+use std::{net::SocketAddr, time::Duration};
+
+use serde_json::Value;
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
+    time::timeout,
+};
+
+use crate::{http::INBOUND_LEADS_PATH, testing::TOKEN};
+
+/// No answer takes longer; a server that says nothing fails the test.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// An answer, taken apart.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Answer {
+    /// The status.
+    pub status: u16,
+    /// The headers in the order that they came in, names in lower case.
+    pub headers: Vec<(String, String)>,
+    /// The body.
+    pub body: Vec<u8>,
+}
+
+impl Answer {
+    /// The header of a name, unless it comes twice.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        let mut values = self.headers.iter().filter(|(header, _)| header == name);
+        let (value, None) = (values.next()?, values.next()) else { return None };
+        Some(&value.1)
+    }
+
+    /// The body as JSON.
+    pub fn json(&self) -> Value {
+        serde_json::from_slice(&self.body).expect("the body is JSON")
+    }
+}
+
+/// Writes a request with `Content-Length`, for a connection of its own.
+pub fn request(method: &str, headers: &[(&str, &str)], body: &[u8]) -> Vec<u8> {
+    let mut head = format!("{method} {INBOUND_LEADS_PATH} HTTP/1.1\r\nhost: 127.0.0.1\r\nconnection: close\r\n");
+    for (name, value) in headers {
+        head.push_str(&format!("{name}: {value}\r\n"));
+    }
+    head.push_str(&format!("content-length: {}\r\n\r\n", body.len()));
+    [head.as_bytes(), body].concat()
+}
+
+/// Writes the request that the site sends for a lead.
+pub fn lead_request(body: &Value) -> Vec<u8> {
+    let authorization = format!("Bearer {TOKEN}");
+    let headers = [("content-type", "application/json"), ("authorization", authorization.as_str())];
+    request("POST", &headers, body.to_string().as_bytes())
+}
+
+/// Sends bytes on a connection of their own and reads one answer.
+pub async fn exchange(address: SocketAddr, request: &[u8]) -> Answer {
+    let is_head = request.starts_with(b"HEAD ");
+    let read = async {
+        let stream = TcpStream::connect(address).await.expect("the server listens");
+        let (mut reader, mut writer) = stream.into_split();
+        // A server may answer, and close, before all is sent.
+        let send = async { writer.write_all(request).await.ok() };
+        let receive = async {
+            let mut bytes = Vec::new();
+            loop {
+                if let Some(answer) = take_apart(&bytes, is_head) {
+                    return answer;
+                }
+                let before = bytes.len();
+                let read = reader.read_buf(&mut bytes).await;
+                let is_done = read.is_err() || bytes.len() == before;
+                assert!(!is_done, "the connection ended in {:?}", String::from_utf8_lossy(&bytes));
+            }
+        };
+        tokio::join!(send, receive).1
+    };
+    timeout(PATIENCE, read).await.expect("an answer comes")
+}
+
+/// Sends bytes and closes the connection without waiting for an answer.
+pub(super) async fn send_and_leave(address: SocketAddr, bytes: &[u8]) {
+    let mut stream = TcpStream::connect(address).await.expect("the server listens");
+    stream.write_all(bytes).await.expect("the server reads");
+}
+
+/// An answer, once it is whole.
+fn take_apart(bytes: &[u8], is_head: bool) -> Option<Answer> {
+    let end = bytes.windows(4).position(|window| window == b"\r\n\r\n")?;
+    let head = std::str::from_utf8(&bytes[..end]).expect("a head in ASCII");
+    let mut lines = head.split("\r\n");
+    let status = lines.next()?.split(' ').nth(1)?.parse().expect("a status");
+    let headers: Vec<_> = lines
+        .map(|line| line.split_once(": ").expect("a header"))
+        .map(|(name, value)| (name.to_ascii_lowercase(), value.to_owned()))
+        .collect();
+    let mut answer = Answer { status, headers, body: bytes[end + 4..].to_vec() };
+    let length = answer.header("content-length").and_then(|length| length.parse().ok()).unwrap_or(0);
+    if is_head || answer.body.len() >= length {
+        answer.body.truncate(if is_head { 0 } else { length });
+        return Some(answer);
+    }
+    None
+}
