@@ -2,13 +2,11 @@
 
 #![allow(clippy::unwrap_used, missing_docs, reason = "tests")]
 
-use std::pin::Pin;
-
 use axum::{Router, routing::get};
 use fastcore_leads::{
     Endpoint, Ingest, MemoryLeadStore, TokenSet,
     testing::{
-        TOKEN, body,
+        BoxFuture, TOKEN, body,
         http::{Server, exchange, lead_request},
     },
 };
@@ -17,7 +15,7 @@ mod conformance {
     fastcore_leads::http_conformance!(super::serve);
 }
 
-fn serve(endpoint: Endpoint) -> Pin<Box<dyn Future<Output = Server> + Send>> {
+fn serve(endpoint: Endpoint) -> BoxFuture<Server> {
     Box::pin(serve_router(fastcore_leads_axum::router(endpoint)))
 }
 

@@ -5,7 +5,7 @@ use sqlx::error::DatabaseError;
 
 /// An error before a statement was sent: whatever it is, nothing was written and another attempt may succeed.
 pub(crate) fn while_connecting(error: sqlx::Error) -> StoreError {
-    let code = error.as_database_error().and_then(|error| error.code()).map(|code| code.into_owned());
+    let code = error.as_database_error().and_then(sqlx::error::DatabaseError::code).map(std::borrow::Cow::into_owned);
     let kind = match error {
         sqlx::Error::Configuration(_) => StoreErrorKind::Internal,
         _ => StoreErrorKind::Unavailable,
@@ -22,14 +22,9 @@ pub(crate) fn while_running(error: sqlx::Error, kind_of: fn(&str) -> StoreErrorK
         _ => StoreErrorKind::Internal,
     };
     let database = error.as_database_error();
-    let code = database.and_then(|error| error.code()).map(|code| code.into_owned());
+    let code = database.and_then(sqlx::error::DatabaseError::code).map(std::borrow::Cow::into_owned);
     let constraint = database.and_then(DatabaseError::constraint).map(str::to_owned);
     with_code(StoreError::new(kind), code).with_constraint(constraint.as_deref()).with_driver_error(error)
-}
-
-/// A row that cannot be read back: not one that any version of ours, or of the FastAPI service, writes.
-pub(crate) fn unreadable(reason: &'static str) -> StoreError {
-    StoreError::new(StoreErrorKind::Internal).with_reason(reason)
 }
 
 fn with_code(error: StoreError, code: Option<String>) -> StoreError {

@@ -2,12 +2,10 @@
 
 #![allow(clippy::unwrap_used, missing_docs, reason = "tests")]
 
-use std::pin::Pin;
-
 use fastcore_leads::{
     Endpoint, Ingest, MemoryLeadStore, TokenSet,
     testing::{
-        TOKEN, body,
+        BoxFuture, TOKEN, body,
         http::{Server, exchange, lead_request},
     },
 };
@@ -17,7 +15,7 @@ mod conformance {
     fastcore_leads::http_conformance!(super::serve);
 }
 
-fn serve(endpoint: Endpoint) -> Pin<Box<dyn Future<Output = Server> + Send>> {
+fn serve(endpoint: Endpoint) -> BoxFuture<Server> {
     Box::pin(Server::spawn(|listener| warp::serve(fastcore_leads_warp::filter(endpoint)).incoming(listener).run()))
 }
 

@@ -21,7 +21,8 @@ pub use self::{
     lead::{ConsentPolicy, EmailAddress, Lead, LeadDraft, LeadId, LeadStatus, ParseError, RequestId, Service},
     mask::mask_email,
     store::{
-        Insertion, LeadDatabase, LeadInbox, LeadStore, MemoryLeadStore, NewLead, Receipt, StoreError, StoreErrorKind, StoredLead,
+        Insertion, LeadDatabase, LeadInbox, LeadStore, MemoryLeadStore, NewLead, Receipt, StoreError, StoreErrorKind,
+        StoredLead,
     },
     token::{Token, TokenSet},
 };

@@ -190,4 +190,3 @@ pub enum TokenError {
     #[error("an ingest token may hold visible ASCII without commas only: make one with `openssl rand -base64 32`")]
     BadCharacter,
 }
-

@@ -14,7 +14,8 @@ use std::{
 
 use async_trait::async_trait;
 use fastcore_leads::{
-    AuditRecord, Insertion, LeadDatabase, LeadId, LeadInbox, LeadStore, NewLead, RequestId, StoreError, StoreErrorKind, StoredLead,
+    AuditRecord, Insertion, LeadDatabase, LeadId, LeadInbox, LeadStore, NewLead, RequestId, StoreError, StoreErrorKind,
+    StoredLead,
     sql::postgres::{self as sql, Columns},
 };
 use sqlx::{PgConnection, PgPool, Postgres, pool::PoolConnection};
@@ -139,9 +140,11 @@ impl PgLeadStore {
         let mut lease = self.shared.lease().await?;
         let result = Self::insert_on(lease.connection()?, batch).await;
         // After these the connection is as good as before; after any other error it is closed.
-        if result.as_ref().err().is_none_or(|error| {
-            matches!(error.kind(), StoreErrorKind::Rejected | StoreErrorKind::Contention)
-        }) {
+        if result
+            .as_ref()
+            .err()
+            .is_none_or(|error| matches!(error.kind(), StoreErrorKind::Rejected | StoreErrorKind::Contention))
+        {
             self.shared.keep(lease);
         }
         result
@@ -171,8 +174,7 @@ impl LeadStore for PgLeadStore {
 impl LeadInbox for PgLeadStore {
     async fn get(&self, id: LeadId) -> Result<Option<StoredLead>, StoreError> {
         self.read(async |connection| {
-            let row: Option<LeadRow> =
-                sqlx::query_as(sql::GET).bind(id.as_uuid()).fetch_optional(connection).await?;
+            let row: Option<LeadRow> = sqlx::query_as(sql::GET).bind(id.as_uuid()).fetch_optional(connection).await?;
             Ok(row.map(StoredLead::from))
         })
         .await
@@ -201,7 +203,8 @@ impl LeadDatabase for PgLeadStore {
 
     async fn durability_warnings(&self) -> Result<Vec<&'static str>, StoreError> {
         self.read(async |connection| {
-            let settings: Vec<(String, String)> = sqlx::query_as(sql::DURABILITY_SETTINGS).fetch_all(connection).await?;
+            let settings: Vec<(String, String)> =
+                sqlx::query_as(sql::DURABILITY_SETTINGS).fetch_all(connection).await?;
             Ok(settings.iter().filter_map(|(name, value)| sql::durability_warning(name, value)).collect())
         })
         .await

@@ -8,8 +8,8 @@ use std::{collections::HashSet, fmt, str::FromStr, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use fastcore_leads::{
-    AuditRecord, Insertion, LeadDatabase, LeadId, LeadInbox, LeadStore, NewLead, RequestId, StoreError, StoreErrorKind, StoredLead,
-    sql::sqlite as sql,
+    AuditRecord, Insertion, LeadDatabase, LeadId, LeadInbox, LeadStore, NewLead, RequestId, StoreError, StoreErrorKind,
+    StoredLead, sql::sqlite as sql,
 };
 use sqlx::{
     ConnectOptions, Sqlite, SqliteConnection, SqlitePool,
@@ -24,7 +24,7 @@ use self::{
     rows::{AuditRow, LeadRow},
     transaction::in_transaction,
 };
-use crate::error::{unreadable, while_connecting, while_running};
+use crate::error::{while_connecting, while_running};
 
 /// How long a call waits for a connection.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(2);
@@ -50,7 +50,8 @@ impl SqliteLeadStore {
     /// be opened.
     pub async fn connect(url: &str) -> Result<Self, StoreError> {
         let options = SqliteConnectOptions::from_str(url).map_err(|_| {
-            StoreError::new(StoreErrorKind::Internal).with_reason("the database URL is not of the form sqlite:path/to/file")
+            StoreError::new(StoreErrorKind::Internal)
+                .with_reason("the database URL is not of the form sqlite:path/to/file")
         })?;
         // Each connection to memory is a database of its own.
         let is_memory = url.contains(":memory:") || url.contains("mode=memory");
@@ -220,6 +221,11 @@ async fn find(connection: &mut SqliteConnection, request_ids: &str) -> Result<Ve
     let rows: Vec<LeadRow> =
         sqlx::query_as(sql::FIND_BY_REQUEST).bind(request_ids).fetch_all(connection).await.map_err(running)?;
     rows.into_iter().map(StoredLead::try_from).collect()
+}
+
+/// A row that cannot be read back: not one that any version of ours, or of the FastAPI service, writes.
+fn unreadable(reason: &'static str) -> StoreError {
+    StoreError::new(StoreErrorKind::Internal).with_reason(reason)
 }
 
 fn running(error: sqlx::Error) -> StoreError {

@@ -6,7 +6,6 @@ use serde::Serialize;
 
 use crate::lead::Violation;
 
-
 macro_rules! problems {
     ($($(#[$doc:meta])* $variant:ident = $word:literal, $status:ident, $title:literal, $detail:literal;)*) => {
         /// The closed list of problems that the endpoint answers with.

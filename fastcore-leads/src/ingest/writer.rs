@@ -41,8 +41,7 @@ impl Writer {
     async fn write(&self, batch: Vec<Job>) {
         let mut pending = vec![batch];
         while let Some(batch) = pending.pop() {
-            let (batch, expired): (Vec<_>, Vec<_>) =
-                batch.into_iter().partition(|job| job.expires() > Instant::now());
+            let (batch, expired): (Vec<_>, Vec<_>) = batch.into_iter().partition(|job| job.expires() > Instant::now());
             // Their callers have been told to come back already.
             for job in expired {
                 job.answer(Err(IngestError::Unavailable));

@@ -236,8 +236,11 @@ impl Faults {
             self.0.push(Violation::bounded(pointer, Code::TooMany, limits::MAX_SUSPICION_CODES));
             return None;
         }
-        let codes: Vec<_> =
-            items.into_iter().enumerate().map(|(i, item)| self.suspicion_code(format!("{pointer}/{i}"), item)).collect();
+        let codes: Vec<_> = items
+            .into_iter()
+            .enumerate()
+            .map(|(i, item)| self.suspicion_code(format!("{pointer}/{i}"), item))
+            .collect();
         codes.into_iter().collect()
     }
 

@@ -252,7 +252,7 @@ impl Visitor<'_> for Name {
 
 /// Reads a value of any kind and forgets it.
 ///
-/// Unlike [`serde::de::IgnoredAny`] it has serde_json check what it passes over: escapes, surrogates, nesting.
+/// Unlike [`serde::de::IgnoredAny`] it has the parser check what it passes over: escapes, surrogates, nesting.
 struct Skipped;
 
 impl<'de> Deserialize<'de> for Skipped {

@@ -4,14 +4,14 @@ use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
 use super::Migration;
-use crate::store::{NewLead, StoreErrorKind};
+use crate::{
+    lead::Service,
+    store::{NewLead, StoreErrorKind},
+};
 
 /// All steps of the schema, in order.
-pub const MIGRATIONS: &[Migration] = &[Migration {
-    version: 1,
-    name: "ingest",
-    sql: include_str!("../../sql/postgres/migrations/0001_ingest.sql"),
-}];
+pub const MIGRATIONS: &[Migration] =
+    &[Migration { version: 1, name: "ingest", sql: include_str!("../../sql/postgres/migrations/0001_ingest.sql") }];
 
 /// Makes the bookkeeping table where it is missing.
 pub const CREATE_MIGRATIONS_TABLE: &str = include_str!("../../sql/postgres/migrations_table.sql");
@@ -24,8 +24,7 @@ pub const RECORD_MIGRATION: &str =
     "INSERT INTO fastcore_leads_migrations (version, name, checksum) VALUES ($1, $2, $3)";
 /// Run first in a migration's transaction: one process at a time, and none that holds up ingest for long behind a lock
 /// that it waits for. Both end with the transaction, so a pooler in transaction mode does no harm.
-pub const LOCK_MIGRATIONS: &str =
-    "SELECT pg_advisory_xact_lock(7310582648013472901); SET LOCAL lock_timeout = '10s'";
+pub const LOCK_MIGRATIONS: &str = "SELECT pg_advisory_xact_lock(7310582648013472901); SET LOCAL lock_timeout = '10s'";
 
 /// Writes a batch. Parameters: the fields of [`Columns`], in order. Answers the ids of the leads that are new.
 pub const INSERT: &str = include_str!("../../sql/postgres/insert.sql");
@@ -89,7 +88,7 @@ impl<'a> Columns<'a> {
             columns.emails.push(lead.email().as_str());
             columns.phones.push(lead.phone());
             columns.companies.push(lead.company());
-            columns.services.push(lead.service().map(|service| service.as_str()));
+            columns.services.push(lead.service().map(Service::as_str));
             columns.messages.push(lead.message());
             columns.consents.push(lead.consent());
             columns.sources.push(lead.meta().source());

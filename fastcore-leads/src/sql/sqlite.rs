@@ -5,16 +5,14 @@ use uuid::Uuid;
 
 use super::Migration;
 use crate::{
+    lead::Service,
     store::{NewLead, StoreErrorKind},
     time,
 };
 
 /// All steps of the schema, in order.
-pub const MIGRATIONS: &[Migration] = &[Migration {
-    version: 1,
-    name: "ingest",
-    sql: include_str!("../../sql/sqlite/migrations/0001_ingest.sql"),
-}];
+pub const MIGRATIONS: &[Migration] =
+    &[Migration { version: 1, name: "ingest", sql: include_str!("../../sql/sqlite/migrations/0001_ingest.sql") }];
 
 /// Makes the bookkeeping table where it is missing.
 pub const CREATE_MIGRATIONS_TABLE: &str = include_str!("../../sql/sqlite/migrations_table.sql");
@@ -97,7 +95,7 @@ impl<'a> Row<'a> {
             email: lead.email().as_str(),
             phone: lead.phone(),
             company: lead.company(),
-            service: lead.service().map(|service| service.as_str()),
+            service: lead.service().map(Service::as_str),
             message: lead.message(),
             consent: lead.consent(),
             source: lead.meta().source(),

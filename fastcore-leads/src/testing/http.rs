@@ -14,7 +14,7 @@ use tokio::{net::TcpListener, task::JoinHandle};
 
 pub use self::client::{Answer, exchange, lead_request, request};
 use self::stores::{Down, Outcome};
-use super::{Logs, TOKEN, body};
+use super::{BoxFuture, Logs, TOKEN, body};
 use crate::{
     http::{Endpoint, INBOUND_LEADS_PATH, Problem},
     ingest::Ingest,
@@ -50,7 +50,7 @@ impl Drop for Server {
 }
 
 /// Serves an endpoint by the adapter under test.
-pub type Serve = fn(Endpoint) -> std::pin::Pin<Box<dyn Future<Output = Server> + Send>>;
+pub type Serve = fn(Endpoint) -> BoxFuture<Server>;
 
 macro_rules! cases {
     ($($name:ident)*) => {

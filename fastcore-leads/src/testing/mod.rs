@@ -11,8 +11,10 @@ pub mod postgres;
 mod sqlite;
 pub mod stores;
 
-use bytes::Bytes;
+use std::pin::Pin;
+
 use ::http::Request;
+use bytes::Bytes;
 use http_body_util::Full;
 use serde_json::Value;
 use uuid::Uuid;
@@ -23,6 +25,9 @@ use crate::{
     lead::{ConsentPolicy, Lead},
     store::NewLead,
 };
+
+/// A future on the heap, as function pointers answer it.
+pub type BoxFuture<T> = Pin<Box<dyn Future<Output = T> + Send>>;
 
 /// A token that is long enough.
 pub const TOKEN: &str = "a-token-for-tests-0123456789";

@@ -218,8 +218,8 @@ fn as_server_user(program: &Path) -> Command {
 }
 
 fn server_user() -> &'static str {
-    let has_postgres = fs::read_to_string("/etc/passwd")
-        .is_ok_and(|users| users.lines().any(|user| user.starts_with("postgres:")));
+    let has_postgres =
+        fs::read_to_string("/etc/passwd").is_ok_and(|users| users.lines().any(|user| user.starts_with("postgres:")));
     if has_postgres { "postgres" } else { "nobody" }
 }
 

@@ -90,7 +90,12 @@ pub async fn a_lead_and_its_audit_row_are_written_with_one_instant(store: Store)
 
 /// Quotes, emoji, line breaks and what looks like SQL.
 pub async fn all_text_comes_back_as_it_was_sent(store: Store) {
-    let texts = ["O'Brien; DROP TABLE lead_inbox; --", "Zoë 🙂 \"x\" \\ %s ?1 $1", "日本語 e\u{301} \u{202e}rtl", "{\"a\":[null]}"];
+    let texts = [
+        "O'Brien; DROP TABLE lead_inbox; --",
+        "Zoë 🙂 \"x\" \\ %s ?1 $1",
+        "日本語 e\u{301} \u{202e}rtl",
+        "{\"a\":[null]}",
+    ];
     for text in texts {
         let mut sent = body();
         sent["name"] = text.into();

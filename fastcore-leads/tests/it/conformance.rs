@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use fastcore_leads::{LeadInbox, MemoryLeadStore};
 
+#[allow(clippy::unused_async, reason = "other stores have to wait")]
 async fn fresh() -> (Arc<dyn LeadInbox>, ()) {
     (Arc::new(MemoryLeadStore::new()), ())
 }

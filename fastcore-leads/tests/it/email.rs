@@ -7,8 +7,21 @@ const CORPUS: &str = include_str!("../data/email_corpus.jsonl");
 
 /// RFC 2142: `EmailStr` writes these in lower case, we keep what was sent.
 const ROLES: &[&str] = &[
-    "info", "marketing", "sales", "support", "abuse", "noc", "security", "postmaster", "hostmaster", "usenet", "news",
-    "webmaster", "www", "uucp", "ftp",
+    "info",
+    "marketing",
+    "sales",
+    "support",
+    "abuse",
+    "noc",
+    "security",
+    "postmaster",
+    "hostmaster",
+    "usenet",
+    "news",
+    "webmaster",
+    "www",
+    "uucp",
+    "ftp",
 ];
 
 #[derive(Deserialize)]

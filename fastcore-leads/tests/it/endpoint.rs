@@ -160,7 +160,8 @@ async fn the_type_is_checked_before_the_body() {
         }
         request.body(Full::new(Bytes::from(body().to_string()))).unwrap()
     };
-    for accepted in ["application/json", "Application/JSON", "application/json; charset=utf-8", "application/json ;v=1"] {
+    for accepted in ["application/json", "Application/JSON", "application/json; charset=utf-8", "application/json ;v=1"]
+    {
         assert_eq!(endpoint().handle(request(&[accepted], None)).await.status(), StatusCode::CREATED, "{accepted}");
     }
     assert_eq!(endpoint().handle(request(&["application/json"], Some("identity"))).await.status(), StatusCode::CREATED);
@@ -170,7 +171,10 @@ async fn the_type_is_checked_before_the_body() {
     assert_problem(&endpoint().handle(request(&[], None)).await, Problem::UnsupportedMediaType);
     let twice = ["application/json", "application/json"];
     assert_problem(&endpoint().handle(request(&twice, None)).await, Problem::UnsupportedMediaType);
-    assert_problem(&endpoint().handle(request(&["application/json"], Some("gzip"))).await, Problem::UnsupportedMediaType);
+    assert_problem(
+        &endpoint().handle(request(&["application/json"], Some("gzip"))).await,
+        Problem::UnsupportedMediaType,
+    );
 }
 
 #[tokio::test]
@@ -282,19 +286,22 @@ async fn no_answer_echoes_a_value() {
 #[test]
 fn the_list_of_problems_is_the_contracts() {
     let table: Vec<_> = Problem::ALL.iter().map(|p| (p.status().as_u16(), p.as_str())).collect();
-    assert_eq!(table, [
-        (400, "malformed_body"),
-        (401, "unauthorized"),
-        (403, "source_forbidden"),
-        (405, "method_not_allowed"),
-        (409, "request_id_conflict"),
-        (410, "lead_erased"),
-        (413, "body_too_large"),
-        (415, "unsupported_media_type"),
-        (422, "validation_error"),
-        (500, "internal"),
-        (503, "unavailable"),
-    ]);
+    assert_eq!(
+        table,
+        [
+            (400, "malformed_body"),
+            (401, "unauthorized"),
+            (403, "source_forbidden"),
+            (405, "method_not_allowed"),
+            (409, "request_id_conflict"),
+            (410, "lead_erased"),
+            (413, "body_too_large"),
+            (415, "unsupported_media_type"),
+            (422, "validation_error"),
+            (500, "internal"),
+            (503, "unavailable"),
+        ]
+    );
 }
 
 struct Always<F>(F);

@@ -109,10 +109,12 @@ async fn a_batch_is_bounded_by_bytes() {
     let store = Scripted::new(0, &[]);
     let ingest = Ingest::builder(Arc::clone(&store)).writers(1).max_batch_bytes(1).start();
     let calls: Vec<_> = (0..3)
-        .map(|_| tokio::spawn({
-            let ingest = ingest.clone();
-            async move { ingest.ingest(lead(), Actor::SITE_INGEST).await }
-        }))
+        .map(|_| {
+            tokio::spawn({
+                let ingest = ingest.clone();
+                async move { ingest.ingest(lead(), Actor::SITE_INGEST).await }
+            })
+        })
         .collect();
     store.gate.add_permits(3);
     for call in calls {
@@ -238,10 +240,12 @@ async fn shutting_down_drains() {
     let store = Scripted::new(0, &[]);
     let ingest = Ingest::builder(Arc::clone(&store)).writers(2).max_batch(1).start();
     let calls: Vec<_> = (0..20)
-        .map(|_| tokio::spawn({
-            let ingest = ingest.clone();
-            async move { ingest.ingest(lead(), Actor::SITE_INGEST).await }
-        }))
+        .map(|_| {
+            tokio::spawn({
+                let ingest = ingest.clone();
+                async move { ingest.ingest(lead(), Actor::SITE_INGEST).await }
+            })
+        })
         .collect();
     settle().await;
     let shutdown = tokio::spawn({

@@ -23,8 +23,23 @@ fn json() -> impl Strategy<Value = Value> {
 
 fn members() -> impl Strategy<Value = String> {
     let known = [
-        "name", "email", "phone", "company", "service", "message", "consent", "meta", "source", "request_id", "ip_hash",
-        "user_agent_hash", "timestamp_utc", "suspicion", "version", "locale", "given_at",
+        "name",
+        "email",
+        "phone",
+        "company",
+        "service",
+        "message",
+        "consent",
+        "meta",
+        "source",
+        "request_id",
+        "ip_hash",
+        "user_agent_hash",
+        "timestamp_utc",
+        "suspicion",
+        "version",
+        "locale",
+        "given_at",
     ];
     prop_oneof![4 => prop::sample::select(known.to_vec()).prop_map(str::to_owned), 1 => ".*"]
 }

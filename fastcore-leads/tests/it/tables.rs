@@ -37,9 +37,14 @@ fn migrations_are_numbered_and_bookkept() {
         }
     }
     for sql in [
-        postgres::CREATE_MIGRATIONS_TABLE, postgres::HAS_MIGRATIONS_TABLE, postgres::APPLIED_MIGRATIONS,
-        postgres::RECORD_MIGRATION, sqlite::CREATE_MIGRATIONS_TABLE, sqlite::HAS_MIGRATIONS_TABLE,
-        sqlite::APPLIED_MIGRATIONS, sqlite::RECORD_MIGRATION,
+        postgres::CREATE_MIGRATIONS_TABLE,
+        postgres::HAS_MIGRATIONS_TABLE,
+        postgres::APPLIED_MIGRATIONS,
+        postgres::RECORD_MIGRATION,
+        sqlite::CREATE_MIGRATIONS_TABLE,
+        sqlite::HAS_MIGRATIONS_TABLE,
+        sqlite::APPLIED_MIGRATIONS,
+        sqlite::RECORD_MIGRATION,
     ] {
         assert!(sql.contains(MIGRATIONS_TABLE), "{sql}");
     }

@@ -73,8 +73,16 @@ fn the_header_is_read_as_rfc_6750_has_it() {
         }
     }
     for value in [
-        "", "Bearer", "Bearer ", OLD, &format!("Basic {OLD}"), &format!("Bearer{OLD}"), &format!("Bearer {OLD} x"),
-        &format!("Bearer {OLD},{NEW}"), &format!("Bearer\t{OLD}"), &format!("Token {OLD}"),
+        "",
+        "Bearer",
+        "Bearer ",
+        OLD,
+        &format!("Basic {OLD}"),
+        &format!("Bearer{OLD}"),
+        &format!("Bearer {OLD} x"),
+        &format!("Bearer {OLD},{NEW}"),
+        &format!("Bearer\t{OLD}"),
+        &format!("Token {OLD}"),
     ] {
         assert_eq!(tokens.authenticate(&headers(&[value])).unwrap_err(), Unauthorized::NoToken, "{value}");
     }

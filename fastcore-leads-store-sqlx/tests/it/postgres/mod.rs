@@ -1,8 +1,11 @@
 //! PostgreSQL, a throw-away server of this process's own.
 
-use std::{pin::Pin, sync::Arc};
+use std::sync::Arc;
 
-use fastcore_leads::{LeadDatabase, StoreError, testing::postgres::Cluster};
+use fastcore_leads::{
+    LeadDatabase, StoreError,
+    testing::{BoxFuture, postgres::Cluster},
+};
 use fastcore_leads_store_sqlx::PgLeadStore;
 
 mod stores {
@@ -29,6 +32,6 @@ async fn migrated() -> (PgLeadStore, String) {
     (store, url)
 }
 
-fn open(url: String) -> Pin<Box<dyn Future<Output = Result<Arc<dyn LeadDatabase>, StoreError>> + Send>> {
+fn open(url: String) -> BoxFuture<Result<Arc<dyn LeadDatabase>, StoreError>> {
     Box::pin(async move { Ok(Arc::new(PgLeadStore::connect(&url).await?) as Arc<dyn LeadDatabase>) })
 }

@@ -1,8 +1,11 @@
 //! SQLite, a file of each test's own.
 
-use std::{pin::Pin, sync::Arc};
+use std::sync::Arc;
 
-use fastcore_leads::{LeadDatabase, StoreError, testing::TempDir};
+use fastcore_leads::{
+    LeadDatabase, StoreError,
+    testing::{BoxFuture, TempDir},
+};
 use fastcore_leads_store_sqlx::SqliteLeadStore;
 use sqlx::{AssertSqlSafe, Connection, Row, SqliteConnection, raw_sql};
 
@@ -31,11 +34,11 @@ async fn migrated() -> (SqliteLeadStore, TempDir) {
     (store, dir)
 }
 
-fn open(url: String) -> Pin<Box<dyn Future<Output = Result<Arc<dyn LeadDatabase>, StoreError>> + Send>> {
+fn open(url: String) -> BoxFuture<Result<Arc<dyn LeadDatabase>, StoreError>> {
     Box::pin(async move { Ok(Arc::new(SqliteLeadStore::connect(&url).await?) as Arc<dyn LeadDatabase>) })
 }
 
-fn execute(url: String, sql: String) -> Pin<Box<dyn Future<Output = Result<Vec<String>, String>> + Send>> {
+fn execute(url: String, sql: String) -> BoxFuture<Result<Vec<String>, String>> {
     Box::pin(async move {
         let mut connection = SqliteConnection::connect(&url).await.map_err(|error| error.to_string())?;
         let rows = raw_sql(AssertSqlSafe(sql)).fetch_all(&mut connection).await.map_err(|error| error.to_string())?;

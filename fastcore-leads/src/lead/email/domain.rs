@@ -49,7 +49,8 @@ pub(super) fn normalized(domain: &str) -> Result<Normalized<'_>, InvalidEmail> {
         .to_ascii(domain.as_bytes(), AsciiDenyList::STD3, Hyphens::Check, DnsLength::Verify)
         .map_err(|_| InvalidEmail)?;
     let (unicode, sound) = uts46.to_unicode(ascii.as_bytes(), AsciiDenyList::STD3, Hyphens::Check);
-    if sound.is_err() || !is_host_name(&ascii) || !is_sensible(&unicode) || !unicode.split('.').all(is_idna_2008_label) {
+    if sound.is_err() || !is_host_name(&ascii) || !is_sensible(&unicode) || !unicode.split('.').all(is_idna_2008_label)
+    {
         return Err(InvalidEmail);
     }
     Ok(Normalized { unicode: unicode.into_owned().into(), ascii_len: ascii.len() })
@@ -73,9 +74,9 @@ fn is_host_name(domain: &str) -> bool {
         && domain.contains('.')
         && domain.split('.').all(is_label)
         && domain.ends_with(|c: char| c.is_ascii_alphabetic())
-        && !SPECIAL_USE.iter().any(|name| {
-            domain.strip_suffix(name).is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
-        })
+        && !SPECIAL_USE
+            .iter()
+            .any(|name| domain.strip_suffix(name).is_some_and(|rest| rest.is_empty() || rest.ends_with('.')))
 }
 
 /// Characters that contain a dot but are none of the three that IDNA takes for a dot.
@@ -86,7 +87,8 @@ fn hides_a_dot(c: char) -> bool {
 /// RFC 5892 over a label that UTS #46 already mapped: narrower than UTS #46, which lets symbols and emoji through.
 fn is_idna_2008_label(label: &str) -> bool {
     let chars: Vec<char> = label.chars().collect();
-    (0..chars.len()).all(|i| chars[i].is_ascii() || is_allowed_in_context(&chars, i).unwrap_or_else(|| is_pvalid(chars[i])))
+    (0..chars.len())
+        .all(|i| chars[i].is_ascii() || is_allowed_in_context(&chars, i).unwrap_or_else(|| is_pvalid(chars[i])))
 }
 
 /// The rules of RFC 5892, appendix A, for the characters that have one.
@@ -98,9 +100,11 @@ fn is_allowed_in_context(label: &[char], i: usize) -> Option<bool> {
         '\u{B7}' => Some(before == Some('l') && after == Some('l')),
         '\u{375}' => Some(after.is_some_and(|c| scripts.get(c) == Script::Greek)),
         '\u{5F3}' | '\u{5F4}' => Some(before.is_some_and(|c| scripts.get(c) == Script::Hebrew)),
-        '\u{30FB}' => Some(label.iter().any(|c| {
-            *c != '\u{30FB}' && matches!(scripts.get(*c), Script::Hiragana | Script::Katakana | Script::Han)
-        })),
+        '\u{30FB}' => {
+            Some(label.iter().any(|c| {
+                *c != '\u{30FB}' && matches!(scripts.get(*c), Script::Hiragana | Script::Katakana | Script::Han)
+            }))
+        }
         '\u{660}'..='\u{669}' => Some(!label.iter().any(|c| matches!(c, '\u{6F0}'..='\u{6F9}'))),
         '\u{6F0}'..='\u{6F9}' => Some(!label.iter().any(|c| matches!(c, '\u{660}'..='\u{669}'))),
         _ => None,

@@ -6,9 +6,9 @@
 pub mod postgres;
 pub mod sqlite;
 
-use std::{future::Future, pin::Pin, sync::Arc};
+use std::sync::Arc;
 
-use super::new_lead;
+use super::{BoxFuture, new_lead};
 use crate::{
     ingest::{Ingest, IngestError},
     lead::Lead,
@@ -18,7 +18,7 @@ use crate::{
 /// A database under test.
 pub type Database = Arc<dyn LeadDatabase>;
 /// Opens the database behind a URL, and migrates nothing.
-pub type Open = fn(String) -> Pin<Box<dyn Future<Output = Result<Database, StoreError>> + Send>>;
+pub type Open = fn(String) -> BoxFuture<Result<Database, StoreError>>;
 
 /// A personal value that no message may hold.
 pub(super) const CANARY: &str = "CANARY-7f3a";

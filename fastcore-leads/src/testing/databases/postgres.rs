@@ -100,7 +100,10 @@ pub async fn the_fastapi_database_is_adopted(open: Open) {
     let short = find(&database, "11111111-2222-4333-8444-555555555502").await;
     assert_eq!((short.name.as_str(), short.message.as_str(), short.status.as_str()), ("X", "court", "received"));
     let brien = find(&database, "11111111-2222-4333-8444-555555555503").await;
-    assert_eq!((brien.source.as_str(), brien.consent, brien.status.as_str()), ("fast-techservices.com", false, "received"));
+    assert_eq!(
+        (brien.source.as_str(), brien.consent, brien.status.as_str()),
+        ("fast-techservices.com", false, "received")
+    );
     assert_eq!(brien.created_at_utc.timestamp_micros(), 1_795_355_710_100_966, "taken from its audit row");
     assert_eq!(brien.meta_json.map(|meta| meta["user_agent_hash"].clone()), Some(json!("a\u{fffd}b\\u0000")));
     let trail = database.audit_trail(short.lead_id()).await.expect("audit_trail");
@@ -150,7 +153,10 @@ pub async fn the_fastapi_service_can_go_on_writing(open: Open) {
     retry["meta"]["request_id"] = row.request_id.to_string().into();
     assert_eq!(outcome(&database, parse(&retry)).await, Insertion::Replayed(row.receipt()));
     let bare = find(&database, "aaaaaaaa-0000-4000-8000-00000000000b").await;
-    assert_eq!((bare.status.as_str(), bare.consent, bare.source.as_str()), ("received", false, "fast-techservices.com"));
+    assert_eq!(
+        (bare.status.as_str(), bare.consent, bare.source.as_str()),
+        ("received", false, "fast-techservices.com")
+    );
 }
 
 /// The tables as the server has them, against the parser's numbers.
@@ -267,7 +273,11 @@ pub async fn a_stopped_database_is_unavailable_and_comes_back(open: Open) {
     let ingest = Ingest::builder(Arc::clone(&database)).start();
     for is_killed in [false, true] {
         ingest.ingest(lead(), Actor::SITE_INGEST).await.expect("taken in");
-        if is_killed { cluster.kill() } else { cluster.stop() }
+        if is_killed {
+            cluster.kill();
+        } else {
+            cluster.stop();
+        }
         let sent = lead();
         for _ in 0..3 {
             let started = Instant::now();

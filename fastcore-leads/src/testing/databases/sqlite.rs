@@ -1,15 +1,13 @@
 //! SQLite. Looks at the file by a function of the caller's, which runs statements on a connection of its own.
 
-use std::{future::Future, pin::Pin};
-
 use super::{CANARY, Database, Open, all_migrate, assert_erased, assert_mismatch, assert_refused_alone};
 use crate::{
     store::StoreErrorKind,
-    testing::{TempDir, body, lead, new_lead, parse},
+    testing::{BoxFuture, TempDir, body, lead, new_lead, parse},
 };
 
 /// Runs statements on a file, and answers the first column of the last one's rows, or the database's message.
-pub type Execute = fn(String, String) -> Pin<Box<dyn Future<Output = Result<Vec<String>, String>> + Send>>;
+pub type Execute = fn(String, String) -> BoxFuture<Result<Vec<String>, String>>;
 
 macro_rules! cases {
     ($($name:ident)*) => {
@@ -50,7 +48,8 @@ cases! {
 /// The tables and the bookkeeping stay as they are.
 pub async fn migrating_again_changes_nothing(open: Open, execute: Execute) {
     let (database, dir) = migrated(open).await;
-    let schema = "SELECT sql FROM sqlite_schema UNION ALL SELECT checksum || applied_at_utc FROM fastcore_leads_migrations";
+    let schema =
+        "SELECT sql FROM sqlite_schema UNION ALL SELECT checksum || applied_at_utc FROM fastcore_leads_migrations";
     let before = run(execute, &dir, schema).await;
     database.migrate().await.expect("migrated");
     assert_eq!(run(execute, &dir, schema).await, before);
@@ -74,7 +73,8 @@ pub async fn a_database_of_another_version_is_refused(open: Open, execute: Execu
     run(execute, &dir, "UPDATE fastcore_leads_migrations SET checksum = 'x'").await;
     assert_mismatch(open, &dir.sqlite_url(), "other statements").await;
     let (_, dir) = migrated(open).await;
-    run(execute, &dir, "INSERT INTO fastcore_leads_migrations (version, name, checksum) VALUES (1000, 'future', 'x')").await;
+    run(execute, &dir, "INSERT INTO fastcore_leads_migrations (version, name, checksum) VALUES (1000, 'future', 'x')")
+        .await;
     assert_mismatch(open, &dir.sqlite_url(), "newer version").await;
 }
 
@@ -106,7 +106,8 @@ pub async fn a_retry_of_an_erased_lead_is_told_so(open: Open, execute: Execute) 
     let lead = lead();
     let new = crate::NewLead::new(lead.clone(), crate::Actor::SITE_INGEST);
     database.insert(&[new]).await.expect("written");
-    run(execute, &dir, "UPDATE lead_inbox SET erased_at_utc = created_at_utc, name = '', email = '', message = ''").await;
+    run(execute, &dir, "UPDATE lead_inbox SET erased_at_utc = created_at_utc, name = '', email = '', message = ''")
+        .await;
     assert_erased(&database, lead).await;
 }
 

@@ -1,0 +1,69 @@
+use std::sync::Arc;
+
+use fastcore_leads::{LeadDatabase, StoreError};
+use fastcore_leads_store_sqlx as sqlx_store;
+
+use crate::options::{Driver, Options};
+
+/// Opens the database, brings its tables up to date, and warns of settings that could lose leads.
+pub(crate) async fn open(options: &Options) -> Result<Arc<dyn LeadDatabase>, String> {
+    let url = Url::parse(&options.database_url)?;
+    let shown = url.shown();
+    let failed = |error: StoreError| format!("{shown}: {error}");
+    let database = connect(options, &url).await.map_err(failed)?;
+    database.migrate().await.map_err(failed)?;
+    for warning in database.durability_warnings().await.map_err(failed)? {
+        tracing::warn!("{warning}");
+    }
+    Ok(database)
+}
+
+async fn connect(options: &Options, url: &Url) -> Result<Arc<dyn LeadDatabase>, StoreError> {
+    Ok(match (options.driver, url) {
+        (Driver::Sqlx, Url::Postgres(url)) => {
+            let settings = sqlx_store::PgOptions::new()
+                .min_connections(options.min_db_connections)
+                .max_connections(options.max_db_connections);
+            Arc::new(settings.connect(url).await?)
+        }
+        (Driver::Sqlx, Url::Sqlite(url)) => Arc::new(sqlx_store::SqliteLeadStore::connect(url).await?),
+    })
+}
+
+/// A database by its URL.
+pub(crate) enum Url {
+    Postgres(String),
+    Sqlite(String),
+}
+
+impl Url {
+    /// Takes what `DATABASE_URL` means to the FastAPI service too: SQLAlchemy puts a driver's name into the scheme.
+    pub(crate) fn parse(text: &str) -> Result<Self, String> {
+        let scheme = text.split(':').next().unwrap_or_default();
+        match scheme.split('+').next().unwrap_or_default() {
+            "postgres" | "postgresql" => Ok(Self::Postgres(format!("postgres{}", &text[scheme.len()..]))),
+            "sqlite" => Ok(Self::Sqlite(text.to_owned())),
+            _ => {
+                Err("--database-url: give postgres://user:password@host/database or sqlite:path/to/file.db".to_owned())
+            }
+        }
+    }
+
+    /// The database as a log may show it: no user, no password, no parameters.
+    pub(crate) fn shown(&self) -> String {
+        match self {
+            Self::Postgres(url) => {
+                let place = url.rsplit('@').next().unwrap_or_default();
+                let place = place.split("://").last().unwrap_or_default();
+                format!("PostgreSQL at {}", place.split('?').next().unwrap_or_default())
+            }
+            Self::Sqlite(url) => {
+                let path = url.trim_start_matches("sqlite:").trim_start_matches("//");
+                let path = path.split('?').next().unwrap_or_default();
+                let path =
+                    std::path::absolute(path).map_or_else(|_| path.to_owned(), |path| path.display().to_string());
+                format!("SQLite file {path}")
+            }
+        }
+    }
+}

@@ -1,0 +1,63 @@
+//! The site's service: `POST /inbound/leads`, `GET /healthz`, `GET /readyz`.
+//!
+//! Started with nothing set it keeps leads in a SQLite file, makes a token, and prints a curl line to try.
+
+mod app;
+mod banner;
+mod database;
+mod logs;
+mod options;
+mod server;
+mod token;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+use fastcore_leads::{ConsentPolicy, Endpoint, Ingest};
+use tokio::net::TcpListener;
+
+use self::{banner::Banner, options::Options, token::Tokens};
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let options = Options::parse();
+    logs::init(options.log_format);
+    match run(&options).await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(problem) => {
+            tracing::error!("{problem}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Starts, serves until a signal, drains. Errors are sentences for the operator.
+async fn run(options: &Options) -> Result<(), String> {
+    let Tokens { set, made } = token::from_environment()?;
+    let database = database::open(options).await?;
+    let ingest = Ingest::builder(database).start();
+    let mut endpoint = Endpoint::new(ingest.clone(), set);
+    if options.require_consent {
+        endpoint = endpoint.consent_policy(ConsentPolicy::Required);
+    }
+    if options.validation_as_bad_request {
+        endpoint = endpoint.validation_as_bad_request();
+    }
+    let listener = TcpListener::bind(&options.listen)
+        .await
+        .map_err(|error| format!("cannot listen on {}: {error}; choose another --listen", options.listen))?;
+    let address = listener.local_addr().map_err(|error| error.to_string())?;
+    Banner { address, options, token: made.as_deref() }.print();
+
+    let settings = server::Settings { max_connections: options.max_connections, drain: options.drain() };
+    let started = match options.framework {
+        options::Framework::Axum => server::run(listener, app::axum(endpoint), settings).await,
+        options::Framework::Warp => server::run(listener, app::warp(endpoint), settings).await,
+    };
+    let left = started.drain_until();
+    if tokio::time::timeout_at(left, ingest.shutdown()).await.is_err() {
+        tracing::warn!("not all leads could be written in time; none of those was acknowledged");
+    }
+    tracing::info!("stopped");
+    Ok(())
+}

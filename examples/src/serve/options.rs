@@ -1,0 +1,78 @@
+use std::time::Duration;
+
+use clap::{Parser, ValueEnum};
+
+/// Takes in website leads: POST /inbound/leads.
+///
+/// Tokens come from `FASTCORE_SITE_INGEST_TOKEN` (one, or several separated by commas) and not from an option, which other
+/// users of the machine could see. Without it a token is made for this run and shown once.
+#[derive(Debug, Parser)]
+#[command(version)]
+pub(crate) struct Options {
+    /// Where to listen.
+    #[arg(long, env = "FASTCORE_LISTEN", default_value = "127.0.0.1:8000")]
+    pub(crate) listen: String,
+
+    /// Where leads are kept: <postgres://user:password@host/database>, or sqlite:path/to/file.db.
+    #[arg(long, env = "DATABASE_URL", default_value = "sqlite:fastcore-leads.db", hide_env_values = true)]
+    pub(crate) database_url: String,
+
+    /// The library that talks to the database.
+    #[arg(long, env = "FASTCORE_DRIVER", value_enum, default_value_t = Driver::Sqlx)]
+    pub(crate) driver: Driver,
+
+    /// The web framework that the endpoint is mounted in.
+    #[arg(long, env = "FASTCORE_FRAMEWORK", value_enum, default_value_t = Framework::Axum)]
+    pub(crate) framework: Framework,
+
+    /// How log lines look; they go to standard error. `RUST_LOG` chooses which (default: info).
+    #[arg(long, env = "FASTCORE_LOG_FORMAT", value_enum, default_value_t = LogFormat::Human)]
+    pub(crate) log_format: LogFormat,
+
+    /// PostgreSQL connections that are kept open.
+    #[arg(long, env = "FASTCORE_MIN_DB_CONNECTIONS", default_value_t = 10)]
+    pub(crate) min_db_connections: u32,
+
+    /// PostgreSQL connections at most.
+    #[arg(long, env = "FASTCORE_MAX_DB_CONNECTIONS", default_value_t = 30)]
+    pub(crate) max_db_connections: u32,
+
+    /// HTTP connections at most; more wait to be accepted.
+    #[arg(long, env = "FASTCORE_MAX_CONNECTIONS", default_value_t = 1024)]
+    pub(crate) max_connections: usize,
+
+    /// Refuse leads whose consent is false.
+    #[arg(long, env = "FASTCORE_REQUIRE_CONSENT")]
+    pub(crate) require_consent: bool,
+
+    /// Answer leads that are not valid with 400 instead of 422.
+    #[arg(long, env = "FASTCORE_VALIDATION_AS_BAD_REQUEST")]
+    pub(crate) validation_as_bad_request: bool,
+
+    /// How long requests under way may take to finish after SIGTERM or SIGINT, in seconds.
+    #[arg(long, env = "FASTCORE_DRAIN_SECONDS", default_value_t = 10)]
+    drain_seconds: u64,
+}
+
+impl Options {
+    pub(crate) fn drain(&self) -> Duration {
+        Duration::from_secs(self.drain_seconds)
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Driver {
+    Sqlx,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Framework {
+    Axum,
+    Warp,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum LogFormat {
+    Human,
+    Json,
+}

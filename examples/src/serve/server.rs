@@ -1,0 +1,157 @@
+//! The accept loop for both frameworks, since neither's own sets these bounds: a header timeout, a connection cap,
+//! `TCP_NODELAY`, a drain that ends. The body's deadline is the endpoint's.
+
+use std::{
+    convert::Infallible,
+    future::Future,
+    pin::pin,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+
+use http::{Request, Response};
+use http_body::Body;
+use hyper::{body::Incoming, service::service_fn};
+use hyper_util::{
+    rt::{TokioExecutor, TokioIo, TokioTimer},
+    server::{conn::auto, graceful::GracefulShutdown},
+};
+use tokio::{
+    net::{TcpListener, TcpStream},
+    signal::unix::{SignalKind, signal},
+    sync::Semaphore,
+    time::{Instant, sleep, timeout_at},
+};
+use tower_service::Service;
+
+/// How long a client may take for a request's head, also on a connection that it keeps open.
+const HEADER_TIMEOUT: Duration = Duration::from_secs(10);
+/// A request's head with all its headers, in bytes.
+const MAX_HEAD: usize = 16 * 1024;
+/// How long to wait after an error of the listener, such as too many open files.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+pub(crate) struct Settings {
+    pub(crate) max_connections: usize,
+    pub(crate) drain: Duration,
+}
+
+/// A server that was told to stop.
+pub(crate) struct Stopped {
+    drain_until: Instant,
+}
+
+impl Stopped {
+    /// What is not done by then is not waited for.
+    pub(crate) fn drain_until(&self) -> Instant {
+        self.drain_until
+    }
+}
+
+/// Serves until SIGTERM or SIGINT, then lets requests under way finish.
+pub(crate) async fn run<S, B>(listener: TcpListener, service: S, settings: Settings) -> Stopped
+where
+    S: Service<Request<Incoming>, Response = Response<B>, Error = Infallible, Future: Send + 'static>
+        + Clone
+        + Send
+        + 'static,
+    B: Body<Data: Send, Error: Into<Box<dyn std::error::Error + Send + Sync>>> + Send + 'static,
+{
+    let places = Arc::new(Semaphore::new(settings.max_connections));
+    let graceful = GracefulShutdown::new();
+    let mut stop = pin!(told_to_stop());
+    loop {
+        let next = async {
+            // Never closed: waits for a place, then for a client.
+            let place = Arc::clone(&places).acquire_owned().await;
+            (place, listener.accept().await)
+        };
+        let (place, accepted) = tokio::select! {
+            () = &mut stop => break,
+            next = next => next,
+        };
+        match accepted {
+            Ok((stream, _)) => {
+                let connection = connection(stream, service.clone(), &graceful);
+                tokio::spawn(async move {
+                    connection.await;
+                    drop(place);
+                });
+            }
+            Err(error) => {
+                tracing::warn!(%error, "cannot accept a connection");
+                sleep(ACCEPT_PAUSE).await;
+            }
+        }
+    }
+    drop(listener);
+    let drain_until = Instant::now() + settings.drain;
+    tracing::info!("stopping: letting requests under way finish");
+    if timeout_at(drain_until, graceful.shutdown()).await.is_err() {
+        tracing::warn!("connections that did not finish in time are cut");
+    }
+    Stopped { drain_until }
+}
+
+fn connection<S, B>(
+    stream: TcpStream,
+    service: S,
+    graceful: &GracefulShutdown,
+) -> impl Future<Output = ()> + Send + 'static
+where
+    S: Service<Request<Incoming>, Response = Response<B>, Error = Infallible, Future: Send + 'static>
+        + Clone
+        + Send
+        + 'static,
+    B: Body<Data: Send, Error: Into<Box<dyn std::error::Error + Send + Sync>>> + Send + 'static,
+{
+    if let Err(error) = stream.set_nodelay(true) {
+        tracing::debug!(%error, "TCP_NODELAY could not be set");
+    }
+    let has_asked = Arc::new(AtomicBool::new(false));
+    let service = service_fn({
+        let has_asked = Arc::clone(&has_asked);
+        move |request| {
+            has_asked.store(true, Ordering::Relaxed);
+            service.clone().call(request)
+        }
+    });
+    let mut builder = auto::Builder::new(TokioExecutor::new());
+    builder.http1().timer(TokioTimer::new()).header_read_timeout(HEADER_TIMEOUT).max_buf_size(MAX_HEAD);
+    builder
+        .http2()
+        .timer(TokioTimer::new())
+        .keep_alive_interval(HEADER_TIMEOUT)
+        .max_header_list_size(u32::try_from(MAX_HEAD).unwrap_or(u32::MAX));
+    let serving = graceful.watch(builder.serve_connection(TokioIo::new(stream), service).into_owned());
+    async move {
+        // hyper's timeout begins once it knows whether HTTP/1 or 2 is spoken; until then a client could sit silent.
+        let silence = async {
+            sleep(HEADER_TIMEOUT).await;
+            if has_asked.load(Ordering::Relaxed) {
+                std::future::pending::<()>().await;
+            }
+        };
+        tokio::select! {
+            result = serving => if result.is_err() {
+                tracing::debug!("a connection ended with an error");
+            },
+            () = silence => tracing::debug!("a connection that asked nothing is cut"),
+        }
+    }
+}
+
+async fn told_to_stop() {
+    let (Ok(mut terminate), Ok(mut interrupt)) = (signal(SignalKind::terminate()), signal(SignalKind::interrupt()))
+    else {
+        tracing::warn!("signals cannot be received: stop this process by force");
+        return std::future::pending().await;
+    };
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+    }
+}

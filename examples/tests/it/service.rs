@@ -1,0 +1,109 @@
+//! A `serve` process under test.
+
+use std::{
+    fs::File,
+    io::{BufRead, BufReader, Read},
+    net::SocketAddr,
+    process::{Child, Command, ExitStatus, Stdio},
+    time::{Duration, Instant},
+};
+
+use fastcore_leads::testing::{TOKEN, TempDir};
+
+/// No start or stop takes longer.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
+
+/// Runs until dropped.
+pub(crate) struct Service {
+    child: Child,
+    pub(crate) dir: TempDir,
+    pub(crate) banner: String,
+    pub(crate) address: SocketAddr,
+}
+
+impl Service {
+    /// Starts with the token that tests use.
+    pub(crate) fn start(options: &[&str]) -> Self {
+        Self::start_with(options, &[("FASTCORE_SITE_INGEST_TOKEN", TOKEN)])
+    }
+
+    /// Starts in a directory of its own with these variables, and waits until it listens.
+    pub(crate) fn start_with(options: &[&str], variables: &[(&str, &str)]) -> Self {
+        let dir = TempDir::new();
+        let mut child = command(&dir, options, variables).stdout(Stdio::piped()).spawn().unwrap();
+        let mut banner = String::new();
+        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        while !banner.contains("curl ") {
+            let Some(Ok(line)) = lines.next() else {
+                let _ = child.kill();
+                let _ = child.wait();
+                panic!("serve ended: {}", read(&dir));
+            };
+            banner.push_str(&line);
+            banner.push('\n');
+        }
+        let address = banner.lines().find_map(|line| line.strip_prefix("Listening on http://")).unwrap();
+        Self { child, dir, address: address.parse().unwrap(), banner }
+    }
+
+    /// What it logged so far.
+    pub(crate) fn logs(&self) -> String {
+        read(&self.dir)
+    }
+
+    pub(crate) fn signal(&self, signal: &str) {
+        let status = Command::new("kill").args([signal, &self.child.id().to_string()]).status().unwrap();
+        assert!(status.success());
+    }
+
+    /// Waits for its end.
+    pub(crate) fn wait(&mut self) -> ExitStatus {
+        wait(&mut self.child)
+    }
+}
+
+impl Drop for Service {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// Runs a `serve` that cannot start: its exit status, and what it said.
+pub(crate) fn start_in_vain(options: &[&str], variables: &[(&str, &str)]) -> (ExitStatus, String) {
+    let dir = TempDir::new();
+    let mut child = command(&dir, options, variables).stdout(Stdio::null()).spawn().unwrap();
+    (wait(&mut child), read(&dir))
+}
+
+fn command(dir: &TempDir, options: &[&str], variables: &[(&str, &str)]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_serve"));
+    command
+        .args(options)
+        .env("FASTCORE_LISTEN", "127.0.0.1:0")
+        .env_remove("FASTCORE_SITE_INGEST_TOKEN")
+        .env_remove("DATABASE_URL")
+        .env_remove("RUST_LOG")
+        .envs(variables.iter().copied())
+        .current_dir(dir.path())
+        .stdin(Stdio::null())
+        .stderr(File::create(dir.path().join("log")).unwrap());
+    command
+}
+
+fn wait(child: &mut Child) -> ExitStatus {
+    let end = Instant::now() + PATIENCE;
+    loop {
+        if let Some(status) = child.try_wait().unwrap() {
+            return status;
+        }
+        assert!(Instant::now() < end, "serve did not end");
+        std::thread::sleep(Duration::from_millis(10));
+    }
+}
+
+fn read(dir: &TempDir) -> String {
+    let mut log = String::new();
+    File::open(dir.path().join("log")).unwrap().read_to_string(&mut log).unwrap();
+    log
+}
