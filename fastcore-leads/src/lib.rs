@@ -22,7 +22,7 @@ pub use self::{
     mask::mask_email,
     store::{
         Insertion, LeadDatabase, LeadInbox, LeadStore, MemoryLeadStore, NewLead, Receipt, StoreError, StoreErrorKind,
-        StoredLead,
+        StoredLead, settle, unsettled,
     },
     token::{Token, TokenSet},
 };

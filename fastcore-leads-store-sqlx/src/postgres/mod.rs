@@ -15,8 +15,9 @@ use std::{
 use async_trait::async_trait;
 use fastcore_leads::{
     AuditRecord, Insertion, LeadDatabase, LeadId, LeadInbox, LeadStore, NewLead, RequestId, StoreError, StoreErrorKind,
-    StoredLead,
+    StoredLead, settle,
     sql::postgres::{self as sql, Columns},
+    unsettled,
 };
 use sqlx::{PgConnection, PgPool, Postgres, pool::PoolConnection};
 use tokio::time::timeout;
@@ -28,9 +29,6 @@ use self::{
     rows::{AuditRow, LeadRow},
 };
 use crate::error::{while_connecting, while_running};
-
-/// How often a batch looks again for a row that was in its way and then was gone.
-const MAX_ROUNDS: usize = 5;
 
 /// Keeps leads in PostgreSQL.
 ///
@@ -90,37 +88,11 @@ impl PgLeadStore {
     /// # Errors
     /// As [`LeadStore::insert`].
     pub async fn insert_on(connection: &mut PgConnection, batch: &[NewLead]) -> Result<Vec<Insertion>, StoreError> {
-        let mut outcomes = vec![None; batch.len()];
-        for _ in 0..MAX_ROUNDS {
-            let open: Vec<usize> = (0..batch.len()).filter(|i| outcomes[*i].is_none()).collect();
-            if open.is_empty() {
-                break;
-            }
-            let left: Vec<NewLead>;
-            let news = if open.len() == batch.len() {
-                batch
-            } else {
-                left = open.iter().map(|i| batch[*i].clone()).collect();
-                &left
-            };
-            let inserted = insert_new(connection, news).await.map_err(running)?;
-            let rest: Vec<Uuid> = news
-                .iter()
-                .filter(|new| !inserted.contains(&new.id().as_uuid()))
-                .map(|new| new.lead().meta().request_id().as_uuid())
-                .collect();
-            let existing = if rest.is_empty() { Vec::new() } else { find(connection, &rest).await.map_err(running)? };
-            for (i, new) in open.into_iter().zip(news) {
-                outcomes[i] = if inserted.contains(&new.id().as_uuid()) {
-                    Some(Insertion::Inserted)
-                } else {
-                    // A row that was in the way and is gone again is looked for once more.
-                    let request_id = new.lead().meta().request_id().as_uuid();
-                    existing.iter().find(|row| row.request_id == request_id).map(|row| row.answer_to(new))
-                };
-            }
-        }
-        outcomes.into_iter().collect::<Option<_>>().ok_or_else(|| StoreErrorKind::Contention.into())
+        let inserted = insert_new(connection, batch).await.map_err(running)?;
+        let rest = unsettled(batch, &inserted);
+        // A statement of its own: the first one's snapshot does not show rows that came in between.
+        let existing = if rest.is_empty() { Vec::new() } else { find(connection, &rest).await.map_err(running)? };
+        settle(batch, &inserted, &existing)
     }
 
     async fn read<T>(

@@ -9,7 +9,7 @@ use std::{collections::HashSet, fmt, str::FromStr, sync::Arc, time::Duration};
 use async_trait::async_trait;
 use fastcore_leads::{
     AuditRecord, Insertion, LeadDatabase, LeadId, LeadInbox, LeadStore, NewLead, RequestId, StoreError, StoreErrorKind,
-    StoredLead, sql::sqlite as sql,
+    StoredLead, settle, sql::sqlite as sql,
 };
 use sqlx::{
     ConnectOptions, Sqlite, SqliteConnection, SqlitePool,
@@ -87,8 +87,8 @@ impl SqliteLeadStore {
     /// As [`LeadStore::insert`]; after an error, roll the transaction back.
     pub async fn insert_on(connection: &mut SqliteConnection, batch: &[NewLead]) -> Result<Vec<Insertion>, StoreError> {
         let parts = Parts::of(batch);
-        let written = write_on(connection, &parts).await?;
-        written.outcomes(batch)
+        let (inserted, existing) = write_on(connection, &parts).await?;
+        settle(batch, &inserted, &existing)
     }
 
     async fn acquire(&self) -> Result<PoolConnection<Sqlite>, StoreError> {
@@ -114,8 +114,8 @@ impl LeadStore for SqliteLeadStore {
     async fn insert(&self, batch: &[NewLead]) -> Result<Vec<Insertion>, StoreError> {
         // A task of its own: were this future dropped between BEGIN and COMMIT, the connection would stay in between.
         let write = tokio::spawn(self.clone().write(Parts::of(batch)));
-        let written = write.await.map_err(|_| StoreError::new(StoreErrorKind::Internal))??;
-        written.outcomes(batch)
+        let (inserted, existing) = write.await.map_err(|_| StoreError::new(StoreErrorKind::Internal))??;
+        settle(batch, &inserted, &existing)
     }
 
     async fn ready(&self) -> Result<(), StoreError> {
@@ -179,33 +179,13 @@ impl Parts {
     }
 }
 
-/// What they brought.
-struct Written {
-    inserted: HashSet<Uuid>,
-    existing: Vec<StoredLead>,
-}
-
-impl Written {
-    fn outcomes(&self, batch: &[NewLead]) -> Result<Vec<Insertion>, StoreError> {
-        batch
-            .iter()
-            .map(|new| {
-                if self.inserted.contains(&new.id().as_uuid()) {
-                    return Ok(Insertion::Inserted);
-                }
-                let request_id = new.lead().meta().request_id().as_uuid();
-                let row = self.existing.iter().find(|row| row.request_id == request_id);
-                row.map(|row| row.answer_to(new)).ok_or_else(|| StoreErrorKind::Internal.into())
-            })
-            .collect()
-    }
-}
+/// Which leads are new, and the rows that the others' request ids have already.
+type Written = (HashSet<Uuid>, Vec<StoredLead>);
 
 async fn write_on(connection: &mut SqliteConnection, parts: &Parts) -> Result<Written, StoreError> {
     let ids: Vec<String> =
         sqlx::query_scalar(sql::INSERT_LEADS).bind(&parts.leads).fetch_all(&mut *connection).await.map_err(running)?;
-    let ids = ids.iter().map(|id| Uuid::try_parse(id)).collect::<Result<Vec<_>, _>>();
-    let inserted = ids.map_err(|_| unreadable("an id is not a UUID"))?;
+    let inserted = ids.iter().map(|id| sql::read_id(id)).collect::<Result<HashSet<_>, _>>()?;
     sqlx::query(sql::INSERT_AUDIT)
         .bind(&parts.leads)
         .bind(sql::ids_json(inserted.iter().copied()))
@@ -214,18 +194,13 @@ async fn write_on(connection: &mut SqliteConnection, parts: &Parts) -> Result<Wr
         .map_err(running)?;
     let existing =
         if inserted.len() == parts.count { Vec::new() } else { find(connection, &parts.request_ids).await? };
-    Ok(Written { inserted: inserted.into_iter().collect(), existing })
+    Ok((inserted, existing))
 }
 
 async fn find(connection: &mut SqliteConnection, request_ids: &str) -> Result<Vec<StoredLead>, StoreError> {
     let rows: Vec<LeadRow> =
         sqlx::query_as(sql::FIND_BY_REQUEST).bind(request_ids).fetch_all(connection).await.map_err(running)?;
     rows.into_iter().map(StoredLead::try_from).collect()
-}
-
-/// A row that cannot be read back: not one that any version of ours, or of the FastAPI service, writes.
-fn unreadable(reason: &'static str) -> StoreError {
-    StoreError::new(StoreErrorKind::Internal).with_reason(reason)
 }
 
 fn running(error: sqlx::Error) -> StoreError {

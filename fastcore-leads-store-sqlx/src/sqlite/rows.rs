@@ -1,12 +1,10 @@
 //! Rows as the database holds them: ids and instants are text.
 
-use chrono::{DateTime, Utc};
-use fastcore_leads::{AuditRecord, StoreError, StoredLead};
-use serde_json::Value;
+use fastcore_leads::{
+    AuditRecord, StoreError, StoredLead,
+    sql::sqlite::{read_id, read_instant, read_json},
+};
 use sqlx::FromRow;
-use uuid::Uuid;
-
-use super::unreadable;
 
 #[derive(FromRow)]
 pub(super) struct LeadRow {
@@ -32,8 +30,8 @@ impl TryFrom<LeadRow> for StoredLead {
 
     fn try_from(row: LeadRow) -> Result<Self, StoreError> {
         Ok(Self {
-            id: id(&row.id)?,
-            created_at_utc: instant(&row.created_at_utc)?,
+            id: read_id(&row.id)?,
+            created_at_utc: read_instant(&row.created_at_utc)?,
             name: row.name,
             email: row.email,
             phone: row.phone,
@@ -42,11 +40,11 @@ impl TryFrom<LeadRow> for StoredLead {
             message: row.message,
             consent: row.consent,
             source: row.source,
-            request_id: id(&row.request_id)?,
+            request_id: read_id(&row.request_id)?,
             ip_hash: row.ip_hash,
-            meta_json: json(row.meta_json.as_deref())?,
+            meta_json: read_json(row.meta_json.as_deref())?,
             status: row.status,
-            erased_at_utc: row.erased_at_utc.as_deref().map(instant).transpose()?,
+            erased_at_utc: row.erased_at_utc.as_deref().map(read_instant).transpose()?,
         })
     }
 }
@@ -68,26 +66,14 @@ impl TryFrom<AuditRow> for AuditRecord {
 
     fn try_from(row: AuditRow) -> Result<Self, StoreError> {
         Ok(Self::new(
-            id(&row.id)?,
-            instant(&row.created_at_utc)?,
+            read_id(&row.id)?,
+            read_instant(&row.created_at_utc)?,
             row.event,
             row.actor,
-            row.lead_id.as_deref().map(id).transpose()?,
-            id(&row.request_id)?,
+            row.lead_id.as_deref().map(read_id).transpose()?,
+            read_id(&row.request_id)?,
             row.status_code,
-            json(row.details_json.as_deref())?,
+            read_json(row.details_json.as_deref())?,
         ))
     }
-}
-
-fn id(text: &str) -> Result<Uuid, StoreError> {
-    Uuid::try_parse(text).map_err(|_| unreadable("an id is not a UUID"))
-}
-
-fn instant(text: &str) -> Result<DateTime<Utc>, StoreError> {
-    text.parse().map_err(|_| unreadable("an instant is not RFC 3339"))
-}
-
-fn json(text: Option<&str>) -> Result<Option<Value>, StoreError> {
-    text.map(serde_json::from_str).transpose().map_err(|_| unreadable("a JSON column holds no JSON"))
 }

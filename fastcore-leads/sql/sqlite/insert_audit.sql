@@ -1,4 +1,4 @@
--- The audit rows of a batch's new leads; ?1 is the batch, ?2 a JSON array of those leads' ids.
+-- The audit rows of a batch's new leads. Parameters: the batch, and a JSON array of those leads' ids.
 INSERT INTO audit_log (id, created_at_utc, event, actor, lead_id, request_id, status_code, details_json)
 SELECT value ->> '$.audit_id', value ->> '$.created_at_utc', 'LEAD_RECEIVED', value ->> '$.actor', value ->> '$.id',
        value ->> '$.request_id', 201, value ->> '$.details_json'

@@ -1,4 +1,4 @@
--- The leads of a batch; ?1 is a JSON array with an object for each.
+-- The leads of a batch. Parameter: a JSON array with an object for each.
 -- Answers the ids of the leads that are new; the others' request ids were there already.
 INSERT INTO lead_inbox (
     id, created_at_utc, name, email, phone, company, service, message, consent, source, request_id, ip_hash, meta_json,

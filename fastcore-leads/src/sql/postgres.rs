@@ -15,8 +15,8 @@ pub const MIGRATIONS: &[Migration] =
 
 /// Makes the bookkeeping table where it is missing.
 pub const CREATE_MIGRATIONS_TABLE: &str = include_str!("../../sql/postgres/migrations_table.sql");
-/// Whether the bookkeeping table is there: one boolean.
-pub const HAS_MIGRATIONS_TABLE: &str = "SELECT to_regclass('fastcore_leads_migrations') IS NOT NULL";
+/// Whether the bookkeeping table is there: one boolean, `present`.
+pub const HAS_MIGRATIONS_TABLE: &str = "SELECT to_regclass('fastcore_leads_migrations') IS NOT NULL AS present";
 /// The rows of the bookkeeping table: version, checksum.
 pub const APPLIED_MIGRATIONS: &str = "SELECT version, checksum FROM fastcore_leads_migrations ORDER BY version";
 /// Notes a migration: version, name, checksum.

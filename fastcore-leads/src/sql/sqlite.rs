@@ -1,12 +1,14 @@
 //! SQLite 3.51.3 and later.
 
+use chrono::{DateTime, Utc};
 use serde::Serialize;
+use serde_json::Value;
 use uuid::Uuid;
 
 use super::Migration;
 use crate::{
     lead::Service,
-    store::{NewLead, StoreErrorKind},
+    store::{NewLead, StoreError, StoreErrorKind},
     time,
 };
 
@@ -16,9 +18,8 @@ pub const MIGRATIONS: &[Migration] =
 
 /// Makes the bookkeeping table where it is missing.
 pub const CREATE_MIGRATIONS_TABLE: &str = include_str!("../../sql/sqlite/migrations_table.sql");
-/// Whether the bookkeeping table is there: one boolean.
-pub const HAS_MIGRATIONS_TABLE: &str =
-    "SELECT EXISTS (SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = 'fastcore_leads_migrations')";
+/// Whether the bookkeeping table is there: one boolean, `present`.
+pub const HAS_MIGRATIONS_TABLE: &str = "SELECT EXISTS (SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = 'fastcore_leads_migrations') AS present";
 /// The rows of the bookkeeping table: version, checksum.
 pub const APPLIED_MIGRATIONS: &str = "SELECT version, checksum FROM fastcore_leads_migrations ORDER BY version";
 /// Notes a migration: version, name, checksum.
@@ -127,4 +128,32 @@ pub fn kind_of(extended_code: i32) -> StoreErrorKind {
 /// Whether a result code says that another connection is at it: BUSY or LOCKED.
 pub fn is_busy(code: &str) -> bool {
     code.parse::<i32>().is_ok_and(|code| matches!(code & 0xff, 5 | 6))
+}
+
+/// Reads an id back.
+///
+/// # Errors
+/// [`StoreErrorKind::Internal`] where the text is not one: no version of ours writes such a row.
+pub fn read_id(text: &str) -> Result<Uuid, StoreError> {
+    Uuid::try_parse(text).map_err(|_| unreadable("an id is not a UUID"))
+}
+
+/// Reads an instant back.
+///
+/// # Errors
+/// As [`read_id`].
+pub fn read_instant(text: &str) -> Result<DateTime<Utc>, StoreError> {
+    text.parse().map_err(|_| unreadable("an instant is not RFC 3339"))
+}
+
+/// Reads a JSON column back.
+///
+/// # Errors
+/// As [`read_id`].
+pub fn read_json(text: Option<&str>) -> Result<Option<Value>, StoreError> {
+    text.map(serde_json::from_str).transpose().map_err(|_| unreadable("a JSON column holds no JSON"))
+}
+
+fn unreadable(reason: &'static str) -> StoreError {
+    StoreError::new(StoreErrorKind::Internal).with_reason(reason)
 }

@@ -3,6 +3,7 @@
 mod error;
 mod memory;
 mod new_lead;
+mod settle;
 mod stored;
 
 use std::sync::Arc;
@@ -13,6 +14,7 @@ pub use self::{
     error::{StoreError, StoreErrorKind},
     memory::MemoryLeadStore,
     new_lead::NewLead,
+    settle::{settle, unsettled},
     stored::StoredLead,
 };
 use crate::{

@@ -167,7 +167,11 @@ impl Cluster {
             let _ = guard.shell.kill();
             let _ = guard.shell.wait();
         }
-        let _ = fs::remove_file(pid_file);
+        // Until somebody waits for the ended process, its number looks alive to the next start.
+        let socket = format!(".s.PGSQL.{}", self.port);
+        for left in [pid_file, self.dir.path().join(format!("{socket}.lock")), self.dir.path().join(socket)] {
+            let _ = fs::remove_file(left);
+        }
     }
 
     fn wait_until(&self, what: &str, is_so: impl Fn() -> bool) {

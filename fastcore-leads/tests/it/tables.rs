@@ -50,6 +50,29 @@ fn migrations_are_numbered_and_bookkept() {
     }
 }
 
+/// Drivers number parameters by their place, so each stands once, in order, and nowhere else.
+#[test]
+fn parameters_stand_once_and_in_order() {
+    for (sql, marker, count) in [
+        (postgres::INSERT, '$', 17),
+        (postgres::FIND_BY_REQUEST, '$', 1),
+        (postgres::GET, '$', 1),
+        (postgres::AUDIT_TRAIL, '$', 1),
+        (sqlite::INSERT_LEADS, '?', 1),
+        (sqlite::INSERT_AUDIT, '?', 2),
+        (sqlite::FIND_BY_REQUEST, '?', 1),
+        (sqlite::GET, '?', 1),
+        (sqlite::AUDIT_TRAIL, '?', 1),
+    ] {
+        let numbers: Vec<usize> = sql
+            .split(marker)
+            .skip(1)
+            .map(|rest| rest.chars().take_while(char::is_ascii_digit).collect::<String>().parse().unwrap())
+            .collect();
+        assert_eq!(numbers, (1..=count).collect::<Vec<_>>(), "{sql}");
+    }
+}
+
 #[test]
 fn a_changed_schema_is_refused() {
     let known = [

@@ -1,0 +1,75 @@
+use std::time::Duration;
+
+use diesel::{ConnectionError, ConnectionResult};
+use diesel_async::AsyncPgConnection;
+use fastcore_leads::{StoreError, StoreErrorKind};
+use tokio_postgres::Client;
+
+/// Where a database is, and how to get there.
+#[derive(Clone)]
+pub(super) struct Target {
+    config: tokio_postgres::Config,
+    #[cfg(feature = "tls")]
+    tls: tokio_postgres_rustls::MakeRustlsConnect,
+}
+
+impl Target {
+    pub(super) fn parse(url: &str, timeout: Duration) -> Result<Self, StoreError> {
+        // The error would quote the URL, and with it the password.
+        let mut config: tokio_postgres::Config = url.parse().map_err(|_| {
+            StoreError::new(StoreErrorKind::Internal)
+                .with_reason("the database URL is not of the form postgres://user:password@host:port/database")
+        })?;
+        config.connect_timeout(timeout);
+        Ok(Self {
+            config,
+            #[cfg(feature = "tls")]
+            tls: trusting_the_system()?,
+        })
+    }
+
+    /// A connection for diesel.
+    pub(super) async fn connect(self) -> ConnectionResult<AsyncPgConnection> {
+        #[cfg(feature = "tls")]
+        let connected = self.config.connect(self.tls).await;
+        #[cfg(not(feature = "tls"))]
+        let connected = self.config.connect(tokio_postgres::NoTls).await;
+        let (client, connection) =
+            connected.map_err(|error| ConnectionError::CouldntSetupConfiguration(unsent(&error)))?;
+        AsyncPgConnection::try_from_client_and_connection(client, connection).await
+    }
+
+    /// A connection without diesel.
+    pub(super) async fn connect_bare(&self) -> Result<Client, tokio_postgres::Error> {
+        #[cfg(feature = "tls")]
+        let (client, connection) = self.config.connect(self.tls.clone()).await?;
+        #[cfg(not(feature = "tls"))]
+        let (client, connection) = self.config.connect(tokio_postgres::NoTls).await?;
+        // Ends when the client is dropped; its errors reach the client's calls.
+        tokio::spawn(async move {
+            let _ = connection.await;
+        });
+        Ok(client)
+    }
+}
+
+/// diesel has no kind for an error of connecting, and nobody may see its text.
+fn unsent(error: &tokio_postgres::Error) -> diesel::result::Error {
+    let code = error.code().map_or("no answer", |code| code.code());
+    diesel::result::Error::DatabaseError(
+        diesel::result::DatabaseErrorKind::UnableToSendCommand,
+        Box::new(format!("cannot connect: {code}")),
+    )
+}
+
+#[cfg(feature = "tls")]
+fn trusting_the_system() -> Result<tokio_postgres_rustls::MakeRustlsConnect, StoreError> {
+    let mut roots = rustls::RootCertStore::empty();
+    roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+    let provider = std::sync::Arc::new(rustls::crypto::ring::default_provider());
+    let builder = rustls::ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .map_err(|error| StoreError::new(StoreErrorKind::Internal).with_driver_error(error))?;
+    let config = builder.with_root_certificates(roots).with_no_client_auth();
+    Ok(tokio_postgres_rustls::MakeRustlsConnect::new(config))
+}

@@ -1,0 +1,65 @@
+//! A second opinion. diesel hides SQLSTATEs, and has no kind for a deadlock, a full disk or a value that does not fit.
+//! Inserts are idempotent: a batch that was refused for a reason unknown is run once more without diesel. Either it goes
+//! through now, or the server says why not.
+
+use std::collections::HashSet;
+
+use fastcore_leads::{
+    Insertion, NewLead, StoreError, StoreErrorKind, settle,
+    sql::postgres::{self as sql, Columns},
+    unsettled,
+};
+use tokio_postgres::{Client, Error};
+use uuid::Uuid;
+
+use super::{connect::Target, rows};
+
+pub(super) async fn run_again(target: &Target, batch: &[NewLead]) -> Result<Vec<Insertion>, StoreError> {
+    let client = target
+        .connect_bare()
+        .await
+        .map_err(|error| StoreError::new(StoreErrorKind::Unavailable).with_driver_error(error))?;
+    let inserted = insert(&client, batch).await.map_err(classified)?;
+    let rest = unsettled(batch, &inserted);
+    let found = client.query(sql::FIND_BY_REQUEST, &[&rest]).await.map_err(classified)?;
+    let existing = found.iter().map(rows::read_bare).collect::<Result<Vec<_>, _>>().map_err(classified)?;
+    settle(batch, &inserted, &existing)
+}
+
+async fn insert(client: &Client, batch: &[NewLead]) -> Result<HashSet<Uuid>, Error> {
+    let columns = Columns::of(batch);
+    let rows = client
+        .query(
+            sql::INSERT,
+            &[
+                &columns.ids,
+                &columns.audit_ids,
+                &columns.created_at_utc,
+                &columns.names,
+                &columns.emails,
+                &columns.phones,
+                &columns.companies,
+                &columns.services,
+                &columns.messages,
+                &columns.consents,
+                &columns.sources,
+                &columns.request_ids,
+                &columns.ip_hashes,
+                &columns.meta_json,
+                &columns.statuses,
+                &columns.actors,
+                &columns.details_json,
+            ],
+        )
+        .await?;
+    rows.iter().map(|row| row.try_get(0)).collect()
+}
+
+fn classified(error: Error) -> StoreError {
+    let Some(database) = error.as_db_error() else {
+        return StoreError::new(StoreErrorKind::OutcomeUnknown).with_driver_error(error);
+    };
+    let code = database.code().code().to_owned();
+    let constraint = database.constraint().map(str::to_owned);
+    StoreError::new(sql::kind_of(&code)).with_code(code).with_constraint(constraint.as_deref()).with_driver_error(error)
+}

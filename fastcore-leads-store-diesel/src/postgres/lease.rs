@@ -1,0 +1,65 @@
+use std::sync::PoisonError;
+
+use diesel_async::{
+    AsyncPgConnection,
+    pooled_connection::deadpool::{Object, Pool},
+};
+use fastcore_leads::{StoreError, StoreErrorKind};
+
+use super::Shared;
+
+/// A connection in use. Dropped half-way, by an error, a timeout or a caller that goes away, it is closed: nobody else is
+/// handed a connection that still waits for an answer.
+pub(super) struct Lease(Option<Object<AsyncPgConnection>>);
+
+impl Lease {
+    pub(super) async fn take_from_pool(pool: &Pool<AsyncPgConnection>) -> Result<Self, StoreError> {
+        pool.get().await.map(|connection| Self(Some(connection))).map_err(|error| {
+            // The text of an error of connecting may name the user and the database.
+            StoreError::new(StoreErrorKind::Unavailable).with_driver_error(error)
+        })
+    }
+
+    pub(super) fn connection(&mut self) -> Result<&mut AsyncPgConnection, StoreError> {
+        self.0.as_deref_mut().ok_or_else(|| StoreErrorKind::Internal.into())
+    }
+
+    /// Whether it was opened for this lease.
+    pub(super) fn is_fresh(&self) -> bool {
+        self.0.as_ref().is_some_and(|connection| Object::metrics(connection).recycle_count == 0)
+    }
+
+    /// Gives the connection back to the pool: it has answered all that it was asked.
+    pub(super) fn give_back(mut self) {
+        drop(self.0.take());
+    }
+}
+
+impl Drop for Lease {
+    fn drop(&mut self) {
+        if let Some(connection) = self.0.take() {
+            drop(Object::take(connection));
+        }
+    }
+}
+
+impl Shared {
+    /// A connection to write on: one that wrote before, or a new one.
+    pub(super) async fn lease(&self) -> Result<Lease, StoreError> {
+        let idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        match idle {
+            Some(connection) => Ok(Lease(Some(connection))),
+            None => Lease::take_from_pool(&self.pool).await,
+        }
+    }
+
+    /// Keeps the connection for the next batch.
+    pub(super) fn keep(&self, mut lease: Lease) {
+        let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
+        if idle.len() < self.max_idle && !self.pool.is_closed() {
+            idle.extend(lease.0.take());
+        } else {
+            lease.give_back();
+        }
+    }
+}

@@ -1,0 +1,297 @@
+//! PostgreSQL.
+
+mod connect;
+mod diagnosis;
+mod lease;
+mod migrate;
+mod options;
+mod rows;
+
+use std::{
+    collections::HashSet,
+    fmt,
+    marker::PhantomData,
+    pin::Pin,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+use async_trait::async_trait;
+use chrono::{DateTime, Utc};
+use diesel::{
+    ExpressionMethods, QueryDsl, QueryResult, SelectableHelper,
+    pg::Pg,
+    sql_types::{Array, Bool, Nullable, Text, Timestamptz, Uuid as SqlUuid},
+};
+use diesel_async::{
+    AsyncPgConnection, RunQueryDsl,
+    pooled_connection::deadpool::{Object, Pool},
+};
+use fastcore_leads::{
+    AuditRecord, Insertion, LeadDatabase, LeadId, LeadInbox, LeadStore, NewLead, RequestId, StoreError, StoreErrorKind,
+    StoredLead, settle,
+    sql::postgres::{self as sql, Columns},
+    unsettled,
+};
+use tokio::time::timeout;
+use uuid::Uuid;
+
+pub use self::options::PgOptions;
+use self::{
+    connect::Target,
+    lease::Lease,
+    rows::{AuditRow, LeadRow},
+};
+use crate::{
+    error::{Cause, running},
+    schema::postgres::{audit_log, lead_inbox},
+    statement::statement,
+};
+
+type Reading<'c, T> = Pin<Box<dyn Future<Output = QueryResult<T>> + Send + 'c>>;
+
+/// Keeps leads in PostgreSQL.
+///
+/// A batch is one prepared statement and one round trip. Writing connections are kept between batches, up to two of the
+/// pool's, and are never given back to the pool in doubt: one that did not answer in time is closed.
+#[derive(Clone)]
+pub struct PgLeadStore {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    pool: Pool<AsyncPgConnection>,
+    timeout: Duration,
+    /// Connections that are ready to write.
+    idle: Mutex<Vec<Object<AsyncPgConnection>>>,
+    max_idle: usize,
+    /// Where to ask why a statement was refused; a pool of the host's does not tell.
+    target: Option<Target>,
+}
+
+impl PgLeadStore {
+    /// Connects with [`PgOptions::new`]'s settings.
+    ///
+    /// # Errors
+    /// [`StoreErrorKind::Internal`] where the URL cannot be read, [`StoreErrorKind::Unavailable`] where the database
+    /// cannot be reached in time.
+    pub async fn connect(url: &str) -> Result<Self, StoreError> {
+        PgOptions::new().connect(url).await
+    }
+
+    /// Uses a pool that the host has already. Of its connections two are kept for writing, at most half of them.
+    ///
+    /// Waiting for a connection is bounded by [`with_timeout`](Self::with_timeout), whatever the pool's timeouts are.
+    /// Since diesel keeps SQLSTATEs to itself, a store over a host's pool takes errors that diesel has no kind for
+    /// (a deadlock, a full disk) for a refused row; one that connects by URL asks the server again and knows.
+    pub fn from_pool(pool: Pool<AsyncPgConnection>) -> Self {
+        Self::over(pool, options::DEFAULT_TIMEOUT, None)
+    }
+
+    fn over(pool: Pool<AsyncPgConnection>, timeout: Duration, target: Option<Target>) -> Self {
+        let max_idle = (pool.status().max_size / 2).min(2);
+        Self { shared: Arc::new(Shared { pool, timeout, idle: Mutex::default(), max_idle, target }) }
+    }
+
+    /// How long one call may take. Default 2 s. Migrations are not bound by it.
+    pub fn with_timeout(self, timeout: Duration) -> Self {
+        Self::over(self.shared.pool.clone(), timeout, self.shared.target.clone())
+    }
+
+    /// The pool.
+    pub fn pool(&self) -> &Pool<AsyncPgConnection> {
+        &self.shared.pool
+    }
+
+    /// Writes leads on a connection of the host's, in the transaction that it is in, if any: the host's own rows and the
+    /// leads are then committed together, or not at all.
+    ///
+    /// A lead counts as taken in only once the host has committed: do not answer 201 before. The atomicity of
+    /// [`LeadStore::insert`] holds only within the host's transaction; after an error, roll it back.
+    ///
+    /// # Errors
+    /// As [`LeadStore::insert`].
+    pub async fn insert_on(
+        connection: &mut AsyncPgConnection,
+        batch: &[NewLead],
+    ) -> Result<Vec<Insertion>, StoreError> {
+        Ok(write_on(connection, batch).await?)
+    }
+
+    /// Reads are run once more where a pooled connection turns out to be dead.
+    async fn read<T>(
+        &self,
+        query: impl for<'c> Fn(&'c mut AsyncPgConnection) -> Reading<'c, T> + Send,
+    ) -> Result<T, StoreError> {
+        let work = async {
+            loop {
+                let mut lease = Lease::take_from_pool(&self.shared.pool).await?;
+                let is_fresh = lease.is_fresh();
+                match query(lease.connection()?).await.map_err(running) {
+                    Err(error) if error.kind() == StoreErrorKind::OutcomeUnknown && !is_fresh => {}
+                    result => {
+                        if result.is_ok() {
+                            lease.give_back();
+                        }
+                        return result;
+                    }
+                }
+            }
+        };
+        timeout(self.shared.timeout, work).await.unwrap_or_else(|_| Err(StoreErrorKind::TimedOut.into()))
+    }
+
+    async fn write(&self, batch: &[NewLead]) -> Result<Vec<Insertion>, StoreError> {
+        let mut lease = self.shared.lease().await?;
+        let error = match write_on(lease.connection()?, batch).await {
+            Ok(outcomes) => {
+                self.shared.keep(lease);
+                return Ok(outcomes);
+            }
+            Err(Cause::Clear(error)) => error,
+            Err(Cause::Unclear(error)) => match &self.shared.target {
+                Some(target) => return diagnosis::run_again(target, batch).await,
+                None => error,
+            },
+        };
+        // After these the connection is as good as before; after any other error it is closed.
+        if matches!(error.kind(), StoreErrorKind::Rejected | StoreErrorKind::Contention) {
+            self.shared.keep(lease);
+        }
+        Err(error)
+    }
+}
+
+impl fmt::Debug for PgLeadStore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PgLeadStore").field("timeout", &self.shared.timeout).finish_non_exhaustive()
+    }
+}
+
+#[async_trait]
+impl LeadStore for PgLeadStore {
+    async fn insert(&self, batch: &[NewLead]) -> Result<Vec<Insertion>, StoreError> {
+        let result = timeout(self.shared.timeout, self.write(batch)).await;
+        result.unwrap_or_else(|_| Err(StoreErrorKind::TimedOut.into()))
+    }
+
+    async fn ready(&self) -> Result<(), StoreError> {
+        let applied = self.read(|connection| Box::pin(migrate::applied(connection))).await?;
+        Ok(fastcore_leads::sql::SchemaMismatch::check(sql::MIGRATIONS, &applied)?)
+    }
+}
+
+#[async_trait]
+impl LeadInbox for PgLeadStore {
+    async fn get(&self, id: LeadId) -> Result<Option<StoredLead>, StoreError> {
+        self.read(move |connection| {
+            Box::pin(async move {
+                let query = lead_inbox::table.find(id.as_uuid()).select(LeadRow::as_select());
+                let rows: Vec<LeadRow> = query.load(connection).await?;
+                Ok(rows.into_iter().next().map(StoredLead::from))
+            })
+        })
+        .await
+    }
+
+    async fn find(&self, request_id: RequestId) -> Result<Option<StoredLead>, StoreError> {
+        let ids = [request_id.as_uuid()];
+        self.read(move |connection| Box::pin(async move { Ok(find(connection, &ids).await?.pop()) })).await
+    }
+
+    async fn audit_trail(&self, id: LeadId) -> Result<Vec<AuditRecord>, StoreError> {
+        self.read(move |connection| {
+            Box::pin(async move {
+                let rows: Vec<AuditRow> = audit_log::table
+                    .filter(audit_log::lead_id.eq(id.as_uuid()))
+                    .order((audit_log::created_at_utc, audit_log::id))
+                    .select(AuditRow::as_select())
+                    .load(connection)
+                    .await?;
+                Ok(rows.into_iter().map(AuditRecord::from).collect())
+            })
+        })
+        .await
+    }
+}
+
+#[async_trait]
+impl LeadDatabase for PgLeadStore {
+    /// Also adopts the tables of the FastAPI service in place. Needs no right to create tables where there is nothing to
+    /// do, and is not bound by the timeout.
+    async fn migrate(&self) -> Result<(), StoreError> {
+        migrate::run(&self.shared.pool).await
+    }
+
+    async fn durability_warnings(&self) -> Result<Vec<&'static str>, StoreError> {
+        self.read(|connection| {
+            Box::pin(async {
+                let settings: Vec<rows::Setting> = diesel::sql_query(sql::DURABILITY_SETTINGS).load(connection).await?;
+                Ok(settings.iter().filter_map(|row| sql::durability_warning(&row.name, &row.setting)).collect())
+            })
+        })
+        .await
+    }
+}
+
+statement! {
+    /// The one statement.
+    InsertBatch on Pg = sql::INSERT, '$', answers SqlUuid;
+    ids: Vec<Uuid> => Array<SqlUuid>,
+    audit_ids: Vec<Uuid> => Array<SqlUuid>,
+    created_at_utc: Vec<DateTime<Utc>> => Array<Timestamptz>,
+    names: Vec<&'a str> => Array<Text>,
+    emails: Vec<&'a str> => Array<Text>,
+    phones: Vec<Option<&'a str>> => Array<Nullable<Text>>,
+    companies: Vec<Option<&'a str>> => Array<Nullable<Text>>,
+    services: Vec<Option<&'a str>> => Array<Nullable<Text>>,
+    messages: Vec<&'a str> => Array<Text>,
+    consents: Vec<bool> => Array<Bool>,
+    sources: Vec<&'a str> => Array<Text>,
+    request_ids: Vec<Uuid> => Array<SqlUuid>,
+    ip_hashes: Vec<&'a str> => Array<Text>,
+    meta_json: Vec<String> => Array<Text>,
+    statuses: Vec<&'a str> => Array<Text>,
+    actors: Vec<&'a str> => Array<Text>,
+    details_json: Vec<String> => Array<Text>,
+}
+
+impl<'a> From<Columns<'a>> for InsertBatch<'a> {
+    fn from(columns: Columns<'a>) -> Self {
+        Self {
+            ids: columns.ids,
+            audit_ids: columns.audit_ids,
+            created_at_utc: columns.created_at_utc,
+            names: columns.names,
+            emails: columns.emails,
+            phones: columns.phones,
+            companies: columns.companies,
+            services: columns.services,
+            messages: columns.messages,
+            consents: columns.consents,
+            sources: columns.sources,
+            request_ids: columns.request_ids,
+            ip_hashes: columns.ip_hashes,
+            meta_json: columns.meta_json,
+            statuses: columns.statuses,
+            actors: columns.actors,
+            details_json: columns.details_json,
+            _borrowed: PhantomData,
+        }
+    }
+}
+
+async fn write_on(connection: &mut AsyncPgConnection, batch: &[NewLead]) -> Result<Vec<Insertion>, Cause> {
+    let ids: Vec<Uuid> = InsertBatch::from(Columns::of(batch)).load(connection).await?;
+    let inserted: HashSet<Uuid> = ids.into_iter().collect();
+    let rest = unsettled(batch, &inserted);
+    // A statement of its own: the first one's snapshot does not show rows that came in between.
+    let existing = if rest.is_empty() { Vec::new() } else { find(connection, &rest).await? };
+    settle(batch, &inserted, &existing).map_err(Cause::Clear)
+}
+
+async fn find(connection: &mut AsyncPgConnection, request_ids: &[Uuid]) -> QueryResult<Vec<StoredLead>> {
+    let query = lead_inbox::table.filter(lead_inbox::request_id.eq_any(request_ids)).select(LeadRow::as_select());
+    let rows: Vec<LeadRow> = query.load(connection).await?;
+    Ok(rows.into_iter().map(StoredLead::from).collect())
+}

@@ -1,0 +1,102 @@
+//! Rows as the database holds them: ids and instants are text.
+
+use diesel::{
+    Queryable, QueryableByName, Selectable,
+    sql_types::{Integer, Text},
+};
+use fastcore_leads::{
+    AuditRecord, StoreError, StoredLead,
+    sql::sqlite::{read_id, read_instant, read_json},
+};
+
+use crate::schema::sqlite::{audit_log, lead_inbox};
+
+#[derive(Queryable, Selectable)]
+#[diesel(table_name = lead_inbox, check_for_backend(diesel::sqlite::Sqlite))]
+pub(super) struct LeadRow {
+    id: String,
+    created_at_utc: String,
+    name: String,
+    email: String,
+    phone: Option<String>,
+    company: Option<String>,
+    service: Option<String>,
+    message: String,
+    consent: bool,
+    source: String,
+    request_id: String,
+    ip_hash: String,
+    meta_json: Option<String>,
+    status: String,
+    erased_at_utc: Option<String>,
+}
+
+impl TryFrom<LeadRow> for StoredLead {
+    type Error = StoreError;
+
+    fn try_from(row: LeadRow) -> Result<Self, StoreError> {
+        Ok(Self {
+            id: read_id(&row.id)?,
+            created_at_utc: read_instant(&row.created_at_utc)?,
+            name: row.name,
+            email: row.email,
+            phone: row.phone,
+            company: row.company,
+            service: row.service,
+            message: row.message,
+            consent: row.consent,
+            source: row.source,
+            request_id: read_id(&row.request_id)?,
+            ip_hash: row.ip_hash,
+            meta_json: read_json(row.meta_json.as_deref())?,
+            status: row.status,
+            erased_at_utc: row.erased_at_utc.as_deref().map(read_instant).transpose()?,
+        })
+    }
+}
+
+#[derive(Queryable, Selectable)]
+#[diesel(table_name = audit_log, check_for_backend(diesel::sqlite::Sqlite))]
+pub(super) struct AuditRow {
+    id: String,
+    created_at_utc: String,
+    event: String,
+    actor: Option<String>,
+    lead_id: Option<String>,
+    request_id: String,
+    status_code: Option<i32>,
+    details_json: Option<String>,
+}
+
+impl TryFrom<AuditRow> for AuditRecord {
+    type Error = StoreError;
+
+    fn try_from(row: AuditRow) -> Result<Self, StoreError> {
+        Ok(Self::new(
+            read_id(&row.id)?,
+            read_instant(&row.created_at_utc)?,
+            row.event,
+            row.actor,
+            row.lead_id.as_deref().map(read_id).transpose()?,
+            read_id(&row.request_id)?,
+            row.status_code,
+            read_json(row.details_json.as_deref())?,
+        ))
+    }
+}
+
+/// A row of the bookkeeping table.
+#[derive(QueryableByName)]
+pub(super) struct AppliedRow {
+    #[diesel(sql_type = Integer)]
+    pub(super) version: i32,
+    #[diesel(sql_type = Text)]
+    pub(super) checksum: String,
+}
+
+/// Whether a table is there.
+#[derive(QueryableByName)]
+pub(super) struct Presence {
+    #[diesel(sql_type = diesel::sql_types::Bool)]
+    pub(super) present: bool,
+}

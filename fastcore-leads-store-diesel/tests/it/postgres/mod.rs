@@ -1,0 +1,37 @@
+//! PostgreSQL, a throw-away server of this process's own.
+
+use std::sync::Arc;
+
+use fastcore_leads::{
+    LeadDatabase, StoreError,
+    testing::{BoxFuture, postgres::Cluster},
+};
+use fastcore_leads_store_diesel::PgLeadStore;
+
+mod stores {
+    use std::sync::Arc;
+
+    use fastcore_leads::LeadInbox;
+
+    async fn fresh() -> (Arc<dyn LeadInbox>, ()) {
+        (Arc::new(super::migrated().await.0), ())
+    }
+
+    fastcore_leads::store_conformance!(fresh);
+}
+
+mod databases {
+    fastcore_leads::postgres_conformance!(super::open);
+}
+
+/// A store on a fresh database, and the database's URL.
+async fn migrated() -> (PgLeadStore, String) {
+    let url = Cluster::shared().database();
+    let store = PgLeadStore::connect(&url).await.unwrap();
+    store.migrate().await.unwrap();
+    (store, url)
+}
+
+fn open(url: String) -> BoxFuture<Result<Arc<dyn LeadDatabase>, StoreError>> {
+    Box::pin(async move { Ok(Arc::new(PgLeadStore::connect(&url).await?) as Arc<dyn LeadDatabase>) })
+}
