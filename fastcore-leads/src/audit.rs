@@ -10,8 +10,8 @@ use crate::lead::{LeadId, limits};
 /// The event of a lead that was taken in.
 pub const LEAD_RECEIVED: &str = "LEAD_RECEIVED";
 
-/// One row of the audit log, as stored.
-#[derive(Clone, Debug, PartialEq)]
+/// One row of the audit log, as stored. `Debug` leaves the details out.
+#[derive(Clone, PartialEq)]
 #[non_exhaustive]
 pub struct AuditRecord {
     /// The row's own id.
@@ -28,7 +28,7 @@ pub struct AuditRecord {
     pub request_id: Uuid,
     /// The HTTP status of the answer.
     pub status_code: Option<i32>,
-    /// More about the event; of the person only what [`mask_email`](crate::mask_email) leaves.
+    /// More about the event; of the person what [`mask_email`](crate::mask_email) leaves, and hashes.
     pub details: serde_json::Value,
 }
 
@@ -55,6 +55,20 @@ impl AuditRecord {
             status_code,
             details: details.unwrap_or_default(),
         }
+    }
+}
+
+impl fmt::Debug for AuditRecord {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("AuditRecord")
+            .field("id", &self.id)
+            .field("created_at", &self.created_at)
+            .field("event", &self.event)
+            .field("actor", &self.actor)
+            .field("lead_id", &self.lead_id)
+            .field("request_id", &self.request_id)
+            .field("status_code", &self.status_code)
+            .finish_non_exhaustive()
     }
 }
 

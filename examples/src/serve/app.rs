@@ -7,7 +7,7 @@ use bytes::Bytes;
 use fastcore_leads::Endpoint;
 use http::{
     Response, StatusCode,
-    header::{CACHE_CONTROL, CONTENT_TYPE},
+    header::{CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE},
 };
 use tower_service::Service;
 use warp::Filter;
@@ -78,6 +78,7 @@ fn text(status: StatusCode, text: &'static str) -> Response<Bytes> {
     let mut response = Response::new(Bytes::from_static(text.as_bytes()));
     *response.status_mut() = status;
     response.headers_mut().insert(CONTENT_TYPE, http::HeaderValue::from_static("text/plain; charset=utf-8"));
+    response.headers_mut().insert(CONTENT_LENGTH, text.len().into());
     response.headers_mut().insert(CACHE_CONTROL, http::HeaderValue::from_static("no-store"));
     response
 }

@@ -1,6 +1,7 @@
 use std::sync::Arc;
 
 use fastcore_leads::{LeadDatabase, StoreError};
+use fastcore_leads_store_diesel as diesel_store;
 use fastcore_leads_store_sqlx as sqlx_store;
 
 use crate::options::{Driver, Options};
@@ -27,6 +28,13 @@ async fn connect(options: &Options, url: &Url) -> Result<Arc<dyn LeadDatabase>, 
             Arc::new(settings.connect(url).await?)
         }
         (Driver::Sqlx, Url::Sqlite(url)) => Arc::new(sqlx_store::SqliteLeadStore::connect(url).await?),
+        (Driver::Diesel, Url::Postgres(url)) => {
+            let settings = diesel_store::PgOptions::new()
+                .min_connections(options.min_db_connections)
+                .max_connections(options.max_db_connections);
+            Arc::new(settings.connect(url).await?)
+        }
+        (Driver::Diesel, Url::Sqlite(url)) => Arc::new(diesel_store::SqliteLeadStore::connect(url).await?),
     })
 }
 
@@ -52,11 +60,13 @@ impl Url {
     /// The database as a log may show it: no user, no password, no parameters.
     pub(crate) fn shown(&self) -> String {
         match self {
-            Self::Postgres(url) => {
-                let place = url.rsplit('@').next().unwrap_or_default();
-                let place = place.split("://").last().unwrap_or_default();
-                format!("PostgreSQL at {}", place.split('?').next().unwrap_or_default())
-            }
+            Self::Postgres(url) => match url::Url::parse(url) {
+                Ok(parsed) => {
+                    let port = parsed.port().unwrap_or(5432);
+                    format!("PostgreSQL at {}:{port}{}", parsed.host_str().unwrap_or("localhost"), parsed.path())
+                }
+                Err(_) => "PostgreSQL".to_owned(),
+            },
             Self::Sqlite(url) => {
                 let path = url.trim_start_matches("sqlite:").trim_start_matches("//");
                 let path = path.split('?').next().unwrap_or_default();

@@ -49,7 +49,7 @@ async fn run(options: &Options) -> Result<(), String> {
     let address = listener.local_addr().map_err(|error| error.to_string())?;
     Banner { address, options, token: made.as_deref() }.print();
 
-    let settings = server::Settings { max_connections: options.max_connections, drain: options.drain() };
+    let settings = server::Settings { max_connections: options.max_connections as usize, drain: options.drain() };
     let started = match options.framework {
         options::Framework::Axum => server::run(listener, app::axum(endpoint), settings).await,
         options::Framework::Warp => server::run(listener, app::warp(endpoint), settings).await,

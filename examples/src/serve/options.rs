@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use clap::{Parser, ValueEnum};
+use clap::{Parser, ValueEnum, value_parser};
 
 /// Takes in website leads: POST /inbound/leads.
 ///
@@ -30,16 +30,16 @@ pub(crate) struct Options {
     pub(crate) log_format: LogFormat,
 
     /// PostgreSQL connections that are kept open.
-    #[arg(long, env = "FASTCORE_MIN_DB_CONNECTIONS", default_value_t = 10)]
+    #[arg(long, env = "FASTCORE_MIN_DB_CONNECTIONS", default_value_t = 10, value_parser = value_parser!(u32).range(..=10_000))]
     pub(crate) min_db_connections: u32,
 
     /// PostgreSQL connections at most.
-    #[arg(long, env = "FASTCORE_MAX_DB_CONNECTIONS", default_value_t = 30)]
+    #[arg(long, env = "FASTCORE_MAX_DB_CONNECTIONS", default_value_t = 30, value_parser = value_parser!(u32).range(1..=10_000))]
     pub(crate) max_db_connections: u32,
 
     /// HTTP connections at most; more wait to be accepted.
-    #[arg(long, env = "FASTCORE_MAX_CONNECTIONS", default_value_t = 1024)]
-    pub(crate) max_connections: usize,
+    #[arg(long, env = "FASTCORE_MAX_CONNECTIONS", default_value_t = 1024, value_parser = value_parser!(u32).range(1..=1_000_000))]
+    pub(crate) max_connections: u32,
 
     /// Refuse leads whose consent is false.
     #[arg(long, env = "FASTCORE_REQUIRE_CONSENT")]
@@ -50,7 +50,7 @@ pub(crate) struct Options {
     pub(crate) validation_as_bad_request: bool,
 
     /// How long requests under way may take to finish after SIGTERM or SIGINT, in seconds.
-    #[arg(long, env = "FASTCORE_DRAIN_SECONDS", default_value_t = 10)]
+    #[arg(long, env = "FASTCORE_DRAIN_SECONDS", default_value_t = 10, value_parser = value_parser!(u64).range(..=3600))]
     drain_seconds: u64,
 }
 
@@ -63,6 +63,7 @@ impl Options {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Driver {
     Sqlx,
+    Diesel,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]

@@ -2,7 +2,12 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, missing_docs, reason = "tests")]
 
+mod drivers;
+mod golden;
+mod http2;
 mod newcomer;
 mod operation;
+mod pairs;
 mod privacy;
 mod service;
+mod stores;

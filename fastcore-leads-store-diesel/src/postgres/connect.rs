@@ -1,14 +1,15 @@
 use std::time::Duration;
 
 use diesel::{ConnectionError, ConnectionResult};
-use diesel_async::AsyncPgConnection;
-use fastcore_leads::{StoreError, StoreErrorKind};
+use diesel_async::{AsyncPgConnection, SimpleAsyncConnection};
+use fastcore_leads::{StoreError, StoreErrorKind, sql::postgres as sql};
 use tokio_postgres::Client;
 
 /// Where a database is, and how to get there.
 #[derive(Clone)]
 pub(super) struct Target {
     config: tokio_postgres::Config,
+    setup: String,
     #[cfg(feature = "tls")]
     tls: tokio_postgres_rustls::MakeRustlsConnect,
 }
@@ -23,6 +24,7 @@ impl Target {
         config.connect_timeout(timeout);
         Ok(Self {
             config,
+            setup: sql::set_up_connection(timeout),
             #[cfg(feature = "tls")]
             tls: trusting_the_system()?,
         })
@@ -36,7 +38,10 @@ impl Target {
         let connected = self.config.connect(tokio_postgres::NoTls).await;
         let (client, connection) =
             connected.map_err(|error| ConnectionError::CouldntSetupConfiguration(unsent(&error)))?;
-        AsyncPgConnection::try_from_client_and_connection(client, connection).await
+        let mut connection = AsyncPgConnection::try_from_client_and_connection(client, connection).await?;
+        let setup = connection.batch_execute(&self.setup).await;
+        setup.map_err(ConnectionError::CouldntSetupConfiguration)?;
+        Ok(connection)
     }
 
     /// A connection without diesel.
@@ -49,6 +54,7 @@ impl Target {
         tokio::spawn(async move {
             let _ = connection.await;
         });
+        client.batch_execute(&self.setup).await?;
         Ok(client)
     }
 }

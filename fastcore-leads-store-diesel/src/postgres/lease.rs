@@ -53,6 +53,12 @@ impl Shared {
         }
     }
 
+    /// Closes the connections that are kept: where one of them is dead, so are the others.
+    pub(super) fn forget_idle(&self) {
+        let idle = std::mem::take(&mut *self.idle.lock().unwrap_or_else(PoisonError::into_inner));
+        drop(idle.into_iter().map(|connection| Lease(Some(connection))).collect::<Vec<_>>());
+    }
+
     /// Keeps the connection for the next batch.
     pub(super) fn keep(&self, mut lease: Lease) {
         let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);

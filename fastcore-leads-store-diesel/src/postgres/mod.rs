@@ -81,7 +81,9 @@ impl PgLeadStore {
 
     /// Uses a pool that the host has already. Of its connections two are kept for writing, at most half of them.
     ///
-    /// Waiting for a connection is bounded by [`with_timeout`](Self::with_timeout), whatever the pool's timeouts are.
+    /// Waiting for a connection is bounded by [`with_timeout`](Self::with_timeout), whatever the pool's timeouts are. Set a
+    /// `statement_timeout` of about as much on the pool's connections, so that the server gives up too.
+    ///
     /// Since diesel keeps SQLSTATEs to itself, a store over a host's pool takes errors that diesel has no kind for
     /// (a deadlock, a full disk) for a refused row; one that connects by URL asks the server again and knows.
     pub fn from_pool(pool: Pool<AsyncPgConnection>) -> Self {
@@ -154,9 +156,10 @@ impl PgLeadStore {
                 None => error,
             },
         };
-        // After these the connection is as good as before; after any other error it is closed.
-        if matches!(error.kind(), StoreErrorKind::Rejected | StoreErrorKind::Contention) {
-            self.shared.keep(lease);
+        // After these the connection is as good as before; after any other error it is closed, and so are those kept.
+        match error.kind() {
+            StoreErrorKind::Rejected | StoreErrorKind::Contention => self.shared.keep(lease),
+            _ => self.shared.forget_idle(),
         }
         Err(error)
     }
@@ -172,7 +175,10 @@ impl fmt::Debug for PgLeadStore {
 impl LeadStore for PgLeadStore {
     async fn insert(&self, batch: &[NewLead]) -> Result<Vec<Insertion>, StoreError> {
         let result = timeout(self.shared.timeout, self.write(batch)).await;
-        result.unwrap_or_else(|_| Err(StoreErrorKind::TimedOut.into()))
+        result.unwrap_or_else(|_| {
+            self.shared.forget_idle();
+            Err(StoreErrorKind::TimedOut.into())
+        })
     }
 
     async fn ready(&self) -> Result<(), StoreError> {

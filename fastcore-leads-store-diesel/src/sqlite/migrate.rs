@@ -15,7 +15,7 @@ use fastcore_leads::{
 };
 
 use super::{
-    rows::{AppliedRow, Presence},
+    rows::{AppliedRow, JournalMode, Presence, Synchronous},
     running,
     transaction::{in_transaction, unavailable},
 };
@@ -65,6 +65,13 @@ pub(super) fn applied(connection: &mut SqliteConnection) -> Result<Vec<Applied>,
     }
     let rows: Vec<AppliedRow> = sql_query(sql::APPLIED_MIGRATIONS).load(connection).map_err(running)?;
     Ok(rows.into_iter().map(|row| Applied { version: row.version, checksum: row.checksum }).collect())
+}
+
+/// What in the settings of a connection that writes could lose leads.
+pub(super) fn durability_warnings(connection: &mut SqliteConnection) -> Result<Vec<&'static str>, StoreError> {
+    let mode: JournalMode = sql_query(sql::JOURNAL_MODE).get_result(connection).map_err(running)?;
+    let level: Synchronous = sql_query(sql::SYNCHRONOUS).get_result(connection).map_err(running)?;
+    Ok(sql::durability_warnings(&mode.journal_mode, level.synchronous))
 }
 
 fn while_unavailable(mut attempt: impl FnMut() -> Result<(), StoreError>) -> Result<(), StoreError> {

@@ -136,8 +136,7 @@ impl LeadDatabase for SqliteLeadStore {
     }
 
     async fn durability_warnings(&self) -> Result<Vec<&'static str>, StoreError> {
-        // What durability hangs on is set on each connection that writes.
-        Ok(Vec::new())
+        self.writer.run(migrate::durability_warnings).await
     }
 }
 

@@ -100,3 +100,17 @@ pub(super) struct Presence {
     #[diesel(sql_type = diesel::sql_types::Bool)]
     pub(super) present: bool,
 }
+
+/// How the file keeps its journal.
+#[derive(QueryableByName)]
+pub(super) struct JournalMode {
+    #[diesel(sql_type = Text)]
+    pub(super) journal_mode: String,
+}
+
+/// How often a connection waits for the disk.
+#[derive(QueryableByName)]
+pub(super) struct Synchronous {
+    #[diesel(sql_type = Integer)]
+    pub(super) synchronous: i32,
+}

@@ -1,4 +1,4 @@
-use std::thread;
+use std::{thread, time::Duration};
 
 use diesel::{
     Connection, SqliteConnection,
@@ -6,10 +6,15 @@ use diesel::{
     r2d2::{ConnectionManager, Pool, PooledConnection},
 };
 use fastcore_leads::{StoreError, StoreErrorKind, sql::sqlite as sql};
-use tokio::sync::{mpsc, oneshot};
+use tokio::{
+    sync::{mpsc, oneshot},
+    time::timeout,
+};
 
 use super::transaction::unavailable;
 
+/// How long a call waits for a place in the queue.
+const PATIENCE: Duration = Duration::from_secs(2);
 /// How many calls may wait for a thread.
 const QUEUE: usize = 64;
 
@@ -45,7 +50,7 @@ impl Worker {
         let job: Job = Box::new(move |connection| {
             let _ = reply.send(connection.and_then(work));
         });
-        self.jobs.send(job).await.map_err(|_| gone())?;
+        timeout(PATIENCE, self.jobs.send(job)).await.map_err(|_| gone())?.map_err(|_| gone())?;
         answer.await.map_err(|_| gone())?
     }
 }

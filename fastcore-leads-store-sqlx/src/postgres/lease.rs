@@ -1,4 +1,4 @@
-use std::sync::PoisonError;
+use std::sync::{Arc, PoisonError, atomic::Ordering};
 
 use fastcore_leads::{StoreError, StoreErrorKind};
 use sqlx::{PgConnection, PgPool, Postgres, pool::PoolConnection};
@@ -42,13 +42,34 @@ impl Shared {
         }
     }
 
+    /// Closes the connections that are kept: where one of them is dead, so are the others.
+    pub(super) fn forget_idle(&self) {
+        let idle = std::mem::take(&mut *self.idle.lock().unwrap_or_else(PoisonError::into_inner));
+        drop(idle.into_iter().map(|connection| Lease(Some(connection))).collect::<Vec<_>>());
+    }
+
     /// Keeps the connection for the next batch.
-    pub(super) fn keep(&self, mut lease: Lease) {
+    pub(super) fn keep(self: &Arc<Self>, mut lease: Lease) {
+        self.watch_for_the_pools_end();
         let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
         if idle.len() < self.max_idle && !self.pool.is_closed() {
             idle.extend(lease.0.take());
         } else {
             lease.give_back();
         }
+    }
+
+    /// A host that closes its pool waits for all of its connections.
+    fn watch_for_the_pools_end(self: &Arc<Self>) {
+        if self.is_watching.swap(true, Ordering::Relaxed) {
+            return;
+        }
+        let (closing, shared) = (self.pool.close_event(), Arc::downgrade(self));
+        tokio::spawn(async move {
+            closing.await;
+            if let Some(shared) = shared.upgrade() {
+                shared.forget_idle();
+            }
+        });
     }
 }

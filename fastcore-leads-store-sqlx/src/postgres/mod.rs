@@ -8,7 +8,7 @@ mod rows;
 use std::{
     collections::HashSet,
     fmt,
-    sync::{Arc, Mutex},
+    sync::{Arc, Mutex, atomic::AtomicBool},
     time::Duration,
 };
 
@@ -45,6 +45,7 @@ struct Shared {
     /// Connections that are ready to write.
     idle: Mutex<Vec<PoolConnection<Postgres>>>,
     max_idle: usize,
+    is_watching: AtomicBool,
 }
 
 impl PgLeadStore {
@@ -60,18 +61,22 @@ impl PgLeadStore {
     /// Uses a pool that the host has already. Of its connections two are kept for writing, at most half of them.
     ///
     /// `acquire_timeout` of the pool does not matter: waiting for a connection is bounded by
-    /// [`with_timeout`](Self::with_timeout).
+    /// [`with_timeout`](Self::with_timeout). Set a `statement_timeout` of about as much on the pool's connections, so that
+    /// the server gives up too, and `client_min_messages` to `error`: sqlx logs notices, and a trigger of yours may put a
+    /// row's content into one.
     pub fn from_pool(pool: PgPool) -> Self {
+        Self::over(pool, options::DEFAULT_TIMEOUT)
+    }
+
+    fn over(pool: PgPool, timeout: Duration) -> Self {
         let max_idle = (pool.options().get_max_connections() / 2).min(2) as usize;
-        let shared = Shared { pool, timeout: options::DEFAULT_TIMEOUT, idle: Mutex::default(), max_idle };
+        let shared = Shared { pool, timeout, idle: Mutex::default(), max_idle, is_watching: AtomicBool::new(false) };
         Self { shared: Arc::new(shared) }
     }
 
     /// How long one call may take. Default 2 s. Migrations are not bound by it.
     pub fn with_timeout(self, timeout: Duration) -> Self {
-        let Shared { pool, max_idle, .. } = &*self.shared;
-        let shared = Shared { pool: pool.clone(), timeout, idle: Mutex::default(), max_idle: *max_idle };
-        Self { shared: Arc::new(shared) }
+        Self::over(self.shared.pool.clone(), timeout)
     }
 
     /// The pool.
@@ -111,13 +116,10 @@ impl PgLeadStore {
     async fn write(&self, batch: &[NewLead]) -> Result<Vec<Insertion>, StoreError> {
         let mut lease = self.shared.lease().await?;
         let result = Self::insert_on(lease.connection()?, batch).await;
-        // After these the connection is as good as before; after any other error it is closed.
-        if result
-            .as_ref()
-            .err()
-            .is_none_or(|error| matches!(error.kind(), StoreErrorKind::Rejected | StoreErrorKind::Contention))
-        {
-            self.shared.keep(lease);
+        // After these the connection is as good as before; after any other error it is closed, and so are those kept.
+        match result.as_ref().map_err(StoreError::kind) {
+            Ok(_) | Err(StoreErrorKind::Rejected | StoreErrorKind::Contention) => self.shared.keep(lease),
+            Err(_) => self.shared.forget_idle(),
         }
         result
     }
@@ -133,7 +135,10 @@ impl fmt::Debug for PgLeadStore {
 impl LeadStore for PgLeadStore {
     async fn insert(&self, batch: &[NewLead]) -> Result<Vec<Insertion>, StoreError> {
         let result = timeout(self.shared.timeout, self.write(batch)).await;
-        result.unwrap_or_else(|_| Err(StoreErrorKind::TimedOut.into()))
+        result.unwrap_or_else(|_| {
+            self.shared.forget_idle();
+            Err(StoreErrorKind::TimedOut.into())
+        })
     }
 
     async fn ready(&self) -> Result<(), StoreError> {

@@ -1,9 +1,10 @@
 use std::{str::FromStr, time::Duration};
 
-use fastcore_leads::{StoreError, StoreErrorKind};
+use fastcore_leads::{StoreError, StoreErrorKind, sql::postgres as sql};
 use sqlx::{
-    ConnectOptions,
+    AssertSqlSafe, ConnectOptions, SqlSafeStr,
     postgres::{PgConnectOptions, PgPoolOptions},
+    raw_sql,
 };
 
 use super::{Lease, PgLeadStore};
@@ -54,7 +55,12 @@ impl PgOptions {
             StoreError::new(StoreErrorKind::Internal)
                 .with_reason("the database URL is not of the form postgres://user:password@host:port/database")
         })?;
+        let setup = AssertSqlSafe(sql::set_up_connection(self.timeout)).into_sql_str();
         let pool = PgPoolOptions::new()
+            .after_connect(move |connection, _| {
+                let setup = setup.clone();
+                Box::pin(async move { raw_sql(setup).execute(connection).await.map(|_| ()) })
+            })
             .min_connections(self.min_connections)
             .max_connections(self.max_connections.max(self.min_connections))
             .acquire_timeout(self.timeout)

@@ -17,7 +17,7 @@ use sqlx::{
     raw_sql,
     sqlite::{SqliteConnectOptions, SqlitePoolOptions},
 };
-use tokio::sync::Semaphore;
+use tokio::{sync::Semaphore, time::timeout};
 use uuid::Uuid;
 
 use self::{
@@ -26,7 +26,7 @@ use self::{
 };
 use crate::error::{while_connecting, while_running};
 
-/// How long a call waits for a connection.
+/// How long a call waits for a connection, or for its turn to write.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(2);
 /// Connections of a pool of our own: one writes, the others read meanwhile.
 const MAX_CONNECTIONS: u32 = 4;
@@ -95,10 +95,16 @@ impl SqliteLeadStore {
         self.pool.acquire().await.map_err(while_connecting)
     }
 
-    async fn write(self, parts: Parts) -> Result<Written, StoreError> {
-        let _turn = self.writer.acquire().await.map_err(|_| StoreError::new(StoreErrorKind::Internal))?;
+    async fn acquire_to_write(&self) -> Result<PoolConnection<Sqlite>, StoreError> {
         let mut connection = self.acquire().await?;
         raw_sql(sql::SET_UP_CONNECTION).execute(&mut *connection).await.map_err(running)?;
+        Ok(connection)
+    }
+
+    async fn write(self, parts: Parts) -> Result<Written, StoreError> {
+        let turn = timeout(ACQUIRE_TIMEOUT, self.writer.acquire()).await;
+        let _turn = turn.map_err(|_| StoreError::new(StoreErrorKind::Unavailable))?;
+        let mut connection = self.acquire_to_write().await?;
         in_transaction(&mut connection, async |connection| write_on(connection, &parts).await).await
     }
 }
@@ -157,8 +163,10 @@ impl LeadDatabase for SqliteLeadStore {
     }
 
     async fn durability_warnings(&self) -> Result<Vec<&'static str>, StoreError> {
-        // What durability hangs on is set on each connection that writes.
-        Ok(Vec::new())
+        let mut connection = self.acquire_to_write().await?;
+        let mode: String = sqlx::query_scalar(sql::JOURNAL_MODE).fetch_one(&mut *connection).await.map_err(running)?;
+        let level: i32 = sqlx::query_scalar(sql::SYNCHRONOUS).fetch_one(&mut *connection).await.map_err(running)?;
+        Ok(sql::durability_warnings(&mode, level))
     }
 }
 

@@ -10,7 +10,8 @@ use std::{fmt, sync::Arc, time::Duration};
 use bytes::{Buf, Bytes};
 use http::{
     HeaderMap, HeaderValue, Method, Request, Response, StatusCode,
-    header::{ALLOW, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE},
+    header::{ALLOW, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE},
+    response::Builder,
 };
 use http_body::Body;
 use serde::Serialize;
@@ -185,7 +186,7 @@ impl Endpoint {
             Refusal::Lead(ParseError::Invalid(violations)) => violations.as_slice(),
             _ => &[],
         };
-        response.header(CACHE_CONTROL, "no-store").body(problem.to_json(status, violations))
+        finish(response, problem.to_json(status, violations))
     }
 }
 
@@ -242,14 +243,16 @@ fn created(ingested: &Ingested) -> http::Result<Response<Bytes>> {
         timestamp: time::format(ingested.receipt.created_at),
         status: LeadStatus::Received.as_str(),
     };
-    let mut response = Response::builder()
-        .status(StatusCode::CREATED)
-        .header(CONTENT_TYPE, "application/json")
-        .header(CACHE_CONTROL, "no-store");
+    let mut response = Response::builder().status(StatusCode::CREATED).header(CONTENT_TYPE, "application/json");
     if ingested.replayed {
         response = response.header(IDEMPOTENCY_REPLAYED, "true");
     }
-    response.body(problem::to_bytes(&body))
+    finish(response, problem::to_bytes(&body))
+}
+
+/// Sets the length too: frameworks and servers that set it themselves put it in different places.
+fn finish(response: Builder, body: Bytes) -> http::Result<Response<Bytes>> {
+    response.header(CACHE_CONTROL, "no-store").header(CONTENT_LENGTH, body.len()).body(body)
 }
 
 /// `application/json` with whatever parameters, exactly once, and not compressed.

@@ -3,6 +3,8 @@ use std::{fmt, sync::Arc, time::Duration};
 use super::{Ingest, queue::Queue, writer::Writer};
 use crate::store::LeadStore;
 
+const MAX_DEADLINE: Duration = Duration::from_secs(3600);
+
 /// Settings of [`Ingest`], each with a default that suits a website's leads.
 #[must_use = "call `start`"]
 pub struct IngestBuilder {
@@ -28,11 +30,11 @@ impl IngestBuilder {
         }
     }
 
-    /// How long a caller waits at most, from the call to the answer. Default 2.5 s.
+    /// How long a caller waits at most, from the call to the answer. Default 2.5 s, at most an hour.
     ///
     /// Longer rides out a longer hiccup of the database; shorter tells the sender sooner to come back.
     pub fn deadline(mut self, deadline: Duration) -> Self {
-        self.deadline = deadline;
+        self.deadline = deadline.min(MAX_DEADLINE);
         self
     }
 

@@ -20,7 +20,7 @@ use self::{
 use crate::{
     audit::Actor,
     lead::Lead,
-    store::{LeadStore, NewLead, StoreError},
+    store::{LeadStore, NewLead, StoreError, StoreErrorKind},
 };
 
 /// Takes leads in: queues them, writes them in groups, and answers each after its COMMIT.
@@ -81,12 +81,16 @@ impl Ingest {
         }
     }
 
-    /// Asks the store for a sign of life, for a readiness probe.
+    /// Whether leads are taken in: asks the store for a sign of life, for a readiness probe.
     ///
     /// # Errors
-    /// What the store says; [`StoreErrorKind::TimedOut`](crate::StoreErrorKind::TimedOut) after the deadline.
+    /// What the store says; [`StoreErrorKind::TimedOut`] after the deadline, [`StoreErrorKind::Unavailable`] once
+    /// [`shutdown`](Self::shutdown) was called.
     pub async fn ready(&self) -> Result<(), StoreError> {
-        let silent = Err(StoreError::new(crate::store::StoreErrorKind::TimedOut));
+        if !self.queue.is_open() {
+            return Err(StoreErrorKind::Unavailable.into());
+        }
+        let silent = Err(StoreError::new(StoreErrorKind::TimedOut));
         timeout(self.deadline, self.store.ready()).await.unwrap_or(silent)
     }
 

@@ -1,4 +1,10 @@
-use std::time::Instant;
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Instant,
+};
 
 use uuid::Uuid;
 
@@ -70,6 +76,8 @@ pub(super) struct Entry {
     source: String,
     actor: Actor,
     started: Instant,
+    /// Set by whoever tells the outcome first: the caller, or the writer in the stead of one that went away.
+    is_told: Arc<AtomicBool>,
 }
 
 impl Entry {
@@ -82,11 +90,16 @@ impl Entry {
             source: lead.meta().source().to_owned(),
             actor: new.actor().clone(),
             started: Instant::now(),
+            is_told: Arc::default(),
         }
     }
 
     /// The one event of an ingest.
     pub(super) fn log(&self, result: Result<&Ingested, &IngestError>) {
+        if self.is_told.swap(true, Ordering::Relaxed) {
+            tracing::debug!(request_id = %self.request_id, is_stored = result.is_ok(), "settled after the deadline");
+            return;
+        }
         let outcome = match result {
             Ok(Ingested { replayed: false, .. }) => "received",
             Ok(Ingested { replayed: true, .. }) => "replayed",

@@ -22,7 +22,7 @@ pub(super) struct Queue {
 
 impl Queue {
     pub(super) fn new(capacity: usize, bytes: usize) -> (Self, Inbox) {
-        let (sender, receiver) = mpsc::channel(capacity);
+        let (sender, receiver) = mpsc::channel(capacity.min(Semaphore::MAX_PERMITS));
         let (alive, writers) = watch::channel(());
         let bytes = Arc::new(Semaphore::new(bytes.min(Semaphore::MAX_PERMITS)));
         let inbox = Inbox { jobs: Arc::new(Mutex::new(receiver)), _alive: Arc::new(alive) };
@@ -41,6 +41,12 @@ impl Queue {
 
     pub(super) fn close(&self) {
         self.jobs.write().unwrap_or_else(PoisonError::into_inner).take();
+    }
+
+    /// Whether leads are taken, and somebody writes them.
+    pub(super) fn is_open(&self) -> bool {
+        let is_open = self.jobs.read().unwrap_or_else(PoisonError::into_inner).is_some();
+        is_open && self.writers.has_changed().is_ok()
     }
 
     /// Waits until the last writer has ended.

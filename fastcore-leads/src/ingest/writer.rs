@@ -1,7 +1,11 @@
 //! Group commit: a writer takes what has queued up, writes it in one transaction, and answers after COMMIT.
 
 use std::{
+    future::poll_fn,
+    panic::{AssertUnwindSafe, catch_unwind},
+    pin::pin,
     sync::Arc,
+    task::Poll,
     time::{Duration, Instant as StdInstant},
 };
 
@@ -37,7 +41,8 @@ impl Writer {
         }
     }
 
-    /// Writes a batch. One that the database refuses is split until the refused rows stand alone: the others land.
+    /// Writes a batch. One that the database refuses, or that a store fails over, is split until the leads at fault stand
+    /// alone: the others land.
     async fn write(&self, batch: Vec<Job>) {
         let mut pending = vec![batch];
         while let Some(batch) = pending.pop() {
@@ -57,7 +62,7 @@ impl Writer {
                         job.answer(result);
                     }
                 }
-                Err(error) if error.kind() == StoreErrorKind::Rejected && jobs.len() > 1 => {
+                Err(error) if may_be_one_leads_fault(&error) && jobs.len() > 1 => {
                     let mut first = jobs;
                     let second = first.split_off(first.len() / 2);
                     pending.push(second);
@@ -82,7 +87,7 @@ impl Writer {
             attempt += 1;
             let started = StdInstant::now();
             let silent = Err(StoreError::new(StoreErrorKind::TimedOut));
-            let result = timeout_at(end, self.store.insert(batch)).await.unwrap_or(silent);
+            let result = timeout_at(end, unless_it_panics(self.store.insert(batch))).await.unwrap_or(silent);
             let elapsed_us = u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX);
             match result {
                 Ok(insertions) if insertions.len() == batch.len() => {
@@ -106,6 +111,21 @@ impl Writer {
             }
         }
     }
+}
+
+/// A store that panics over a row must not take the writer with it.
+async fn unless_it_panics<T>(insertion: impl Future<Output = Result<T, StoreError>>) -> Result<T, StoreError> {
+    let mut insertion = pin!(insertion);
+    poll_fn(|context| {
+        catch_unwind(AssertUnwindSafe(|| insertion.as_mut().poll(context))).unwrap_or_else(|_| {
+            Poll::Ready(Err(StoreError::new(StoreErrorKind::Internal).with_reason("the store panicked")))
+        })
+    })
+    .await
+}
+
+fn may_be_one_leads_fault(error: &StoreError) -> bool {
+    matches!(error.kind(), StoreErrorKind::Rejected | StoreErrorKind::Internal)
 }
 
 /// What callers are told about an error that is left after all attempts.

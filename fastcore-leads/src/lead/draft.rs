@@ -46,7 +46,7 @@ pub struct LeadDraft<'a> {
 }
 
 /// `meta.consent` of a [`LeadDraft`].
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Default)]
 #[allow(missing_docs, reason = "each field is the member of the same name")]
 pub struct ConsentProofDraft<'a> {
     pub version: &'a str,
@@ -91,6 +91,12 @@ impl LeadDraft<'_> {
 impl std::fmt::Debug for LeadDraft<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("LeadDraft").finish_non_exhaustive()
+    }
+}
+
+impl std::fmt::Debug for ConsentProofDraft<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("ConsentProofDraft").finish_non_exhaustive()
     }
 }
 

@@ -68,6 +68,36 @@ impl fmt::Debug for EmailAddress {
     }
 }
 
+/// Names of roles (RFC 2142): `EmailStr` writes them in lower case, whatever was sent.
+const ROLES: &[&str] = &[
+    "info",
+    "marketing",
+    "sales",
+    "support",
+    "abuse",
+    "noc",
+    "security",
+    "postmaster",
+    "hostmaster",
+    "usenet",
+    "news",
+    "webmaster",
+    "www",
+    "uucp",
+    "ftp",
+];
+
+impl EmailAddress {
+    /// Whether a database's text is this address: as we store it, or as the FastAPI service does.
+    pub(crate) fn is_stored_as(&self, text: &str) -> bool {
+        let Some((local, domain)) = text.trim().rsplit_once('@') else {
+            return false;
+        };
+        let is_role = || ROLES.contains(&local) && self.local_part().eq_ignore_ascii_case(local);
+        domain.to_lowercase() == self.domain() && (local == self.local_part() || is_role())
+    }
+}
+
 /// The text is not an address that a person can be reached at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("not an email address")]

@@ -170,7 +170,7 @@ impl fmt::Debug for LeadMeta {
 }
 
 /// The text that a visitor agreed to, as the sender names it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct ConsentProof {
     version: String,
     locale: String,
@@ -191,5 +191,11 @@ impl ConsentProof {
     /// When it was agreed to: RFC 3339 as sent.
     pub fn given_at(&self) -> &str {
         &self.given_at
+    }
+}
+
+impl fmt::Debug for ConsentProof {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ConsentProof").finish_non_exhaustive()
     }
 }

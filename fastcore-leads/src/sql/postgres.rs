@@ -1,5 +1,7 @@
 //! PostgreSQL 14 and later.
 
+use std::time::Duration;
+
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
@@ -24,7 +26,14 @@ pub const RECORD_MIGRATION: &str =
     "INSERT INTO fastcore_leads_migrations (version, name, checksum) VALUES ($1, $2, $3)";
 /// Run first in a migration's transaction: one process at a time, and none that holds up ingest for long behind a lock
 /// that it waits for. Both end with the transaction, so a pooler in transaction mode does no harm.
-pub const LOCK_MIGRATIONS: &str = "SELECT pg_advisory_xact_lock(7310582648013472901); SET LOCAL lock_timeout = '10s'";
+pub const LOCK_MIGRATIONS: &str = "SET LOCAL statement_timeout = 0; SET LOCAL lock_timeout = '5min'; SELECT pg_advisory_xact_lock(7310582648013472901);
+     SET LOCAL lock_timeout = '10s'";
+
+/// What a connection of our own runs first: the server gives up on a statement when nobody waits for it any more, and
+/// keeps notices to itself, since drivers log them and a trigger may put a row's content into one.
+pub fn set_up_connection(timeout: Duration) -> String {
+    format!("SET client_min_messages = error; SET statement_timeout = {}", timeout.as_millis().clamp(1, 86_400_000))
+}
 
 /// Writes a batch. Parameters: the fields of [`Columns`], in order. Answers the ids of the leads that are new.
 pub const INSERT: &str = include_str!("../../sql/postgres/insert.sql");
@@ -120,8 +129,8 @@ pub fn kind_of(sqlstate: &str) -> StoreErrorKind {
         ("08", _) | (_, "57P01" | "57P02" | "57P05" | "40003" | "0A000") => StoreErrorKind::OutcomeUnknown,
         // Out of connections, disk or memory; starting up; a standby; an I/O error.
         ("53", _) | (_, "57P03" | "57P04" | "25006" | "58030") => StoreErrorKind::Unavailable,
-        // A value that does not fit, a constraint.
-        ("22" | "23", _) => StoreErrorKind::Rejected,
+        // A value that does not fit, a constraint, a limit, a trigger's RAISE.
+        ("22" | "23" | "44" | "54" | "P0", _) => StoreErrorKind::Rejected,
         _ => StoreErrorKind::Internal,
     }
 }

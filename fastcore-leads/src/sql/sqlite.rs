@@ -32,6 +32,10 @@ pub const SET_UP_CONNECTION: &str =
     "PRAGMA busy_timeout = 2000; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON; PRAGMA recursive_triggers = ON";
 /// Turns write-ahead logging on, once for a file: readers and the writer then do not block each other.
 pub const USE_WAL: &str = "PRAGMA journal_mode = WAL";
+/// How the file keeps its journal: one word, `journal_mode`.
+pub const JOURNAL_MODE: &str = "PRAGMA journal_mode";
+/// How often a connection waits for the disk: one number, `synchronous`.
+pub const SYNCHRONOUS: &str = "PRAGMA synchronous";
 /// How a transaction that writes begins: one that begins deferred fails at once when another got in between.
 pub const BEGIN: &str = "BEGIN IMMEDIATE";
 /// How it ends well.
@@ -156,4 +160,18 @@ pub fn read_json(text: Option<&str>) -> Result<Option<Value>, StoreError> {
 
 fn unreadable(reason: &'static str) -> StoreError {
     StoreError::new(StoreErrorKind::Internal).with_reason(reason)
+}
+
+/// What is wrong with the settings of a connection that writes, if an acknowledged lead could be lost through them.
+pub fn durability_warnings(journal_mode: &str, synchronous: i32) -> Vec<&'static str> {
+    let mut warnings = Vec::new();
+    match journal_mode {
+        "memory" => warnings.push("the database is in memory: all leads are lost when this process ends"),
+        "off" => warnings.push("journal_mode is OFF: a crash can corrupt the database"),
+        _ => {}
+    }
+    if synchronous < 2 {
+        warnings.push("synchronous is below FULL: a power cut loses the leads acknowledged last");
+    }
+    warnings
 }

@@ -110,7 +110,7 @@ pub enum StoreErrorKind {
     Rejected,
     /// The database was migrated by a newer version, or by an edited one. Nothing was written.
     SchemaMismatch,
-    /// A fault of ours or of the database's set-up. Nothing was written.
+    /// A fault of ours or of the database's set-up. The batch was written whole or not at all.
     Internal,
 }
 

@@ -33,7 +33,8 @@ use chrono::{DateTime, Utc};
 /// **Atomicity.** `insert` is one atomic, durable step for the whole batch. When it returns `Ok`, each lead that is
 /// [`Insertion::Inserted`] and its audit row are committed and survive a crash of the process, the database and the
 /// machine. When it returns `Err`, nothing of the batch was written, except where the kind is
-/// [`StoreErrorKind::OutcomeUnknown`] or [`StoreErrorKind::TimedOut`]: then all of it was, or nothing.
+/// [`StoreErrorKind::OutcomeUnknown`], [`StoreErrorKind::TimedOut`] or [`StoreErrorKind::Internal`]: then all of it was, or
+/// nothing.
 ///
 /// **Outcomes.** One for each lead, in the batch's order. The database's unique constraint on the request id decides
 /// whether a lead is new; where it is not, [`StoredLead::answer_to`] decides between replay, conflict and erased. No row
@@ -51,7 +52,7 @@ pub trait LeadStore: Send + Sync {
     /// Writes leads with their audit rows.
     ///
     /// # Errors
-    /// [`StoreError`], with a kind by the database's own code; nothing was written, but for the two kinds named above.
+    /// [`StoreError`], with a kind by the database's own code; nothing was written, but for the kinds named above.
     async fn insert(&self, batch: &[NewLead]) -> Result<Vec<Insertion>, StoreError>;
 
     /// Asks the database for a sign of life, for a readiness probe.

@@ -81,7 +81,7 @@ impl StoredLead {
     fn has_content_of(&self, new: &NewLead) -> bool {
         let lead = new.lead();
         self.name.trim() == lead.name()
-            && lower_case_domain(self.email.trim()) == lead.email().as_str()
+            && lead.email().is_stored_as(&self.email)
             && trimmed(self.phone.as_deref()) == lead.phone()
             && trimmed(self.company.as_deref()) == lead.company()
             && trimmed(self.service.as_deref()) == lead.service().map(Service::as_str)
@@ -103,11 +103,4 @@ impl fmt::Debug for StoredLead {
 
 fn trimmed(text: Option<&str>) -> Option<&str> {
     text.map(str::trim).filter(|text| !text.is_empty())
-}
-
-fn lower_case_domain(address: &str) -> String {
-    match address.rsplit_once('@') {
-        Some((local, domain)) => format!("{local}@{}", domain.to_lowercase()),
-        None => address.to_owned(),
-    }
 }

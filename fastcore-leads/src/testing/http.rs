@@ -12,7 +12,7 @@ use std::{net::SocketAddr, sync::Arc, time::Duration};
 use serde_json::Value;
 use tokio::{net::TcpListener, task::JoinHandle};
 
-pub use self::client::{Answer, exchange, lead_request, request};
+pub use self::client::{Answer, authorized, chunked, exchange, lead_request, request};
 use self::stores::{Down, Outcome};
 use super::{BoxFuture, Logs, TOKEN, body};
 use crate::{
@@ -213,7 +213,7 @@ pub async fn bodies_are_bounded_in_both_framings(serve: Serve) {
         for is_chunked in [false, true] {
             let lead = body().to_string();
             let padded = format!("{lead}{}", " ".repeat(length - lead.len()));
-            let sent = if is_chunked { chunked(padded.as_bytes(), 1000) } else { authorized(padded.as_bytes()) };
+            let sent = if is_chunked { chunked(padded.as_bytes(), 1000, "") } else { authorized(padded.as_bytes()) };
             assert_eq!(exchange(server.address, &sent).await.status, status, "{length} bytes, chunked: {is_chunked}");
         }
     }
@@ -320,28 +320,6 @@ fn tokens() -> TokenSet {
 
 fn endpoint(store: impl crate::LeadStore + 'static) -> Endpoint {
     Endpoint::new(Ingest::builder(Arc::new(store)).start(), tokens())
-}
-
-/// A request with a valid head around any body.
-fn authorized(body: &[u8]) -> Vec<u8> {
-    let authorization = format!("Bearer {TOKEN}");
-    request("POST", &[("authorization", &authorization), ("content-type", "application/json")], body)
-}
-
-/// The same in chunks.
-fn chunked(body: &[u8], size: usize) -> Vec<u8> {
-    let mut sent = format!(
-        "POST {INBOUND_LEADS_PATH} HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {TOKEN}\r\nconnection: close\r\n\
-         content-type: application/json\r\ntransfer-encoding: chunked\r\n\r\n"
-    )
-    .into_bytes();
-    for chunk in body.chunks(size) {
-        sent.extend(format!("{:x}\r\n", chunk.len()).bytes());
-        sent.extend(chunk);
-        sent.extend(b"\r\n");
-    }
-    sent.extend(b"0\r\n\r\n");
-    sent
 }
 
 #[track_caller]

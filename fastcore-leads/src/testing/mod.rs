@@ -7,6 +7,7 @@
 pub mod databases;
 pub mod http;
 mod logs;
+pub mod pairs;
 pub mod postgres;
 mod sqlite;
 pub mod stores;

@@ -29,7 +29,23 @@ CREATE TABLE IF NOT EXISTS audit_log (
     details_json   json
 );
 
+-- At once what the rest needs anyway: a lock that grows later can deadlock with a writer.
+LOCK TABLE lead_inbox, audit_log IN ACCESS EXCLUSIVE MODE;
+
+-- Retries hang on this index: where the one of this name is not unique, another is made.
 CREATE UNIQUE INDEX IF NOT EXISTS ix_lead_inbox_request_id ON lead_inbox (request_id);
+DO $$
+BEGIN
+    IF NOT EXISTS (
+        SELECT FROM pg_index
+         WHERE indexrelid = 'ix_lead_inbox_request_id'::regclass AND indrelid = 'lead_inbox'::regclass
+           AND indisunique AND indisvalid AND indpred IS NULL
+           AND pg_get_indexdef(indexrelid, 1, true) = 'request_id' AND indnkeyatts = 1)
+    THEN
+        CREATE UNIQUE INDEX lead_inbox_request_id_key ON lead_inbox (request_id);
+    END IF;
+END
+$$;
 CREATE INDEX IF NOT EXISTS ix_audit_log_lead_id ON audit_log (lead_id);
 CREATE INDEX IF NOT EXISTS ix_audit_log_request_id ON audit_log (request_id);
 
@@ -46,12 +62,21 @@ UPDATE lead_inbox AS lead
 
 UPDATE audit_log SET created_at_utc = now() WHERE created_at_utc IS NULL;
 
--- json keeps an escaped U+0000 as text, jsonb refuses it: it becomes U+FFFD, so that no row stops the migration.
+-- json keeps an escaped U+0000 or half a surrogate pair as text, jsonb refuses them: in a row that has one, all of these
+-- become U+FFFD, so that no row stops the migration.
+CREATE FUNCTION pg_temp.to_jsonb_at_any_rate(value json) RETURNS jsonb LANGUAGE plpgsql AS $$
+BEGIN
+    RETURN value::jsonb;
+EXCEPTION WHEN data_exception THEN
+    RETURN regexp_replace(
+        value::text, '(?<!\\)((?:\\\\)*)\\u(?:0000|d[89a-f][0-9a-f]{2})', '\1\\ufffd', 'gi')::jsonb;
+END
+$$;
+
 ALTER TABLE lead_inbox
     ALTER COLUMN email TYPE varchar(254),
     ALTER COLUMN ip_hash TYPE varchar(128),
-    ALTER COLUMN meta_json TYPE jsonb
-        USING regexp_replace(meta_json::text, '(?<!\\)((?:\\\\)*)\\u0000', '\1\\ufffd', 'g')::jsonb,
+    ALTER COLUMN meta_json TYPE jsonb USING pg_temp.to_jsonb_at_any_rate(meta_json::json),
     ALTER COLUMN created_at_utc SET DEFAULT now(),
     ALTER COLUMN created_at_utc SET NOT NULL,
     ALTER COLUMN status SET DEFAULT 'received',
@@ -63,8 +88,7 @@ ALTER TABLE lead_inbox
     ADD COLUMN IF NOT EXISTS erased_at_utc timestamptz;
 
 ALTER TABLE audit_log
-    ALTER COLUMN details_json TYPE jsonb
-        USING regexp_replace(details_json::text, '(?<!\\)((?:\\\\)*)\\u0000', '\1\\ufffd', 'g')::jsonb,
+    ALTER COLUMN details_json TYPE jsonb USING pg_temp.to_jsonb_at_any_rate(details_json::json),
     ALTER COLUMN created_at_utc SET DEFAULT now(),
     ALTER COLUMN created_at_utc SET NOT NULL;
 

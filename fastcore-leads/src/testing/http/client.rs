@@ -51,9 +51,29 @@ pub fn request(method: &str, headers: &[(&str, &str)], body: &[u8]) -> Vec<u8> {
 
 /// Writes the request that the site sends for a lead.
 pub fn lead_request(body: &Value) -> Vec<u8> {
+    authorized(body.to_string().as_bytes())
+}
+
+/// Writes a request with a valid head around any body.
+pub fn authorized(body: &[u8]) -> Vec<u8> {
     let authorization = format!("Bearer {TOKEN}");
-    let headers = [("content-type", "application/json"), ("authorization", authorization.as_str())];
-    request("POST", &headers, body.to_string().as_bytes())
+    request("POST", &[("authorization", &authorization), ("content-type", "application/json")], body)
+}
+
+/// Writes the same in chunks of a size, with trailer lines such as `"x: y\r\n"`.
+pub fn chunked(body: &[u8], size: usize, trailer: &str) -> Vec<u8> {
+    let mut sent = format!(
+        "POST {INBOUND_LEADS_PATH} HTTP/1.1\r\nhost: 127.0.0.1\r\nauthorization: Bearer {TOKEN}\r\n\
+         connection: close\r\ncontent-type: application/json\r\ntransfer-encoding: chunked\r\n\r\n"
+    )
+    .into_bytes();
+    for chunk in body.chunks(size) {
+        sent.extend(format!("{:x}\r\n", chunk.len()).bytes());
+        sent.extend(chunk);
+        sent.extend(b"\r\n");
+    }
+    sent.extend(format!("0\r\n{trailer}\r\n").bytes());
+    sent
 }
 
 /// Sends bytes on a connection of their own and reads one answer.
