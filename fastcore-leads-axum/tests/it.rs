@@ -50,3 +50,8 @@ async fn a_host_keeps_its_state_routes_and_404() {
     let wrong = sent.replace(TOKEN, "wrong-token-0123456789");
     assert_eq!(exchange(server.address, wrong.as_bytes()).await.status, 401);
 }
+
+#[test]
+fn no_case_of_the_suite_is_missing() {
+    assert_eq!(conformance::CASES, fastcore_leads::testing::http::CASES);
+}

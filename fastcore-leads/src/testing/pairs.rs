@@ -47,6 +47,7 @@ cases! {
     a_retry_and_a_conflict_write_nothing
     a_refused_request_writes_nothing
     a_race_over_http_makes_one_lead
+    a_dropped_handler_leaves_a_whole_lead_or_none
 }
 
 /// 201: id and instant of the answer are those of both rows.
@@ -106,6 +107,32 @@ pub async fn a_race_over_http_makes_one_lead(serve: Serve, store: Store) {
         let first = answers.iter().filter(|answer| answer.header("idempotency-replayed").is_none()).count();
         assert_eq!((bodies.len(), first), (1, 1));
         assert_eq!(store.audit_trail(lead_id(&answers[0])).await.expect("audit_trail").len(), 1);
+    }
+}
+
+/// Dropped after one poll of the handler, two, three and so on, as servers do when a client goes away.
+pub async fn a_dropped_handler_leaves_a_whole_lead_or_none(_: Serve, store: Store) {
+    let tokens = TokenSet::parse(TOKEN).expect("long enough");
+    let endpoint = Endpoint::new(Ingest::builder(Arc::clone(&store)).start(), tokens);
+    for polls in 0..20 {
+        let sent = body();
+        let id = sent["meta"]["request_id"].as_str().and_then(|id| Uuid::try_parse(id).ok()).and_then(RequestId::new);
+        {
+            let mut handling = std::pin::pin!(endpoint.handle(super::post(sent.to_string())));
+            let mut left = polls;
+            std::future::poll_fn(|context| {
+                left -= 1;
+                if left < 0 || handling.as_mut().poll(context).is_ready() {
+                    return std::task::Poll::Ready(());
+                }
+                std::task::Poll::Pending
+            })
+            .await;
+        }
+        // A retry settles it either way, and finds nothing half-done.
+        assert_eq!(endpoint.handle(super::post(sent.to_string())).await.status(), 201);
+        let row = store.find(id.expect("a request id")).await.expect("find").expect("the lead is there");
+        assert_eq!(store.audit_trail(row.lead_id()).await.expect("audit_trail").len(), 1, "after {polls} polls");
     }
 }
 

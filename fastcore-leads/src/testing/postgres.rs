@@ -3,7 +3,7 @@
 use std::{
     env,
     fs::{self, File},
-    io::{BufRead, BufReader},
+    io::{BufRead, BufReader, Write},
     net::TcpListener,
     path::{Path, PathBuf},
     process::{Child, ChildStdin, Command, Stdio},
@@ -153,6 +153,25 @@ impl Cluster {
         (output.status.success(), String::from_utf8_lossy(&text).trim().to_owned())
     }
 
+    /// Runs statements in a session that stays open until the answer is dropped, such as one that holds a lock.
+    pub fn session(&self, database: &str, sql: &str) -> Session {
+        let database = database.rsplit('/').next().unwrap_or(database);
+        let mut child = Command::new(program("psql"))
+            .args(["-X", "-q", "-A", "-t", "-h", "127.0.0.1", "-U", "postgres"])
+            .args(["-p", &self.port.to_string(), "-d", database])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect(NO_SERVER);
+        let mut stdin = child.stdin.take().expect("it is piped");
+        writeln!(stdin, "{sql}\nSELECT 'done';").expect("psql reads");
+        stdin.flush().expect("psql reads");
+        let stdout = child.stdout.take().expect("it is piped");
+        let line = BufReader::new(stdout).lines().find(|line| line.as_ref().is_ok_and(|line| line == "done"));
+        assert!(line.is_some(), "the session ended");
+        Session { child, stdin: Some(stdin) }
+    }
+
     fn signal(&self, signal: &str) {
         let pid_file = self.data().join("postmaster.pid");
         let pid = File::open(&pid_file).ok().and_then(|file| BufReader::new(file).lines().next()?.ok());
@@ -189,6 +208,20 @@ impl Cluster {
 
     fn lock(&self) -> std::sync::MutexGuard<'_, Option<Guard>> {
         self.guard.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A session of `psql`; it ends, and rolls back, when dropped.
+#[derive(Debug)]
+pub struct Session {
+    child: Child,
+    stdin: Option<ChildStdin>,
+}
+
+impl Drop for Session {
+    fn drop(&mut self) {
+        drop(self.stdin.take());
+        let _ = self.child.wait();
     }
 }
 

@@ -296,6 +296,39 @@ async fn a_race_of_one_request_has_one_winner() {
     }
 }
 
+#[tokio::test]
+async fn a_store_that_panics_over_a_lead_fails_that_one_alone() {
+    struct Panics(MemoryLeadStore);
+
+    #[async_trait]
+    impl LeadStore for Panics {
+        async fn insert(&self, batch: &[NewLead]) -> Result<Vec<Insertion>, StoreError> {
+            assert!(!batch.iter().any(|new| new.lead().name() == "panic"), "planted");
+            self.0.insert(batch).await
+        }
+
+        async fn ready(&self) -> Result<(), StoreError> {
+            Ok(())
+        }
+    }
+
+    let ingest = Ingest::builder(Panics(MemoryLeadStore::new())).writers(1).start();
+    for _ in 0..4 {
+        let calls: Vec<_> = (0..8)
+            .map(|i| {
+                let (ingest, lead) = (ingest.clone(), if i == 3 { named("panic") } else { lead() });
+                tokio::spawn(async move { ingest.ingest(lead, Actor::SITE_INGEST).await })
+            })
+            .collect();
+        for (i, call) in calls.into_iter().enumerate() {
+            assert_eq!(call.await.unwrap().err(), (i == 3).then_some(IngestError::Internal));
+        }
+        assert!(ingest.ready().await.is_ok());
+    }
+    ingest.shutdown().await;
+    assert_eq!(ingest.ready().await.unwrap_err().kind(), StoreErrorKind::Unavailable);
+}
+
 #[test]
 fn errors_say_whether_to_retry() {
     assert!(IngestError::Unavailable.is_retryable());

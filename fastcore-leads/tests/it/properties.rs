@@ -52,6 +52,20 @@ proptest! {
     }
 
     #[test]
+    fn a_damaged_lead_is_judged(damage in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..8)) {
+        let mut bytes = testing::body().to_string().into_bytes();
+        for (index, byte) in damage {
+            let at = index.index(bytes.len());
+            bytes[at] = byte;
+        }
+        match Lead::parse(&bytes, ConsentPolicy::Recorded) {
+            Ok(lead) => prop_assert!((2..=80).contains(&lead.name().chars().count())),
+            Err(ParseError::Invalid(violations)) => prop_assert!(!violations.is_empty()),
+            Err(ParseError::Malformed) => {}
+        }
+    }
+
+    #[test]
     fn any_json_is_judged(value in json()) {
         let verdict = Lead::parse(value.to_string().as_bytes(), ConsentPolicy::Recorded);
         match verdict {

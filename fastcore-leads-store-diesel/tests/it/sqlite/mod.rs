@@ -30,6 +30,8 @@ mod stores {
     fastcore_leads::store_conformance!(fresh);
 }
 
+mod host;
+
 mod databases {
     fastcore_leads::sqlite_conformance!(super::open, super::execute);
 }
@@ -69,4 +71,10 @@ impl QueryableByName<Sqlite> for FirstColumn {
         let field = Row::get(row, 0).ok_or("no column")?;
         Ok(Self(FromSql::<Text, Sqlite>::from_nullable_sql(field.value())?))
     }
+}
+
+#[test]
+fn no_case_of_the_suites_is_missing() {
+    assert_eq!(stores::CASES, fastcore_leads::testing::stores::CASES);
+    assert_eq!(databases::CASES, fastcore_leads::testing::databases::sqlite::CASES);
 }

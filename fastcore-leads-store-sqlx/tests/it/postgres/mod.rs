@@ -20,6 +20,8 @@ mod stores {
     fastcore_leads::store_conformance!(fresh);
 }
 
+mod host;
+
 mod databases {
     fastcore_leads::postgres_conformance!(super::open);
 }
@@ -34,4 +36,10 @@ async fn migrated() -> (PgLeadStore, String) {
 
 fn open(url: String) -> BoxFuture<Result<Arc<dyn LeadDatabase>, StoreError>> {
     Box::pin(async move { Ok(Arc::new(PgLeadStore::connect(&url).await?) as Arc<dyn LeadDatabase>) })
+}
+
+#[test]
+fn no_case_of_the_suites_is_missing() {
+    assert_eq!(stores::CASES, fastcore_leads::testing::stores::CASES);
+    assert_eq!(databases::CASES, fastcore_leads::testing::databases::postgres::CASES);
 }

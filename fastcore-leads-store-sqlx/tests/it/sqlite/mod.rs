@@ -22,6 +22,8 @@ mod stores {
     fastcore_leads::store_conformance!(fresh);
 }
 
+mod host;
+
 mod databases {
     fastcore_leads::sqlite_conformance!(super::open, super::execute);
 }
@@ -44,4 +46,10 @@ fn execute(url: String, sql: String) -> BoxFuture<Result<Vec<String>, String>> {
         let rows = raw_sql(AssertSqlSafe(sql)).fetch_all(&mut connection).await.map_err(|error| error.to_string())?;
         rows.iter().map(|row| row.try_get(0).map_err(|error| error.to_string())).collect()
     })
+}
+
+#[test]
+fn no_case_of_the_suites_is_missing() {
+    assert_eq!(stores::CASES, fastcore_leads::testing::stores::CASES);
+    assert_eq!(databases::CASES, fastcore_leads::testing::databases::sqlite::CASES);
 }

@@ -33,16 +33,17 @@ CREATE TABLE audit_log (
 CREATE INDEX ix_audit_log_lead_id ON audit_log (lead_id);
 CREATE INDEX ix_audit_log_request_id ON audit_log (request_id);
 
--- As the sample; a short name and a NULL status; untrimmed text, "" for none; the longest message, an escaped U+0000 in
--- JSON, and NULL wherever the columns allow it.
+-- As the sample; a short name, a NULL status and half a surrogate pair in JSON; untrimmed text, "" for none, a role's
+-- address; the longest message, an escaped U+0000 in JSON, and NULL wherever the columns allow it.
 INSERT INTO lead_inbox VALUES
     ('3472033f-e9b7-4729-8c55-33918a0967ea', '2026-11-22 13:55:07.072084+00', 'Jean Dupont', 'jean@example.com',
      '+33612345678', 'ACME SAS', 'diagnostic', 'Mon compresseur ne démarre plus depuis hier', true,
      'fast-techservices.com', 'f47ac10b-58cc-4372-a567-0e02b2c3d479', 'abc123def456',
      '{"user_agent_hash": "xyz789", "timestamp_utc": "2024-01-03T10:30:45.123456+00:00"}', 'received'),
     ('16d8f979-c67d-4e00-a788-f87b2a806526', '2026-11-22 13:55:08+00', 'X', 'li@example.org', '', '', NULL, 'court',
-     false, 'fast-techservices.com', '11111111-2222-4333-8444-555555555502', 'abc123def456', NULL, NULL),
-    ('f71cd497-4eab-4390-932e-b97bd5642cee', '2026-11-22 13:55:09.5+00', '  Zoë 🙂 ', 'a@EXAMPLE.com', '', NULL, 'ponts',
+     false, 'fast-techservices.com', '11111111-2222-4333-8444-555555555502', 'abc123def456',
+     '{"user_agent_hash": "\ud800x"}', NULL),
+    ('f71cd497-4eab-4390-932e-b97bd5642cee', '2026-11-22 13:55:09.5+00', '  Zoë 🙂 ', 'info@EXAMPLE.com', '', NULL, 'ponts',
      E'Bonjour,\nje voudrais un devis pour deux ponts.\n', true, 'fast-techservices.com',
      '11111111-2222-4333-8444-555555555501', 'abc123def456', '{"user_agent_hash": null}', 'processing'),
     ('40dc09f8-93f3-4c80-9e5f-0f8baddeae82', NULL, 'O''Brien; DROP TABLE', 'ob@example.ie', NULL, NULL, 'autre',
@@ -57,7 +58,7 @@ INSERT INTO audit_log VALUES
      '16d8f979-c67d-4e00-a788-f87b2a806526', '11111111-2222-4333-8444-555555555502', NULL, NULL),
     ('48fd4a49-c814-4671-9bbb-aad9334c7115', '2026-11-22 13:55:09.5+00', 'LEAD_RECEIVED', 'site_ingest',
      'f71cd497-4eab-4390-932e-b97bd5642cee', '11111111-2222-4333-8444-555555555501', 201,
-     '{"email": "a@E***", "service": "ponts", "ip_hash": "abc123def456"}'),
+     '{"email": "inf***", "service": "ponts", "ip_hash": "abc123def456"}'),
     ('69e51a30-1e65-4aae-9f31-dcfe8b4087fc', '2026-11-22 13:55:10.100966+00', 'LEAD_RECEIVED', 'site_ingest',
      '40dc09f8-93f3-4c80-9e5f-0f8baddeae82', '11111111-2222-4333-8444-555555555503', 201,
      '{"email": "ob@***", "service": "autre", "ip_hash": "abc123def456"}');

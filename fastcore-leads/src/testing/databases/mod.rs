@@ -21,7 +21,7 @@ pub type Database = Arc<dyn LeadDatabase>;
 pub type Open = fn(String) -> BoxFuture<Result<Database, StoreError>>;
 
 /// A personal value that no message may hold.
-pub(super) const CANARY: &str = "CANARY-7f3a";
+pub const CANARY: &str = "CANARY-7f3a";
 
 /// Eight that start at once: one migrates, all are ready.
 async fn all_migrate(open: Open, url: &str) {
@@ -47,7 +47,7 @@ async fn assert_mismatch(open: Open, url: &str, reason: &str) {
 }
 
 /// Of a batch with a row that the database refuses, the others land, and the refusal does not show the row.
-async fn assert_refused_alone(database: &Database, refused: Lead) {
+pub async fn assert_refused_alone(database: &Database, refused: Lead) {
     let batch = [new_lead(), crate::NewLead::new(refused.clone(), crate::Actor::SITE_INGEST), new_lead()];
     let error = database.insert(&batch).await.expect_err("refused");
     assert_eq!(error.kind(), StoreErrorKind::Rejected);

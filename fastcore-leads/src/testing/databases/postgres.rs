@@ -51,7 +51,10 @@ cases! {
     a_refused_row_fails_alone_and_is_not_shown
     unsafe_settings_are_named
     a_dropped_insert_leaves_no_open_transaction
+    a_table_without_a_unique_index_gets_one
     a_stopped_database_is_unavailable_and_comes_back
+    a_restart_while_idle_goes_unnoticed
+    a_locked_table_does_not_use_up_the_server
     an_unreachable_database_is_unavailable
 }
 
@@ -114,7 +117,7 @@ pub async fn the_fastapi_database_is_adopted(open: Open) {
     let mut untrimmed = body();
     untrimmed["meta"]["request_id"] = "11111111-2222-4333-8444-555555555501".into();
     untrimmed["name"] = "Zoë 🙂".into();
-    untrimmed["email"] = "a@example.com".into();
+    untrimmed["email"] = "Info@example.com".into();
     untrimmed["service"] = "ponts".into();
     untrimmed["message"] = "Bonjour,\nje voudrais un devis pour deux ponts.".into();
     for member in ["phone", "company"] {
@@ -225,6 +228,18 @@ pub async fn a_refused_row_fails_alone_and_is_not_shown(open: Open) {
     let mut refused = body();
     refused["name"] = CANARY.into();
     assert_refused_alone(&database, parse(&refused)).await;
+    psql(
+        &url,
+        &format!(
+            "ALTER TABLE lead_inbox DROP CONSTRAINT no_canary;
+             CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS
+                 $$ BEGIN RAISE WARNING 'warning %', NEW.name; RAISE EXCEPTION 'refused %', NEW.name; END $$;
+             CREATE TRIGGER refuse BEFORE INSERT ON lead_inbox FOR EACH ROW WHEN (NEW.name = '{CANARY}')
+                 EXECUTE FUNCTION refuse()"
+        ),
+    );
+    refused["meta"]["request_id"] = Uuid::now_v7().to_string().into();
+    assert_refused_alone(&database, parse(&refused)).await;
 }
 
 /// `fsync` (off in this cluster) and `synchronous_commit`.
@@ -293,6 +308,62 @@ pub async fn a_stopped_database_is_unavailable_and_comes_back(open: Open) {
             sleep(Duration::from_millis(10)).await;
         }
         assert!(ingest.ready().await.is_ok());
+    }
+}
+
+/// Retries hang on the index: one of the expected name that is not unique does not do.
+pub async fn a_table_without_a_unique_index_gets_one(open: Open) {
+    let url = Cluster::shared().database();
+    psql(&url, include_str!("fastapi.sql"));
+    psql(&url, "DROP INDEX ix_lead_inbox_request_id; CREATE INDEX ix_lead_inbox_request_id ON lead_inbox (request_id)");
+    let database = open(url).await.expect("it opens");
+    database.migrate().await.expect("it migrates");
+    let lead = lead();
+    assert_eq!(outcome(&database, lead.clone()).await, Insertion::Inserted);
+    assert!(matches!(outcome(&database, lead).await, Insertion::Replayed(_)));
+}
+
+/// The connections that are kept for writing all died meanwhile: the first lead does not find out.
+pub async fn a_restart_while_idle_goes_unnoticed(open: Open) {
+    let cluster = Cluster::start(&[]);
+    let database = open(cluster.database()).await.expect("it opens");
+    database.migrate().await.expect("migrated");
+    let ingest = Ingest::builder(Arc::clone(&database)).writers(2).max_batch(1).start();
+    for _ in 0..3 {
+        // Enough at once for both writers to have a connection.
+        let mut tasks = tokio::task::JoinSet::new();
+        for _ in 0..8 {
+            let ingest = ingest.clone();
+            tasks.spawn(async move { ingest.ingest(lead(), Actor::SITE_INGEST).await });
+        }
+        assert!(tasks.join_all().await.iter().all(Result::is_ok));
+        cluster.stop();
+        cluster.resume();
+        assert!(ingest.ingest(lead(), Actor::SITE_INGEST).await.is_ok(), "the first lead after a restart");
+        assert!(database.get(new_lead().id()).await.is_ok(), "the first read after a restart");
+    }
+}
+
+/// Somebody holds a lock on the table: callers are told, and the server gives up on statements that nobody waits for.
+pub async fn a_locked_table_does_not_use_up_the_server(open: Open) {
+    let (database, url) = migrated(open).await;
+    let ingest = Ingest::builder(Arc::clone(&database)).deadline(Duration::from_millis(300)).start();
+    ingest.ingest(lead(), Actor::SITE_INGEST).await.expect("taken in");
+    let lock = Cluster::shared().session(&url, "BEGIN; LOCK TABLE lead_inbox;");
+    let waiting = "SELECT count(*) FROM pg_stat_activity
+                    WHERE datname = current_database() AND wait_event_type = 'Lock'";
+    let sent = lead();
+    for _ in 0..10 {
+        assert_eq!(ingest.ingest(sent.clone(), Actor::SITE_INGEST).await, Err(IngestError::Unavailable));
+    }
+    let end = Instant::now() + Duration::from_secs(10);
+    while psql(&url, waiting) != "0" {
+        assert!(Instant::now() < end, "statements that nobody waits for go on waiting for the lock");
+        sleep(Duration::from_millis(50)).await;
+    }
+    drop(lock);
+    while ingest.ingest(sent.clone(), Actor::SITE_INGEST).await.is_err() {
+        assert!(Instant::now() < end, "not back after the lock was released");
     }
 }
 

@@ -123,11 +123,14 @@ pub async fn a_refused_row_fails_alone_and_is_not_shown(open: Open, execute: Exe
     assert_refused_alone(&database, parse(&refused)).await;
 }
 
-/// WAL mode, and nothing to warn of.
+/// WAL mode and FULL, and nothing to warn of; a database in memory is.
 pub async fn commits_are_durable(open: Open, execute: Execute) {
     let (database, dir) = migrated(open).await;
     assert_eq!(run(execute, &dir, "PRAGMA journal_mode").await, ["wal"]);
     assert!(database.durability_warnings().await.expect("settings").is_empty());
+    let memory = open("sqlite::memory:".to_owned()).await.expect("it opens");
+    let named = memory.durability_warnings().await.expect("settings");
+    assert!(named.len() == 1 && named[0].contains("in memory"), "{named:?}");
 }
 
 /// No such directory, no URL at all.

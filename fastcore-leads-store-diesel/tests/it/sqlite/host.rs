@@ -1,0 +1,53 @@
+//! In the host's hands: its pool, its transaction.
+
+use diesel::{
+    Connection, RunQueryDsl, SqliteConnection,
+    connection::SimpleConnection,
+    r2d2::{ConnectionManager, Pool},
+    sql_query,
+};
+use fastcore_leads::{
+    Insertion, LeadDatabase, LeadInbox, LeadStore,
+    testing::{TempDir, new_lead},
+};
+use fastcore_leads_store_diesel::SqliteLeadStore;
+
+use super::migrated;
+
+#[tokio::test]
+async fn a_host_commits_or_rolls_back_the_lead_with_its_own_row() {
+    let (store, dir) = migrated().await;
+    let path = dir.sqlite_url();
+    let mut connection = SqliteConnection::establish(path.trim_start_matches("sqlite:")).unwrap();
+    connection.batch_execute("PRAGMA busy_timeout = 5000; CREATE TABLE host (id integer)").unwrap();
+    for is_committed in [false, true] {
+        let new = new_lead();
+        let batch = [new.clone()];
+        let result = connection.immediate_transaction(|transaction| {
+            sql_query("INSERT INTO host VALUES (1)").execute(transaction)?;
+            assert_eq!(SqliteLeadStore::insert_on(transaction, &batch).unwrap(), [Insertion::Inserted]);
+            if is_committed { Ok(()) } else { Err(diesel::result::Error::RollbackTransaction) }
+        });
+        assert_eq!(result.is_ok(), is_committed);
+        assert_eq!(store.get(new.id()).await.unwrap().is_some(), is_committed);
+        assert_eq!(store.audit_trail(new.id()).await.unwrap().len(), usize::from(is_committed));
+        let rows = super::run(&path, "SELECT CAST(count(*) AS TEXT) FROM host").unwrap();
+        assert_eq!(rows, [i32::from(is_committed).to_string()]);
+    }
+}
+
+#[tokio::test]
+async fn a_hosts_pool_stays_the_hosts() {
+    let dir = TempDir::new();
+    let path = dir.sqlite_url();
+    for max in [1, 2] {
+        let manager = ConnectionManager::<SqliteConnection>::new(path.trim_start_matches("sqlite:"));
+        let pool = Pool::builder().max_size(max).build(manager).unwrap();
+        let store = SqliteLeadStore::from_pool(pool.clone());
+        store.migrate().await.unwrap();
+        for _ in 0..10 {
+            assert_eq!(store.insert(&[new_lead()]).await.unwrap(), [Insertion::Inserted]);
+            pool.get().unwrap();
+        }
+    }
+}

@@ -1,0 +1,51 @@
+//! In the host's hands: its pool, its transaction.
+
+use fastcore_leads::{
+    Insertion, LeadDatabase, LeadInbox, LeadStore,
+    testing::{TempDir, new_lead},
+};
+use fastcore_leads_store_sqlx::SqliteLeadStore;
+use sqlx::{Connection, Executor, SqliteConnection, sqlite::SqlitePoolOptions};
+
+use super::migrated;
+
+#[tokio::test]
+async fn a_host_commits_or_rolls_back_the_lead_with_its_own_row() {
+    let (store, dir) = migrated().await;
+    let mut connection = SqliteConnection::connect(&dir.sqlite_url()).await.unwrap();
+    connection.execute("CREATE TABLE host (id integer)").await.unwrap();
+    for is_committed in [false, true] {
+        let new = new_lead();
+        let batch = [new.clone()];
+        let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await.unwrap();
+        transaction.execute("INSERT INTO host VALUES (1)").await.unwrap();
+        assert_eq!(SqliteLeadStore::insert_on(&mut transaction, &batch).await.unwrap(), [Insertion::Inserted]);
+        assert!(store.get(new.id()).await.unwrap().is_none(), "nothing shows before the host commits");
+        if is_committed {
+            transaction.commit().await.unwrap();
+        } else {
+            transaction.rollback().await.unwrap();
+        }
+        assert_eq!(store.get(new.id()).await.unwrap().is_some(), is_committed);
+        assert_eq!(store.audit_trail(new.id()).await.unwrap().len(), usize::from(is_committed));
+        let rows: i32 = sqlx::query_scalar("SELECT count(*) FROM host").fetch_one(&mut connection).await.unwrap();
+        assert_eq!(rows, i32::from(is_committed));
+    }
+}
+
+#[tokio::test]
+async fn a_hosts_pool_stays_the_hosts() {
+    let dir = TempDir::new();
+    let url = format!("{}?mode=rwc", dir.sqlite_url());
+    for max in [1, 2] {
+        let pool = SqlitePoolOptions::new().max_connections(max).connect(&url).await.unwrap();
+        let store = SqliteLeadStore::from_pool(pool.clone());
+        store.migrate().await.unwrap();
+        for _ in 0..10 {
+            assert_eq!(store.insert(&[new_lead()]).await.unwrap(), [Insertion::Inserted]);
+            pool.acquire().await.unwrap();
+        }
+        pool.close().await;
+        assert!(store.insert(&[new_lead()]).await.is_err());
+    }
+}
