@@ -2,9 +2,11 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, missing_docs, reason = "tests")]
 
+mod adapters;
 mod drivers;
 mod golden;
 mod http2;
+mod mounts;
 mod newcomer;
 mod operation;
 mod pairs;

@@ -304,6 +304,27 @@ fn the_list_of_problems_is_the_contracts() {
     );
 }
 
+#[test]
+fn the_page_lists_every_problem_and_code() {
+    let page = include_str!("../../docs/problems.md");
+    for problem in Problem::ALL {
+        let row = format!(
+            "| {} | `{}` | {} | {} |",
+            problem.status().as_u16(),
+            problem.as_str(),
+            problem.title(),
+            problem.detail()
+        );
+        assert!(page.contains(&row), "{row}");
+    }
+    for code in fastcore_leads::lead::Code::ALL {
+        let row = format!("| `{code}` | {} |", code.rule());
+        assert!(page.contains(&row), "{row}");
+    }
+    let rows = page.lines().filter(|line| line.starts_with("| ") && line.contains('`')).count();
+    assert_eq!(rows, Problem::ALL.len() + fastcore_leads::lead::Code::ALL.len() + 1, "and the head of a table");
+}
+
 struct Always<F>(F);
 
 #[async_trait]

@@ -10,4 +10,5 @@ mod fields;
 mod ingest;
 mod properties;
 mod tables;
+mod teeth;
 mod tokens;
