@@ -3,6 +3,8 @@
 //!
 //! `DATABASE_URL=postgres://... FASTCORE_SITE_INGEST_TOKEN=... cargo run --bin mount-warp`
 
+use std::time::Duration;
+
 use diesel_async::{
     AsyncPgConnection,
     pooled_connection::{AsyncDieselConnectionManager, deadpool::Pool},
@@ -17,7 +19,11 @@ use fastcore_leads_store_diesel::PgLeadStore;
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let manager = AsyncDieselConnectionManager::<AsyncPgConnection>::new(std::env::var("DATABASE_URL")?);
-    let pool = Pool::builder(manager).build()?;
+    let pool = Pool::builder(manager)
+        .runtime(deadpool::Runtime::Tokio1)
+        .wait_timeout(Some(Duration::from_secs(2)))
+        .create_timeout(Some(Duration::from_secs(2)))
+        .build()?;
     // Added:
     let store = PgLeadStore::from_pool(pool.clone());
     store.migrate().await?;

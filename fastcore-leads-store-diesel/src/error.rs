@@ -44,9 +44,32 @@ impl From<Cause> for StoreError {
     }
 }
 
-/// An error of a statement, where nobody asks further.
+impl Cause {
+    /// What is left of an error once leads were written: never "nothing was written".
+    pub(crate) fn after_a_write(self) -> Self {
+        match self {
+            Self::Unclear(error) => Self::Clear(error.into_kind(StoreErrorKind::OutcomeUnknown)),
+            clear @ Self::Clear(_) => clear,
+        }
+    }
+}
+
+/// An error of a statement that writes no lead: where diesel does not say why, the database could not do it now.
 pub(crate) fn running(error: Error) -> StoreError {
-    Cause::from(error).into()
+    match Cause::from(error) {
+        Cause::Clear(error) => error,
+        Cause::Unclear(error) => error.into_kind(StoreErrorKind::Unavailable),
+    }
+}
+
+/// An error of a migration's statement.
+pub(crate) fn migrating(error: Error) -> StoreError {
+    match Cause::from(error) {
+        Cause::Unclear(error) => error
+            .into_kind(StoreErrorKind::Internal)
+            .with_reason("a statement of a migration was refused: the server's log says why"),
+        Cause::Clear(error) => error,
+    }
 }
 
 fn keep(kind: StoreErrorKind, error: Error) -> StoreError {

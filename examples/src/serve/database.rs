@@ -1,6 +1,6 @@
 use std::sync::Arc;
 
-use fastcore_leads::{LeadDatabase, StoreError};
+use fastcore_leads::{LeadDatabase, StoreError, sql::SqliteLocation};
 use fastcore_leads_store_diesel as diesel_store;
 use fastcore_leads_store_sqlx as sqlx_store;
 
@@ -67,13 +67,14 @@ impl Url {
                 }
                 Err(_) => "PostgreSQL".to_owned(),
             },
-            Self::Sqlite(url) => {
-                let path = url.trim_start_matches("sqlite:").trim_start_matches("//");
-                let path = path.split('?').next().unwrap_or_default();
-                let path =
-                    std::path::absolute(path).map_or_else(|_| path.to_owned(), |path| path.display().to_string());
-                format!("SQLite file {path}")
-            }
+            Self::Sqlite(url) => match SqliteLocation::parse(url) {
+                Ok(SqliteLocation::File(path)) => {
+                    let absolute = std::path::absolute(&path).map(|path| path.display().to_string());
+                    format!("SQLite file {}", absolute.unwrap_or(path))
+                }
+                Ok(SqliteLocation::Memory) => "SQLite in memory".to_owned(),
+                Err(_) => "SQLite".to_owned(),
+            },
         }
     }
 }

@@ -32,3 +32,13 @@ macro_rules! pairs {
 }
 
 pairs! { memory sqlx_postgres sqlx_sqlite diesel_postgres diesel_sqlite }
+
+#[test]
+fn no_pair_and_no_case_is_missing() {
+    for store in ["memory", "sqlx_postgres", "sqlx_sqlite", "diesel_postgres", "diesel_sqlite"] {
+        for framework in ["axum", "warp"] {
+            let module = format!("pairs::{store}::{framework}");
+            fastcore_leads::testing::assert_listed(&module, fastcore_leads::testing::pairs::CASES);
+        }
+    }
+}

@@ -22,12 +22,20 @@ async fn nothing_personal_is_logged_or_answered() {
     lead["meta"]["user_agent_hash"] = CANARY.into();
     lead["meta"]["ip_hash"] = CANARY.into();
     for url in [cluster.database(), "sqlite:leads.db".to_owned()] {
-        for framework in ["axum", "warp"] {
-            let options = ["--database-url", &url, "--framework", framework];
+        for (driver, framework) in [("sqlx", "axum"), ("diesel", "warp")] {
+            let options = ["--database-url", &url, "--driver", driver, "--framework", framework];
             let variables = [("FASTCORE_SITE_INGEST_TOKEN", TOKEN), ("RUST_LOG", "trace")];
             let service = Service::start_with(&options, &variables);
             if url.starts_with("postgres") {
                 cluster.psql(&url, "ALTER TABLE lead_inbox DROP CONSTRAINT IF EXISTS refusal");
+                // What the server says of its own accord, drivers log.
+                cluster.psql(
+                    &url,
+                    "CREATE OR REPLACE FUNCTION chatter() RETURNS trigger LANGUAGE plpgsql AS
+                         $$ BEGIN RAISE WARNING 'lead % %', NEW.name, NEW.email; RETURN NEW; END $$;
+                     CREATE OR REPLACE TRIGGER chatter BEFORE INSERT ON lead_inbox FOR EACH ROW
+                         EXECUTE FUNCTION chatter()",
+                );
             }
             lead["meta"]["request_id"] = uuid::Uuid::now_v7().to_string().into();
             let sent = lead_request(&lead);

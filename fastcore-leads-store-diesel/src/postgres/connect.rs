@@ -17,6 +17,8 @@ pub(super) struct Target {
 impl Target {
     pub(super) fn parse(url: &str, timeout: Duration) -> Result<Self, StoreError> {
         // The error would quote the URL, and with it the password.
+        // tokio-postgres has no words for verifying, which rustls always does.
+        let url = url.replace("sslmode=verify-full", "sslmode=require").replace("sslmode=verify-ca", "sslmode=require");
         let mut config: tokio_postgres::Config = url.parse().map_err(|_| {
             StoreError::new(StoreErrorKind::Internal)
                 .with_reason("the database URL is not of the form postgres://user:password@host:port/database")
@@ -32,13 +34,8 @@ impl Target {
 
     /// A connection for diesel.
     pub(super) async fn connect(self) -> ConnectionResult<AsyncPgConnection> {
-        #[cfg(feature = "tls")]
-        let connected = self.config.connect(self.tls).await;
-        #[cfg(not(feature = "tls"))]
-        let connected = self.config.connect(tokio_postgres::NoTls).await;
-        let (client, connection) =
-            connected.map_err(|error| ConnectionError::CouldntSetupConfiguration(unsent(&error)))?;
-        let mut connection = AsyncPgConnection::try_from_client_and_connection(client, connection).await?;
+        let client = self.open().await.map_err(|error| ConnectionError::CouldntSetupConfiguration(unsent(&error)))?;
+        let mut connection = AsyncPgConnection::try_from(client).await?;
         let setup = connection.batch_execute(&self.setup).await;
         setup.map_err(ConnectionError::CouldntSetupConfiguration)?;
         Ok(connection)
@@ -46,17 +43,44 @@ impl Target {
 
     /// A connection without diesel.
     pub(super) async fn connect_bare(&self) -> Result<Client, tokio_postgres::Error> {
-        #[cfg(feature = "tls")]
-        let (client, connection) = self.config.connect(self.tls.clone()).await?;
-        #[cfg(not(feature = "tls"))]
-        let (client, connection) = self.config.connect(tokio_postgres::NoTls).await?;
-        // Ends when the client is dropped; its errors reach the client's calls.
-        tokio::spawn(async move {
-            let _ = connection.await;
-        });
+        let client = self.open().await?;
         client.batch_execute(&self.setup).await?;
         Ok(client)
     }
+
+    #[cfg(feature = "tls")]
+    async fn open(&self) -> Result<Client, tokio_postgres::Error> {
+        let error = match self.config.connect(self.tls.clone()).await {
+            Ok((client, connection)) => return Ok(drive(client, connection)),
+            Err(error) => error,
+        };
+        // "prefer" is no promise: a server that cannot be verified is spoken to in clear, as one without TLS would be.
+        let is_refused = error.as_db_error().is_some();
+        if is_refused || self.config.get_ssl_mode() != tokio_postgres::config::SslMode::Prefer {
+            return Err(error);
+        }
+        let mut config = self.config.clone();
+        let (client, connection) =
+            config.ssl_mode(tokio_postgres::config::SslMode::Disable).connect(tokio_postgres::NoTls).await?;
+        Ok(drive(client, connection))
+    }
+
+    #[cfg(not(feature = "tls"))]
+    async fn open(&self) -> Result<Client, tokio_postgres::Error> {
+        let (client, connection) = self.config.connect(tokio_postgres::NoTls).await?;
+        Ok(drive(client, connection))
+    }
+}
+
+/// Runs the connection until the client is dropped. Its errors reach the client's calls.
+fn drive(
+    client: Client,
+    connection: impl Future<Output = Result<(), tokio_postgres::Error>> + Send + 'static,
+) -> Client {
+    tokio::spawn(async move {
+        let _ = connection.await;
+    });
+    client
 }
 
 /// diesel has no kind for an error of connecting, and nobody may see its text.

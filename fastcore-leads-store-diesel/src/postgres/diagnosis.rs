@@ -9,17 +9,66 @@ use fastcore_leads::{
     sql::postgres::{self as sql, Columns},
     unsettled,
 };
+use tokio::sync::Mutex;
 use tokio_postgres::{Client, Error};
 use uuid::Uuid;
 
-use super::{connect::Target, rows};
+use super::{Cause, Lease, Shared, connect::Target, rows, write_on};
 
-pub(super) async fn run_again(target: &Target, batch: &[NewLead]) -> Result<Vec<Insertion>, StoreError> {
-    let client = target
-        .connect_bare()
-        .await
-        .map_err(|error| StoreError::new(StoreErrorKind::Unavailable).with_driver_error(error))?;
-    let inserted = insert(&client, batch).await.map_err(classified)?;
+/// A connection without diesel, opened at the first need and kept.
+pub(super) struct Diagnosis {
+    target: Target,
+    client: Mutex<Option<Client>>,
+}
+
+impl Diagnosis {
+    pub(super) fn new(target: Target) -> Self {
+        Self { target, client: Mutex::new(None) }
+    }
+
+    pub(super) fn target(&self) -> &Target {
+        &self.target
+    }
+
+    async fn run_again(&self, batch: &[NewLead]) -> Result<Vec<Insertion>, StoreError> {
+        let mut held = self.client.lock().await;
+        // Taken out while it is used: dropped half-way, it is closed.
+        let client = match held.take() {
+            Some(client) if !client.is_closed() => client,
+            _ => self
+                .target
+                .connect_bare()
+                .await
+                .map_err(|error| StoreError::new(StoreErrorKind::Unavailable).with_driver_error(error))?,
+        };
+        let result = run(&client, batch).await;
+        *held = Some(client);
+        result
+    }
+}
+
+impl Shared {
+    /// Finds out what a refusal meant that diesel does not explain.
+    pub(super) async fn ask_again(&self, batch: &[NewLead], error: StoreError) -> Result<Vec<Insertion>, StoreError> {
+        if let Some(diagnosis) = &self.diagnosis {
+            return diagnosis.run_again(batch).await;
+        }
+        let mut lease = Lease::take_from_pool(&self.pool, self.timeout).await?;
+        match write_on(lease.connection()?, batch).await {
+            Ok(outcomes) => {
+                lease.give_back();
+                Ok(outcomes)
+            }
+            Err(Cause::Clear(error)) => Err(error),
+            // Refused again: of several leads one may be at fault, a lone one is better sent again than lost.
+            Err(Cause::Unclear(_)) if batch.len() > 1 => Err(error),
+            Err(Cause::Unclear(error)) => Err(error.into_kind(StoreErrorKind::Unavailable)),
+        }
+    }
+}
+
+async fn run(client: &Client, batch: &[NewLead]) -> Result<Vec<Insertion>, StoreError> {
+    let inserted = insert(client, batch).await.map_err(classified)?;
     let rest = unsettled(batch, &inserted);
     let found = client.query(sql::FIND_BY_REQUEST, &[&rest]).await.map_err(classified)?;
     let existing = found.iter().map(rows::read_bare).collect::<Result<Vec<_>, _>>().map_err(classified)?;

@@ -1,23 +1,34 @@
-use std::sync::PoisonError;
+use std::{sync::PoisonError, time::Duration};
 
 use diesel_async::{
     AsyncPgConnection,
-    pooled_connection::deadpool::{Object, Pool},
+    pooled_connection::deadpool::{Object, Pool, PoolError},
 };
 use fastcore_leads::{StoreError, StoreErrorKind};
 
+use tokio::time::{Instant, sleep};
+
 use super::Shared;
+
+/// How long to wait before a connection is tried again.
+const PAUSE: Duration = Duration::from_millis(50);
 
 /// A connection in use. Dropped half-way, by an error, a timeout or a caller that goes away, it is closed: nobody else is
 /// handed a connection that still waits for an answer.
 pub(super) struct Lease(Option<Object<AsyncPgConnection>>);
 
 impl Lease {
-    pub(super) async fn take_from_pool(pool: &Pool<AsyncPgConnection>) -> Result<Self, StoreError> {
-        pool.get().await.map(|connection| Self(Some(connection))).map_err(|error| {
-            // The text of an error of connecting may name the user and the database.
-            StoreError::new(StoreErrorKind::Unavailable).with_driver_error(error)
-        })
+    /// Takes a connection, or opens one: again and again for as long as that may take, so that a database that restarts is
+    /// waited for.
+    pub(super) async fn take_from_pool(pool: &Pool<AsyncPgConnection>, patience: Duration) -> Result<Self, StoreError> {
+        let end = Instant::now() + patience;
+        loop {
+            match pool.get().await {
+                Ok(connection) => return Ok(Self(Some(connection))),
+                Err(PoolError::Backend(_)) if Instant::now() + PAUSE < end => sleep(PAUSE).await,
+                Err(error) => return Err(StoreError::new(StoreErrorKind::Unavailable).with_driver_error(error)),
+            }
+        }
     }
 
     pub(super) fn connection(&mut self) -> Result<&mut AsyncPgConnection, StoreError> {
@@ -49,7 +60,7 @@ impl Shared {
         let idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
         match idle {
             Some(connection) => Ok(Lease(Some(connection))),
-            None => Lease::take_from_pool(&self.pool).await,
+            None => Lease::take_from_pool(&self.pool, self.timeout).await,
         }
     }
 

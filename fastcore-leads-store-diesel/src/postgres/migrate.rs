@@ -1,3 +1,5 @@
+use std::time::Duration;
+
 use diesel::{
     QueryResult, sql_query,
     sql_types::{Integer, Text},
@@ -13,26 +15,27 @@ use super::{
     rows::{AppliedRow, Presence},
     running,
 };
+use crate::error::migrating;
 
 /// All in one transaction, under a lock: of processes that start at once, one migrates and the others find it done.
-pub(super) async fn run(pool: &Pool<AsyncPgConnection>) -> Result<(), StoreError> {
-    let mut lease = Lease::take_from_pool(pool).await?;
+pub(super) async fn run(pool: &Pool<AsyncPgConnection>, patience: Duration) -> Result<(), StoreError> {
+    let mut lease = Lease::take_from_pool(pool, patience).await?;
     let connection = lease.connection()?;
     if !pending(sql::MIGRATIONS, &applied(connection).await.map_err(running)?)?.is_empty() {
-        connection.batch_execute("BEGIN").await.map_err(running)?;
-        connection.batch_execute(sql::LOCK_MIGRATIONS).await.map_err(running)?;
+        connection.batch_execute("BEGIN").await.map_err(migrating)?;
+        connection.batch_execute(sql::LOCK_MIGRATIONS).await.map_err(migrating)?;
         // Made here and not asked for: the server's catalogue cache may not know yet that another process made it.
-        connection.batch_execute(sql::CREATE_MIGRATIONS_TABLE).await.map_err(running)?;
-        for migration in pending(sql::MIGRATIONS, &bookkeeping(connection).await.map_err(running)?)? {
+        connection.batch_execute(sql::CREATE_MIGRATIONS_TABLE).await.map_err(migrating)?;
+        for migration in pending(sql::MIGRATIONS, &bookkeeping(connection).await.map_err(migrating)?)? {
             tracing::info!(version = migration.version, name = migration.name, "migrating");
-            connection.batch_execute(migration.sql).await.map_err(running)?;
+            connection.batch_execute(migration.sql).await.map_err(migrating)?;
             sql_query(sql::RECORD_MIGRATION)
                 .bind::<Integer, _>(migration.version)
                 .bind::<Text, _>(migration.name)
                 .bind::<Text, _>(migration.checksum())
                 .execute(connection)
                 .await
-                .map_err(running)?;
+                .map_err(migrating)?;
         }
         connection.batch_execute("COMMIT").await.map_err(running)?;
     }

@@ -39,6 +39,7 @@ use uuid::Uuid;
 pub use self::options::PgOptions;
 use self::{
     connect::Target,
+    diagnosis::Diagnosis,
     lease::Lease,
     rows::{AuditRow, LeadRow},
 };
@@ -65,8 +66,8 @@ struct Shared {
     /// Connections that are ready to write.
     idle: Mutex<Vec<Object<AsyncPgConnection>>>,
     max_idle: usize,
-    /// Where to ask why a statement was refused; a pool of the host's does not tell.
-    target: Option<Target>,
+    /// Whom to ask why a statement was refused; a pool of the host's does not tell where it connects to.
+    diagnosis: Option<Diagnosis>,
 }
 
 impl PgLeadStore {
@@ -84,20 +85,25 @@ impl PgLeadStore {
     /// Waiting for a connection is bounded by [`with_timeout`](Self::with_timeout), whatever the pool's timeouts are. Set a
     /// `statement_timeout` of about as much on the pool's connections, so that the server gives up too.
     ///
-    /// Since diesel keeps SQLSTATEs to itself, a store over a host's pool takes errors that diesel has no kind for
-    /// (a deadlock, a full disk) for a refused row; one that connects by URL asks the server again and knows.
+    /// tokio-postgres logs notices: set `client_min_messages` to `error` where a trigger may put a row's content into one.
+    ///
+    /// diesel keeps SQLSTATEs to itself. Where it has no kind for an error, a store that connects by URL asks the server
+    /// again and knows; a store over a host's pool runs the batch once more on another connection, and takes an error that
+    /// stays for a passing one: the sender is told to retry, which is always safe.
     pub fn from_pool(pool: Pool<AsyncPgConnection>) -> Self {
         Self::over(pool, options::DEFAULT_TIMEOUT, None)
     }
 
     fn over(pool: Pool<AsyncPgConnection>, timeout: Duration, target: Option<Target>) -> Self {
         let max_idle = (pool.status().max_size / 2).min(2);
-        Self { shared: Arc::new(Shared { pool, timeout, idle: Mutex::default(), max_idle, target }) }
+        let diagnosis = target.map(Diagnosis::new);
+        Self { shared: Arc::new(Shared { pool, timeout, idle: Mutex::default(), max_idle, diagnosis }) }
     }
 
     /// How long one call may take. Default 2 s. Migrations are not bound by it.
     pub fn with_timeout(self, timeout: Duration) -> Self {
-        Self::over(self.shared.pool.clone(), timeout, self.shared.target.clone())
+        let target = self.shared.diagnosis.as_ref().map(|diagnosis| diagnosis.target().clone());
+        Self::over(self.shared.pool.clone(), timeout, target)
     }
 
     /// The pool.
@@ -127,7 +133,7 @@ impl PgLeadStore {
     ) -> Result<T, StoreError> {
         let work = async {
             loop {
-                let mut lease = Lease::take_from_pool(&self.shared.pool).await?;
+                let mut lease = Lease::take_from_pool(&self.shared.pool, self.shared.timeout).await?;
                 let is_fresh = lease.is_fresh();
                 match query(lease.connection()?).await.map_err(running) {
                     Err(error) if error.kind() == StoreErrorKind::OutcomeUnknown && !is_fresh => {}
@@ -145,23 +151,17 @@ impl PgLeadStore {
 
     async fn write(&self, batch: &[NewLead]) -> Result<Vec<Insertion>, StoreError> {
         let mut lease = self.shared.lease().await?;
-        let error = match write_on(lease.connection()?, batch).await {
-            Ok(outcomes) => {
-                self.shared.keep(lease);
-                return Ok(outcomes);
-            }
-            Err(Cause::Clear(error)) => error,
-            Err(Cause::Unclear(error)) => match &self.shared.target {
-                Some(target) => return diagnosis::run_again(target, batch).await,
-                None => error,
-            },
+        let result = match write_on(lease.connection()?, batch).await {
+            Ok(outcomes) => Ok(outcomes),
+            Err(Cause::Clear(error)) => Err(error),
+            Err(Cause::Unclear(error)) => self.shared.ask_again(batch, error).await,
         };
         // After these the connection is as good as before; after any other error it is closed, and so are those kept.
-        match error.kind() {
-            StoreErrorKind::Rejected | StoreErrorKind::Contention => self.shared.keep(lease),
-            _ => self.shared.forget_idle(),
+        match result.as_ref().map_err(StoreError::kind) {
+            Ok(_) | Err(StoreErrorKind::Rejected | StoreErrorKind::Contention) => self.shared.keep(lease),
+            Err(_) => self.shared.forget_idle(),
         }
-        Err(error)
+        result
     }
 }
 
@@ -226,7 +226,7 @@ impl LeadDatabase for PgLeadStore {
     /// Also adopts the tables of the FastAPI service in place. Needs no right to create tables where there is nothing to
     /// do, and is not bound by the timeout.
     async fn migrate(&self) -> Result<(), StoreError> {
-        migrate::run(&self.shared.pool).await
+        migrate::run(&self.shared.pool, self.shared.timeout).await
     }
 
     async fn durability_warnings(&self) -> Result<Vec<&'static str>, StoreError> {
@@ -292,7 +292,11 @@ async fn write_on(connection: &mut AsyncPgConnection, batch: &[NewLead]) -> Resu
     let inserted: HashSet<Uuid> = ids.into_iter().collect();
     let rest = unsettled(batch, &inserted);
     // A statement of its own: the first one's snapshot does not show rows that came in between.
-    let existing = if rest.is_empty() { Vec::new() } else { find(connection, &rest).await? };
+    let existing = if rest.is_empty() {
+        Vec::new()
+    } else {
+        find(connection, &rest).await.map_err(|error| Cause::from(error).after_a_write())?
+    };
     settle(batch, &inserted, &existing).map_err(Cause::Clear)
 }
 

@@ -65,9 +65,9 @@ impl PgOptions {
             .recycle_timeout(Some(self.timeout))
             .build()
             .map_err(|error| StoreError::new(StoreErrorKind::Internal).with_driver_error(error))?;
-        let mut opened = vec![Lease::take_from_pool(&pool).await?];
+        let mut opened = vec![Lease::take_from_pool(&pool, self.timeout).await?];
         for _ in 1..self.min_connections {
-            opened.push(Lease::take_from_pool(&pool).await?);
+            opened.push(Lease::take_from_pool(&pool, self.timeout).await?);
         }
         opened.into_iter().for_each(Lease::give_back);
         Ok(PgLeadStore::over(pool, self.timeout, Some(target)))

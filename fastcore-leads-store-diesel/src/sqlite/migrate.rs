@@ -22,7 +22,7 @@ use super::{
 use crate::error::Cause;
 
 /// How long processes that start at once wait for each other.
-const PATIENCE: Duration = Duration::from_secs(30);
+const PATIENCE: Duration = Duration::from_secs(10);
 const PAUSE: Duration = Duration::from_millis(20);
 
 /// All in one transaction that excludes other writers: of processes that start at once, one migrates and the others find

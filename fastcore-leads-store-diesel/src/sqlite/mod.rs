@@ -10,6 +10,7 @@ use std::{collections::HashSet, fmt, marker::PhantomData};
 use async_trait::async_trait;
 use diesel::{
     ExpressionMethods, QueryDsl, RunQueryDsl, SelectableHelper, SqliteConnection,
+    connection::SimpleConnection,
     r2d2::{ConnectionManager, Pool},
     sql_types::Text,
     sqlite::Sqlite,
@@ -71,7 +72,13 @@ impl SqliteLeadStore {
     /// # Errors
     /// As [`LeadStore::insert`]; after an error, roll the transaction back.
     pub fn insert_on(connection: &mut SqliteConnection, batch: &[NewLead]) -> Result<Vec<Insertion>, StoreError> {
-        let (inserted, existing) = write_on(connection, &Parts::of(batch))?;
+        // Outside of a transaction the two inserts would be committed one by one.
+        connection.batch_execute(sql::SAVEPOINT).map_err(running)?;
+        let written = write_on(connection, &Parts::of(batch));
+        let end = if written.is_ok() { sql::RELEASE } else { sql::ROLLBACK_TO_SAVEPOINT };
+        let ended = connection.batch_execute(end).map_err(running);
+        let (inserted, existing) = written?;
+        ended?;
         settle(batch, &inserted, &existing)
     }
 }
@@ -95,6 +102,7 @@ impl LeadStore for SqliteLeadStore {
 
     async fn ready(&self) -> Result<(), StoreError> {
         let applied = self.reader.run(migrate::applied).await?;
+        self.writer.run(|_| Ok(())).await?;
         Ok(fastcore_leads::sql::SchemaMismatch::check(sql::MIGRATIONS, &applied)?)
     }
 }

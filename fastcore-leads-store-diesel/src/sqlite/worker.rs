@@ -1,11 +1,18 @@
-use std::{thread, time::Duration};
+use std::{
+    panic::{AssertUnwindSafe, catch_unwind},
+    thread,
+    time::Duration,
+};
 
 use diesel::{
     Connection, SqliteConnection,
     connection::SimpleConnection,
     r2d2::{ConnectionManager, Pool, PooledConnection},
 };
-use fastcore_leads::{StoreError, StoreErrorKind, sql::sqlite as sql};
+use fastcore_leads::{
+    StoreError, StoreErrorKind,
+    sql::{SqliteLocation, sqlite as sql},
+};
 use tokio::{
     sync::{mpsc, oneshot},
     time::timeout,
@@ -33,7 +40,10 @@ impl Worker {
         let _ = thread::Builder::new().name("fastcore-leads-sqlite".to_owned()).spawn(move || {
             let mut held = None;
             while let Some(job) = inbox.blocking_recv() {
-                job(source.connection(&mut held));
+                // One that panics must not take the thread with it, nor leave its connection in doubt.
+                if catch_unwind(AssertUnwindSafe(|| job(source.connection(&mut held)))).is_err() {
+                    held = None;
+                }
                 source.give_back(&mut held);
             }
         });
@@ -51,14 +61,15 @@ impl Worker {
             let _ = reply.send(connection.and_then(work));
         });
         timeout(PATIENCE, self.jobs.send(job)).await.map_err(|_| gone())?.map_err(|_| gone())?;
-        answer.await.map_err(|_| gone())?
+        // Sent but never answered: it panicked.
+        answer.await.map_err(|_| StoreError::new(StoreErrorKind::Internal).with_reason("the store panicked"))?
     }
 }
 
 /// Where connections come from.
 #[derive(Clone)]
 pub(super) enum Source {
-    File(String),
+    At(SqliteLocation),
     Pool(Pool<ConnectionManager<SqliteConnection>>),
 }
 
@@ -70,15 +81,11 @@ pub(super) enum Held {
 
 impl Source {
     pub(super) fn parse(url: &str) -> Result<Self, StoreError> {
-        let path = url.strip_prefix("sqlite:").ok_or_else(|| {
-            StoreError::new(StoreErrorKind::Internal)
-                .with_reason("the database URL is not of the form sqlite:path/to/file")
-        })?;
-        Ok(Self::File(path.strip_prefix("//").unwrap_or(path).to_owned()))
+        SqliteLocation::parse(url).map(Self::At)
     }
 
     pub(super) fn is_memory(&self) -> bool {
-        matches!(self, Self::File(path) if path == ":memory:")
+        matches!(self, Self::At(SqliteLocation::Memory))
     }
 
     fn connection<'h>(&self, held: &'h mut Option<Held>) -> Result<&'h mut SqliteConnection, StoreError> {
@@ -104,7 +111,13 @@ impl Source {
             StoreError::new(StoreErrorKind::Unavailable).with_driver_error(error)
         };
         let mut held = match self {
-            Self::File(path) => Held::Own(SqliteConnection::establish(path).map_err(|error| refused(error.into()))?),
+            Self::At(location) => {
+                let name = match location {
+                    SqliteLocation::File(path) => path,
+                    SqliteLocation::Memory => ":memory:",
+                };
+                Held::Own(SqliteConnection::establish(name).map_err(|error| refused(error.into()))?)
+            }
             Self::Pool(pool) => Held::Pooled(pool.get().map_err(|error| refused(error.into()))?),
         };
         let connection = match &mut held {

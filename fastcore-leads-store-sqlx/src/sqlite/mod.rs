@@ -9,7 +9,8 @@ use std::{collections::HashSet, fmt, str::FromStr, sync::Arc, time::Duration};
 use async_trait::async_trait;
 use fastcore_leads::{
     AuditRecord, Insertion, LeadDatabase, LeadId, LeadInbox, LeadStore, NewLead, RequestId, StoreError, StoreErrorKind,
-    StoredLead, settle, sql::sqlite as sql,
+    StoredLead, settle,
+    sql::{SqliteLocation, sqlite as sql},
 };
 use sqlx::{
     ConnectOptions, Sqlite, SqliteConnection, SqlitePool,
@@ -49,12 +50,13 @@ impl SqliteLeadStore {
     /// [`StoreErrorKind::Internal`] where the URL cannot be read, [`StoreErrorKind::Unavailable`] where the file cannot
     /// be opened.
     pub async fn connect(url: &str) -> Result<Self, StoreError> {
-        let options = SqliteConnectOptions::from_str(url).map_err(|_| {
-            StoreError::new(StoreErrorKind::Internal)
-                .with_reason("the database URL is not of the form sqlite:path/to/file")
-        })?;
+        let location = SqliteLocation::parse(url)?;
         // Each connection to memory is a database of its own.
-        let is_memory = url.contains(":memory:") || url.contains("mode=memory");
+        let is_memory = location == SqliteLocation::Memory;
+        let options = match location {
+            SqliteLocation::File(path) => SqliteConnectOptions::new().filename(path),
+            SqliteLocation::Memory => SqliteConnectOptions::from_str("sqlite::memory:").map_err(while_connecting)?,
+        };
         let pool = SqlitePoolOptions::new()
             .max_connections(if is_memory { 1 } else { MAX_CONNECTIONS })
             .min_connections(u32::from(is_memory))
@@ -87,7 +89,13 @@ impl SqliteLeadStore {
     /// As [`LeadStore::insert`]; after an error, roll the transaction back.
     pub async fn insert_on(connection: &mut SqliteConnection, batch: &[NewLead]) -> Result<Vec<Insertion>, StoreError> {
         let parts = Parts::of(batch);
-        let (inserted, existing) = write_on(connection, &parts).await?;
+        // Outside of a transaction the two inserts would be committed one by one.
+        raw_sql(sql::SAVEPOINT).execute(&mut *connection).await.map_err(running)?;
+        let written = write_on(connection, &parts).await;
+        let end = if written.is_ok() { sql::RELEASE } else { sql::ROLLBACK_TO_SAVEPOINT };
+        let ended = raw_sql(end).execute(&mut *connection).await.map_err(running);
+        let (inserted, existing) = written?;
+        ended?;
         settle(batch, &inserted, &existing)
     }
 

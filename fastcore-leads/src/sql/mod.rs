@@ -1,7 +1,9 @@
 //! The tables and statements as plain text, for every driver to run: what two drivers run cannot drift apart.
 
+mod location;
 mod migration;
 pub mod postgres;
 pub mod sqlite;
 
+pub use self::location::SqliteLocation;
 pub use self::migration::{Applied, Migration, SchemaMismatch, TABLE as MIGRATIONS_TABLE, pending};

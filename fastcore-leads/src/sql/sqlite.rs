@@ -43,6 +43,13 @@ pub const COMMIT: &str = "COMMIT";
 /// How it ends badly.
 pub const ROLLBACK: &str = "ROLLBACK";
 
+/// Makes two statements one on a connection of a host's, in a transaction or not.
+pub const SAVEPOINT: &str = "SAVEPOINT fastcore_leads";
+/// How a savepoint ends well.
+pub const RELEASE: &str = "RELEASE fastcore_leads";
+/// How a savepoint ends badly.
+pub const ROLLBACK_TO_SAVEPOINT: &str = "ROLLBACK TO fastcore_leads; RELEASE fastcore_leads";
+
 /// Writes the leads of a batch. Parameter: [`batch_json`]. Answers the ids of the leads that are new.
 pub const INSERT_LEADS: &str = include_str!("../../sql/sqlite/insert_leads.sql");
 /// Writes the audit rows of new leads. Parameters: [`batch_json`], and [`ids_json`] of the new leads.

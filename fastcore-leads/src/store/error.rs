@@ -43,6 +43,12 @@ impl StoreError {
         self
     }
 
+    /// The same error, taken for another kind by a store that knows more.
+    pub fn into_kind(mut self, kind: StoreErrorKind) -> Self {
+        self.kind = kind;
+        self
+    }
+
     /// What the workflow makes of it.
     pub fn kind(&self) -> StoreErrorKind {
         self.kind

@@ -61,10 +61,6 @@ macro_rules! cases {
         #[macro_export]
         macro_rules! http_conformance {
             ($serve:path) => {
-                /// The cases that are run here.
-                #[allow(dead_code, reason = "for a test that compares the lists")]
-                pub(crate) const CASES: &[&str] = &[$(stringify!($name)),*];
-
                 $(
                     #[tokio::test(flavor = "multi_thread")]
                     async fn $name() {

@@ -63,3 +63,15 @@ pub fn post(body: impl Into<Bytes>) -> Request<Full<Bytes>> {
         .body(Full::new(body.into()))
         .expect("the request is well-formed")
 }
+
+/// Asks the running test program for its list of tests: each case of a suite must be in it, in this module.
+pub fn assert_listed(module: &str, cases: &[&str]) {
+    let program = std::env::current_exe().expect("a test program");
+    let output = std::process::Command::new(program).arg("--list").output().expect("it runs");
+    let list = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(!cases.is_empty());
+    for case in cases {
+        let line = format!("{module}::{case}: test");
+        assert!(list.lines().any(|listed| listed == line), "{line} is missing");
+    }
+}

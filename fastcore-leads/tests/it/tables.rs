@@ -2,7 +2,7 @@
 
 use fastcore_leads::{
     lead::limits,
-    sql::{Applied, MIGRATIONS_TABLE, Migration, SchemaMismatch, pending, postgres, sqlite},
+    sql::{Applied, MIGRATIONS_TABLE, Migration, SchemaMismatch, SqliteLocation, pending, postgres, sqlite},
 };
 
 #[test]
@@ -47,6 +47,33 @@ fn migrations_are_numbered_and_bookkept() {
         sqlite::RECORD_MIGRATION,
     ] {
         assert!(sql.contains(MIGRATIONS_TABLE), "{sql}");
+    }
+}
+
+#[test]
+fn a_sqlite_url_names_one_file_for_every_driver() {
+    let file = |path: &str| SqliteLocation::File(path.to_owned());
+    for (url, location) in [
+        ("sqlite:leads.db", file("leads.db")),
+        ("sqlite://leads.db", file("leads.db")),
+        ("sqlite:///var/leads.db", file("/var/leads.db")),
+        ("sqlite:/var/leads.db?mode=rwc", file("/var/leads.db")),
+        ("sqlite:a%20b%C3%A9.db", file("a bé.db")),
+        ("sqlite::memory:", SqliteLocation::Memory),
+    ] {
+        assert_eq!(SqliteLocation::parse(url).unwrap(), location);
+    }
+    for url in [
+        "sqlite:",
+        "sqlite://",
+        "leads.db",
+        "sqlite:x?mode=ro",
+        "sqlite:x?cache=shared",
+        "sqlite:a%2",
+        "sqlite:a%zz",
+        "sqlite:%ff",
+    ] {
+        assert!(SqliteLocation::parse(url).is_err(), "{url}");
     }
 }
 

@@ -40,6 +40,6 @@ fn open(url: String) -> BoxFuture<Result<Arc<dyn LeadDatabase>, StoreError>> {
 
 #[test]
 fn no_case_of_the_suites_is_missing() {
-    assert_eq!(stores::CASES, fastcore_leads::testing::stores::CASES);
-    assert_eq!(databases::CASES, fastcore_leads::testing::databases::postgres::CASES);
+    fastcore_leads::testing::assert_listed("postgres::stores", fastcore_leads::testing::stores::CASES);
+    fastcore_leads::testing::assert_listed("postgres::databases", fastcore_leads::testing::databases::postgres::CASES);
 }

@@ -19,10 +19,6 @@ macro_rules! cases {
         #[macro_export]
         macro_rules! sqlite_conformance {
             ($open:path, $execute:path) => {
-                /// The cases that are run here.
-                #[allow(dead_code, reason = "for a test that compares the lists")]
-                pub(crate) const CASES: &[&str] = &[$(stringify!($name)),*];
-
                 $(
                     #[tokio::test(flavor = "multi_thread")]
                     async fn $name() {
