@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, missing_docs, reason = "tests")]
 
 mod adapters;
+mod crash;
 mod drivers;
 mod golden;
 mod http2;

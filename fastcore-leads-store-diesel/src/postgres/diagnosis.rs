@@ -77,8 +77,8 @@ async fn run(client: &Client, batch: &[NewLead]) -> Result<Vec<Insertion>, Store
 
 async fn insert(client: &Client, batch: &[NewLead]) -> Result<HashSet<Uuid>, Error> {
     let columns = Columns::of(batch);
-    let rows = client
-        .query(
+    let row = client
+        .query_one(
             sql::INSERT,
             &[
                 &columns.ids,
@@ -101,7 +101,7 @@ async fn insert(client: &Client, batch: &[NewLead]) -> Result<HashSet<Uuid>, Err
             ],
         )
         .await?;
-    rows.iter().map(|row| row.try_get(0)).collect()
+    Ok(row.try_get::<_, Vec<Uuid>>(0)?.into_iter().collect())
 }
 
 fn classified(error: Error) -> StoreError {

@@ -242,7 +242,7 @@ impl LeadDatabase for PgLeadStore {
 
 statement! {
     /// The one statement.
-    InsertBatch on Pg = sql::INSERT, '$', answers SqlUuid;
+    InsertBatch on Pg = sql::INSERT, '$', answers Array<SqlUuid>;
     ids: Vec<Uuid> => Array<SqlUuid>,
     audit_ids: Vec<Uuid> => Array<SqlUuid>,
     created_at_utc: Vec<DateTime<Utc>> => Array<Timestamptz>,
@@ -288,7 +288,7 @@ impl<'a> From<Columns<'a>> for InsertBatch<'a> {
 }
 
 async fn write_on(connection: &mut AsyncPgConnection, batch: &[NewLead]) -> Result<Vec<Insertion>, Cause> {
-    let ids: Vec<Uuid> = InsertBatch::from(Columns::of(batch)).load(connection).await?;
+    let ids: Vec<Uuid> = InsertBatch::from(Columns::of(batch)).get_result(connection).await?;
     let inserted: HashSet<Uuid> = ids.into_iter().collect();
     let rest = unsettled(batch, &inserted);
     // A statement of its own: the first one's snapshot does not show rows that came in between.

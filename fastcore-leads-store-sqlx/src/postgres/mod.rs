@@ -209,7 +209,7 @@ async fn insert_new(connection: &mut PgConnection, batch: &[NewLead]) -> Result<
         .bind(columns.statuses)
         .bind(columns.actors)
         .bind(columns.details_json)
-        .fetch_all(connection)
+        .fetch_one(connection)
         .await?;
     Ok(ids.into_iter().collect())
 }

@@ -1,6 +1,6 @@
 -- A batch of leads with their audit rows: one statement, so one transaction and one round trip.
 -- Rows go in in the order of their keys, so that two batches with the same keys wait for each other and do not deadlock.
--- Answers the ids of the leads that are new; the others' request ids were there already.
+-- Answers one row, with the ids of the leads that are new; the others' request ids were there already.
 WITH input AS MATERIALIZED (
     SELECT *
       FROM unnest(
@@ -21,9 +21,12 @@ WITH input AS MATERIALIZED (
      ORDER BY request_id, place
         ON CONFLICT (request_id) DO NOTHING
     RETURNING id
+), audited AS (
+    INSERT INTO audit_log (id, created_at_utc, event, actor, lead_id, request_id, status_code, details_json)
+    SELECT audit_id, created_at_utc, 'LEAD_RECEIVED', actor, id, request_id, 201, details_json::jsonb
+      FROM input
+     WHERE id IN (SELECT id FROM inserted)
+    RETURNING lead_id
 )
-INSERT INTO audit_log (id, created_at_utc, event, actor, lead_id, request_id, status_code, details_json)
-SELECT audit_id, created_at_utc, 'LEAD_RECEIVED', actor, id, request_id, 201, details_json::jsonb
-  FROM input
- WHERE id IN (SELECT id FROM inserted)
-RETURNING lead_id
+SELECT coalesce(array_agg(lead_id), '{}')
+  FROM audited

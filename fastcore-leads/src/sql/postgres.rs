@@ -35,7 +35,8 @@ pub fn set_up_connection(timeout: Duration) -> String {
     format!("SET client_min_messages = error; SET statement_timeout = {}", timeout.as_millis().clamp(1, 86_400_000))
 }
 
-/// Writes a batch. Parameters: the fields of [`Columns`], in order. Answers the ids of the leads that are new.
+/// Writes a batch. Parameters: the fields of [`Columns`], in order. Answers one row: an array
+/// of the ids of the leads that are new.
 pub const INSERT: &str = include_str!("../../sql/postgres/insert.sql");
 /// Leads by request ids. Parameter: an array of UUIDs. Columns: the fields of [`StoredLead`](crate::StoredLead).
 pub const FIND_BY_REQUEST: &str = include_str!("../../sql/postgres/find_by_request.sql");

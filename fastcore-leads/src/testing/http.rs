@@ -12,7 +12,7 @@ use std::{net::SocketAddr, sync::Arc, time::Duration};
 use serde_json::Value;
 use tokio::{net::TcpListener, task::JoinHandle};
 
-pub use self::client::{Answer, authorized, chunked, exchange, lead_request, request};
+pub use self::client::{Answer, authorized, chunked, exchange, lead_request, request, try_exchange};
 use self::stores::{Down, Outcome};
 use super::{BoxFuture, Logs, TOKEN, body};
 use crate::{

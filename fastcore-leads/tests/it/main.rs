@@ -8,6 +8,7 @@ mod email;
 mod endpoint;
 mod fields;
 mod ingest;
+mod meta;
 mod properties;
 mod tables;
 mod teeth;

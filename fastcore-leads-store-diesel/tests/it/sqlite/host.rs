@@ -37,6 +37,20 @@ async fn a_host_commits_or_rolls_back_the_lead_with_its_own_row() {
 }
 
 #[tokio::test]
+async fn outside_of_a_transaction_it_is_all_or_nothing_too() {
+    let (store, dir) = migrated().await;
+    let path = dir.sqlite_url();
+    let mut connection = SqliteConnection::establish(path.trim_start_matches("sqlite:")).unwrap();
+    let refusal = "CREATE TRIGGER refusal BEFORE INSERT ON audit_log BEGIN SELECT RAISE(ABORT, 'refused'); END";
+    connection.batch_execute(refusal).unwrap();
+    let new = new_lead();
+    assert!(SqliteLeadStore::insert_on(&mut connection, std::slice::from_ref(&new)).is_err());
+    assert!(store.get(new.id()).await.unwrap().is_none(), "no lead without its audit row");
+    connection.batch_execute("DROP TRIGGER refusal").unwrap();
+    assert_eq!(SqliteLeadStore::insert_on(&mut connection, &[new]).unwrap(), [Insertion::Inserted]);
+}
+
+#[tokio::test]
 async fn a_hosts_pool_stays_the_hosts() {
     let dir = TempDir::new();
     let path = dir.sqlite_url();

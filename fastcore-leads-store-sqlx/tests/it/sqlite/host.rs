@@ -34,6 +34,19 @@ async fn a_host_commits_or_rolls_back_the_lead_with_its_own_row() {
 }
 
 #[tokio::test]
+async fn outside_of_a_transaction_it_is_all_or_nothing_too() {
+    let (store, dir) = migrated().await;
+    let mut connection = SqliteConnection::connect(&dir.sqlite_url()).await.unwrap();
+    let refusal = "CREATE TRIGGER refusal BEFORE INSERT ON audit_log BEGIN SELECT RAISE(ABORT, 'refused'); END";
+    connection.execute(refusal).await.unwrap();
+    let new = new_lead();
+    assert!(SqliteLeadStore::insert_on(&mut connection, std::slice::from_ref(&new)).await.is_err());
+    assert!(store.get(new.id()).await.unwrap().is_none(), "no lead without its audit row");
+    connection.execute("DROP TRIGGER refusal").await.unwrap();
+    assert_eq!(SqliteLeadStore::insert_on(&mut connection, &[new]).await.unwrap(), [Insertion::Inserted]);
+}
+
+#[tokio::test]
 async fn a_hosts_pool_stays_the_hosts() {
     let dir = TempDir::new();
     let url = format!("{}?mode=rwc", dir.sqlite_url());

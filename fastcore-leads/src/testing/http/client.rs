@@ -76,11 +76,22 @@ pub fn chunked(body: &[u8], size: usize, trailer: &str) -> Vec<u8> {
     sent
 }
 
-/// Sends bytes on a connection of their own and reads one answer.
+/// Sends bytes on a connection of their own and reads one answer, which must come.
 pub async fn exchange(address: SocketAddr, request: &[u8]) -> Answer {
+    match try_exchange(address, request).await {
+        Ok(answer) => answer,
+        Err(got) => panic!("the connection ended after {:?}", String::from_utf8_lossy(&got)),
+    }
+}
+
+/// As [`exchange`], with a server that may die meanwhile.
+///
+/// # Errors
+/// What was received, where the connection ended before an answer was whole.
+pub async fn try_exchange(address: SocketAddr, request: &[u8]) -> Result<Answer, Vec<u8>> {
     let is_head = request.starts_with(b"HEAD ");
     let read = async {
-        let stream = TcpStream::connect(address).await.expect("the server listens");
+        let stream = TcpStream::connect(address).await.map_err(|_| Vec::new())?;
         let (mut reader, mut writer) = stream.into_split();
         // A server may answer, and close, before all is sent.
         let send = async { writer.write_all(request).await.ok() };
@@ -88,12 +99,12 @@ pub async fn exchange(address: SocketAddr, request: &[u8]) -> Answer {
             let mut bytes = Vec::new();
             loop {
                 if let Some(answer) = take_apart(&bytes, is_head) {
-                    return answer;
+                    return Ok(answer);
                 }
                 let before = bytes.len();
-                let read = reader.read_buf(&mut bytes).await;
-                let is_done = read.is_err() || bytes.len() == before;
-                assert!(!is_done, "the connection ended in {:?}", String::from_utf8_lossy(&bytes));
+                if reader.read_buf(&mut bytes).await.is_err() || bytes.len() == before {
+                    return Err(bytes);
+                }
             }
         };
         tokio::join!(send, receive).1

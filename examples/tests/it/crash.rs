@@ -1,0 +1,184 @@
+//! kill -9, again and again, under writers that retry as the contract says: what was acknowledged is there, once, with its
+//! audit row; what was not is there whole or not at all.
+
+use std::{
+    collections::HashSet,
+    net::SocketAddr,
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, AtomicUsize, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+use fastcore_leads::testing::{
+    TempDir, body,
+    http::{lead_request, try_exchange},
+    postgres::Cluster,
+};
+use fastcore_leads_store_sqlx::SqliteLeadStore;
+use tokio::task::JoinSet;
+
+use crate::service::Service;
+
+const WRITERS: usize = 8;
+const KILLS: usize = 20;
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Writers that go on until told to stop, and what they know.
+struct Writers {
+    /// Where the service is now; it may move.
+    address: Mutex<SocketAddr>,
+    stop: AtomicBool,
+    acknowledged: AtomicUsize,
+}
+
+impl Writers {
+    fn new(address: SocketAddr) -> Arc<Self> {
+        let (stop, acknowledged) = (AtomicBool::new(false), AtomicUsize::new(0));
+        Arc::new(Self { address: Mutex::new(address), stop, acknowledged })
+    }
+
+    fn start(self: &Arc<Self>) -> JoinSet<HashSet<String>> {
+        let mut tasks = JoinSet::new();
+        for _ in 0..WRITERS {
+            let writers = Arc::clone(self);
+            tasks.spawn(async move { writers.write().await });
+        }
+        tasks
+    }
+
+    /// Answers the ids of the leads that were acknowledged.
+    async fn write(&self) -> HashSet<String> {
+        let mut acknowledged = HashSet::new();
+        while !self.stop.load(Ordering::Relaxed) {
+            let request = lead_request(&body());
+            let end = Instant::now() + PATIENCE;
+            let answer = loop {
+                assert!(Instant::now() < end, "a lead was not taken in for {PATIENCE:?}");
+                let address = *self.address.lock().unwrap();
+                match try_exchange(address, &request).await {
+                    Ok(answer) if answer.status == 503 => assert!(answer.header("retry-after").is_some()),
+                    Ok(answer) => break answer,
+                    Err(_) => {}
+                }
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            };
+            assert_eq!(answer.status, 201, "{}", String::from_utf8_lossy(&answer.body));
+            let id = answer.json()["leadId"].as_str().unwrap().to_owned();
+            assert!(acknowledged.insert(id), "two requests were answered with one lead");
+            self.acknowledged.fetch_add(1, Ordering::Relaxed);
+        }
+        acknowledged
+    }
+
+    /// Waits for so many acknowledgements more.
+    async fn wait_for(&self, more: usize) {
+        let target = self.acknowledged.load(Ordering::Relaxed) + more;
+        let end = Instant::now() + PATIENCE;
+        while self.acknowledged.load(Ordering::Relaxed) < target {
+            assert!(Instant::now() < end, "no lead was acknowledged for {PATIENCE:?}");
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+    }
+
+    async fn finish(&self, tasks: JoinSet<HashSet<String>>) -> HashSet<String> {
+        self.stop.store(true, Ordering::Relaxed);
+        tasks.join_all().await.into_iter().flatten().collect()
+    }
+}
+
+/// How many acknowledgements lie between two kills: pseudo-random (xorshift), from a seed that is printed.
+#[allow(clippy::print_stderr, reason = "a failing run is repeated with its seed")]
+fn intervals() -> impl FnMut() -> usize {
+    let given = std::env::var("SEED").ok().and_then(|seed| seed.parse().ok());
+    let mut state: u64 = given.unwrap_or_else(|| uuid::Uuid::now_v7().as_u64_pair().1 | 1);
+    eprintln!("SEED={state}");
+    move || {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        usize::try_from(state % 40).unwrap() + 1
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_database_is_killed_twenty_times() {
+    let cluster = Cluster::start(&["fsync=on"]);
+    for driver in ["sqlx", "diesel"] {
+        let url = cluster.database();
+        let service = Service::start(&["--database-url", &url, "--driver", driver, "--min-db-connections", "1"]);
+        let writers = Writers::new(service.address);
+        let tasks = writers.start();
+        let mut interval = intervals();
+        for _ in 0..KILLS / 2 {
+            writers.wait_for(interval()).await;
+            cluster.kill();
+            cluster.resume();
+        }
+        writers.wait_for(WRITERS * 2).await;
+        let acknowledged = writers.finish(tasks).await;
+        check_postgres(&cluster, &url, &acknowledged);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_service_is_killed_twenty_times() {
+    let dir = TempDir::new();
+    for url in [Cluster::shared().database(), dir.sqlite_url()] {
+        let start = |round: usize| {
+            let driver = ["sqlx", "diesel"][round % 2];
+            Service::start(&["--database-url", &url, "--driver", driver, "--min-db-connections", "1"])
+        };
+        let mut service = start(0);
+        let writers = Writers::new(service.address);
+        let tasks = writers.start();
+        let mut interval = intervals();
+        for round in 1..=KILLS / 2 {
+            writers.wait_for(interval()).await;
+            service.signal("-KILL");
+            service.wait();
+            service = start(round);
+            *writers.address.lock().unwrap() = service.address;
+        }
+        writers.wait_for(WRITERS * 2).await;
+        let acknowledged = writers.finish(tasks).await;
+        if url.starts_with("postgres") {
+            check_postgres(Cluster::shared(), &url, &acknowledged);
+        } else {
+            drop(service);
+            check_sqlite(&url, &acknowledged).await;
+        }
+    }
+}
+
+/// Every lead has exactly one audit row and the reverse, every acknowledged id is there.
+const BROKEN_PAIRS: &str = "SELECT count(*) FROM lead_inbox
+     WHERE (SELECT count(*) FROM audit_log WHERE audit_log.lead_id = lead_inbox.id) <> 1
+     UNION ALL
+    SELECT count(*) FROM audit_log WHERE lead_id NOT IN (SELECT id FROM lead_inbox)";
+
+fn check_postgres(cluster: &Cluster, url: &str, acknowledged: &HashSet<String>) {
+    assert_eq!(cluster.psql(url, BROKEN_PAIRS), "0\n0");
+    let stored: HashSet<String> = cluster.psql(url, "SELECT id FROM lead_inbox").lines().map(str::to_owned).collect();
+    assert!(
+        acknowledged.is_subset(&stored),
+        "{} acknowledged leads are lost",
+        acknowledged.difference(&stored).count()
+    );
+}
+
+async fn check_sqlite(url: &str, acknowledged: &HashSet<String>) {
+    let store = SqliteLeadStore::connect(url).await.unwrap();
+    let verdict: String = sqlx::query_scalar("PRAGMA integrity_check").fetch_one(store.pool()).await.unwrap();
+    assert_eq!(verdict, "ok");
+    let broken: Vec<i64> = sqlx::query_scalar(BROKEN_PAIRS).fetch_all(store.pool()).await.unwrap();
+    assert_eq!(broken, [0, 0]);
+    let stored: Vec<String> = sqlx::query_scalar("SELECT id FROM lead_inbox").fetch_all(store.pool()).await.unwrap();
+    let stored: HashSet<String> = stored.into_iter().collect();
+    assert!(
+        acknowledged.is_subset(&stored),
+        "{} acknowledged leads are lost",
+        acknowledged.difference(&stored).count()
+    );
+}
