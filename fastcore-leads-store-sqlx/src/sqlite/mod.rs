@@ -41,6 +41,8 @@ pub struct SqliteLeadStore {
     pool: SqlitePool,
     /// SQLite has one writer at a time: waiting here is fairer, and cheaper, than its busy handler.
     writer: Arc<Semaphore>,
+    /// A pool of our own sets its connections up once, a host's is set up when it is about to write.
+    is_hosts: bool,
 }
 
 impl SqliteLeadStore {
@@ -63,8 +65,12 @@ impl SqliteLeadStore {
             .idle_timeout(None)
             .max_lifetime(None)
             .acquire_timeout(ACQUIRE_TIMEOUT)
+            .test_before_acquire(false)
+            .after_connect(|connection, _| {
+                Box::pin(async move { raw_sql(sql::SET_UP_CONNECTION).execute(connection).await.map(|_| ()) })
+            })
             .connect_lazy_with(options.create_if_missing(true).disable_statement_logging());
-        let store = Self::from_pool(pool);
+        let store = Self { is_hosts: false, ..Self::from_pool(pool) };
         migrate::use_wal(&store.pool).await?;
         Ok(store)
     }
@@ -72,7 +78,7 @@ impl SqliteLeadStore {
     /// Uses a pool that the host has already. WAL mode is the host's choice; `synchronous=FULL` and
     /// `recursive_triggers` are set on each connection that writes leads, and stay set on it.
     pub fn from_pool(pool: SqlitePool) -> Self {
-        Self { pool, writer: Arc::new(Semaphore::new(1)) }
+        Self { pool, writer: Arc::new(Semaphore::new(1)), is_hosts: true }
     }
 
     /// The pool.
@@ -105,7 +111,9 @@ impl SqliteLeadStore {
 
     async fn acquire_to_write(&self) -> Result<PoolConnection<Sqlite>, StoreError> {
         let mut connection = self.acquire().await?;
-        raw_sql(sql::SET_UP_CONNECTION).execute(&mut *connection).await.map_err(running)?;
+        if self.is_hosts {
+            raw_sql(sql::SET_UP_CONNECTION).execute(&mut *connection).await.map_err(running)?;
+        }
         Ok(connection)
     }
 

@@ -21,7 +21,7 @@ impl IngestBuilder {
     pub(super) fn new(store: Arc<dyn LeadStore>) -> Self {
         Self {
             store,
-            deadline: Duration::from_millis(2500),
+            deadline: Duration::from_secs(2),
             queue_capacity: 4096,
             queue_bytes: 16 * 1024 * 1024,
             max_batch: 256,
@@ -30,7 +30,7 @@ impl IngestBuilder {
         }
     }
 
-    /// How long a caller waits at most, from the call to the answer. Default 2.5 s, at most an hour.
+    /// How long a caller waits at most, from the call to the answer. Default 2 s, at most an hour.
     ///
     /// Longer rides out a longer hiccup of the database; shorter tells the sender sooner to come back.
     pub fn deadline(mut self, deadline: Duration) -> Self {
