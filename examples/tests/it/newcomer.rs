@@ -66,3 +66,8 @@ fn the_same_on_postgresql() {
     assert_eq!(rows, format!("{id}|{id}|{timestamp}|t|LEAD_RECEIVED"));
     assert!(service.logs().contains("fsync is off"), "the start-up check warns: {}", service.logs());
 }
+
+#[test]
+fn the_sample_file_is_the_librarys_sample() {
+    assert_eq!(include_str!("../../sample-lead.json"), fastcore_leads::SAMPLE_LEAD);
+}
