@@ -6,6 +6,9 @@ pub mod http;
 mod ingest;
 pub mod lead;
 mod mask;
+#[cfg(feature = "metrics")]
+#[cfg_attr(docsrs, doc(cfg(feature = "metrics")))]
+pub mod metrics;
 pub mod sql;
 mod store;
 #[cfg(feature = "testing")]

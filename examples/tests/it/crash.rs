@@ -12,7 +12,7 @@ use std::{
 };
 
 use fastcore_leads::testing::{
-    TempDir, body,
+    Random, TempDir, body,
     http::{lead_request, try_exchange},
     postgres::Cluster,
 };
@@ -88,19 +88,8 @@ impl Writers {
     }
 }
 
-/// How many acknowledgements lie between two kills: pseudo-random (xorshift), from a seed that is printed.
-#[allow(clippy::print_stderr, reason = "a failing run is repeated with its seed")]
-fn intervals() -> impl FnMut() -> usize {
-    let given = std::env::var("SEED").ok().and_then(|seed| seed.parse().ok());
-    let mut state: u64 = given.unwrap_or_else(|| uuid::Uuid::now_v7().as_u64_pair().1 | 1);
-    eprintln!("SEED={state}");
-    move || {
-        state ^= state << 13;
-        state ^= state >> 7;
-        state ^= state << 17;
-        usize::try_from(state % 40).unwrap() + 1
-    }
-}
+/// At most so many acknowledgements lie between two kills.
+const INTERVAL: usize = 40;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_database_is_killed_twenty_times() {
@@ -110,9 +99,9 @@ async fn the_database_is_killed_twenty_times() {
         let service = Service::start(&["--database-url", &url, "--driver", driver, "--min-db-connections", "1"]);
         let writers = Writers::new(service.address);
         let tasks = writers.start();
-        let mut interval = intervals();
+        let mut random = Random::from_env();
         for _ in 0..KILLS / 2 {
-            writers.wait_for(interval()).await;
+            writers.wait_for(1 + random.below(INTERVAL)).await;
             cluster.kill();
             cluster.resume();
         }
@@ -133,9 +122,9 @@ async fn the_service_is_killed_twenty_times() {
         let mut service = start(0);
         let writers = Writers::new(service.address);
         let tasks = writers.start();
-        let mut interval = intervals();
+        let mut random = Random::from_env();
         for round in 1..=KILLS / 2 {
-            writers.wait_for(interval()).await;
+            writers.wait_for(1 + random.below(INTERVAL)).await;
             service.signal("-KILL");
             service.wait();
             service = start(round);

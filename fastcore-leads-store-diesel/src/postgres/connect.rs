@@ -1,9 +1,12 @@
-use std::time::Duration;
+use std::{ops::Deref, time::Duration};
 
 use diesel::{ConnectionError, ConnectionResult};
 use diesel_async::{AsyncPgConnection, SimpleAsyncConnection};
 use fastcore_leads::{StoreError, StoreErrorKind, sql::postgres as sql};
-use tokio_postgres::Client;
+use tokio::task::AbortHandle;
+use tokio_postgres::{Client, Connection, NoTls, Socket, tls::MakeTlsConnect};
+#[cfg(feature = "tls")]
+use tokio_postgres_rustls::MakeRustlsConnect;
 
 /// Where a database is, and how to get there.
 #[derive(Clone)]
@@ -11,7 +14,7 @@ pub(super) struct Target {
     config: tokio_postgres::Config,
     setup: String,
     #[cfg(feature = "tls")]
-    tls: tokio_postgres_rustls::MakeRustlsConnect,
+    tls: MakeRustlsConnect,
 }
 
 impl Target {
@@ -32,26 +35,38 @@ impl Target {
         })
     }
 
-    /// A connection for diesel.
+    /// A connection for diesel; dropped, it closes, whatever it still waits for.
     pub(super) async fn connect(self) -> ConnectionResult<AsyncPgConnection> {
-        let client = self.open().await.map_err(|error| ConnectionError::CouldntSetupConfiguration(unsent(&error)))?;
-        let mut connection = AsyncPgConnection::try_from(client).await?;
+        let opened = self.open().await.map_err(|error| ConnectionError::CouldntSetupConfiguration(unsent(&error)))?;
+        let mut connection = match opened {
+            Opened::InClear(client, connection) => {
+                AsyncPgConnection::try_from_client_and_connection(client, connection).await?
+            }
+            #[cfg(feature = "tls")]
+            Opened::Encrypted(client, connection) => {
+                AsyncPgConnection::try_from_client_and_connection(client, connection).await?
+            }
+        };
         let setup = connection.batch_execute(&self.setup).await;
         setup.map_err(ConnectionError::CouldntSetupConfiguration)?;
         Ok(connection)
     }
 
     /// A connection without diesel.
-    pub(super) async fn connect_bare(&self) -> Result<Client, tokio_postgres::Error> {
-        let client = self.open().await?;
-        client.batch_execute(&self.setup).await?;
-        Ok(client)
+    pub(super) async fn connect_bare(&self) -> Result<Bare, tokio_postgres::Error> {
+        let bare = match self.open().await? {
+            Opened::InClear(client, connection) => Bare::new(client, connection),
+            #[cfg(feature = "tls")]
+            Opened::Encrypted(client, connection) => Bare::new(client, connection),
+        };
+        bare.batch_execute(&self.setup).await?;
+        Ok(bare)
     }
 
     #[cfg(feature = "tls")]
-    async fn open(&self) -> Result<Client, tokio_postgres::Error> {
+    async fn open(&self) -> Result<Opened, tokio_postgres::Error> {
         let error = match self.config.connect(self.tls.clone()).await {
-            Ok((client, connection)) => return Ok(drive(client, connection)),
+            Ok((client, connection)) => return Ok(Opened::Encrypted(client, connection)),
             Err(error) => error,
         };
         // "prefer" is no promise: a server that cannot be verified is spoken to in clear, as one without TLS would be.
@@ -60,30 +75,58 @@ impl Target {
             return Err(error);
         }
         let mut config = self.config.clone();
-        let (client, connection) =
-            config.ssl_mode(tokio_postgres::config::SslMode::Disable).connect(tokio_postgres::NoTls).await?;
-        Ok(drive(client, connection))
+        let (client, connection) = config.ssl_mode(tokio_postgres::config::SslMode::Disable).connect(NoTls).await?;
+        Ok(Opened::InClear(client, connection))
     }
 
     #[cfg(not(feature = "tls"))]
-    async fn open(&self) -> Result<Client, tokio_postgres::Error> {
-        let (client, connection) = self.config.connect(tokio_postgres::NoTls).await?;
-        Ok(drive(client, connection))
+    async fn open(&self) -> Result<Opened, tokio_postgres::Error> {
+        let (client, connection) = self.config.connect(NoTls).await?;
+        Ok(Opened::InClear(client, connection))
     }
 }
 
-/// Runs the connection until the client is dropped. Its errors reach the client's calls.
-fn drive(
-    client: Client,
-    connection: impl Future<Output = Result<(), tokio_postgres::Error>> + Send + 'static,
-) -> Client {
-    tokio::spawn(async move {
-        let _ = connection.await;
-    });
-    client
+#[cfg_attr(feature = "tls", allow(clippy::large_enum_variant, reason = "taken apart at once"))]
+enum Opened {
+    InClear(Client, Connection<Socket, <NoTls as MakeTlsConnect<Socket>>::Stream>),
+    #[cfg(feature = "tls")]
+    Encrypted(Client, Connection<Socket, <MakeRustlsConnect as MakeTlsConnect<Socket>>::Stream>),
 }
 
-/// diesel has no kind for an error of connecting, and nobody may see its text.
+/// A client of tokio-postgres that closes its connection when it is dropped: by itself it would wait for the answers that
+/// are outstanding, for ever where the network is gone.
+pub(super) struct Bare {
+    client: Client,
+    driver: AbortHandle,
+}
+
+impl Bare {
+    fn new(
+        client: Client,
+        connection: impl Future<Output = Result<(), tokio_postgres::Error>> + Send + 'static,
+    ) -> Self {
+        let driver = tokio::spawn(async move {
+            // An error reaches the statements that wait.
+            let _ = connection.await;
+        });
+        Self { client, driver: driver.abort_handle() }
+    }
+}
+
+impl Deref for Bare {
+    type Target = Client;
+
+    fn deref(&self) -> &Client {
+        &self.client
+    }
+}
+
+impl Drop for Bare {
+    fn drop(&mut self) {
+        self.driver.abort();
+    }
+}
+
 fn unsent(error: &tokio_postgres::Error) -> diesel::result::Error {
     let code = error.code().map_or("no answer", |code| code.code());
     diesel::result::Error::DatabaseError(
@@ -93,7 +136,7 @@ fn unsent(error: &tokio_postgres::Error) -> diesel::result::Error {
 }
 
 #[cfg(feature = "tls")]
-fn trusting_the_system() -> Result<tokio_postgres_rustls::MakeRustlsConnect, StoreError> {
+fn trusting_the_system() -> Result<MakeRustlsConnect, StoreError> {
     let mut roots = rustls::RootCertStore::empty();
     roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
     let provider = std::sync::Arc::new(rustls::crypto::ring::default_provider());
@@ -101,5 +144,5 @@ fn trusting_the_system() -> Result<tokio_postgres_rustls::MakeRustlsConnect, Sto
         .with_safe_default_protocol_versions()
         .map_err(|error| StoreError::new(StoreErrorKind::Internal).with_driver_error(error))?;
     let config = builder.with_root_certificates(roots).with_no_client_auth();
-    Ok(tokio_postgres_rustls::MakeRustlsConnect::new(config))
+    Ok(MakeRustlsConnect::new(config))
 }

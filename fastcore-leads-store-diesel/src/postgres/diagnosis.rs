@@ -13,12 +13,16 @@ use tokio::sync::Mutex;
 use tokio_postgres::{Client, Error};
 use uuid::Uuid;
 
-use super::{Cause, Lease, Shared, connect::Target, rows, write_on};
+use super::{
+    Cause, Lease, Shared,
+    connect::{Bare, Target},
+    rows, write_on,
+};
 
 /// A connection without diesel, opened at the first need and kept.
 pub(super) struct Diagnosis {
     target: Target,
-    client: Mutex<Option<Client>>,
+    client: Mutex<Option<Bare>>,
 }
 
 impl Diagnosis {

@@ -1,6 +1,6 @@
 use std::{fmt, sync::Arc, time::Duration};
 
-use super::{Ingest, queue::Queue, writer::Writer};
+use super::{Ingest, many::Window, metrics::Metrics, queue::Queue, writer::Writer};
 use crate::store::LeadStore;
 
 const MAX_DEADLINE: Duration = Duration::from_secs(3600);
@@ -9,12 +9,12 @@ const MAX_DEADLINE: Duration = Duration::from_secs(3600);
 #[must_use = "call `start`"]
 pub struct IngestBuilder {
     store: Arc<dyn LeadStore>,
-    deadline: Duration,
-    queue_capacity: usize,
-    queue_bytes: usize,
-    max_batch: usize,
-    max_batch_bytes: usize,
-    writers: usize,
+    pub(super) deadline: Duration,
+    pub(super) queue_capacity: usize,
+    pub(super) queue_bytes: usize,
+    pub(super) max_batch: usize,
+    pub(super) max_batch_bytes: usize,
+    pub(super) writers: usize,
 }
 
 impl IngestBuilder {
@@ -75,24 +75,36 @@ impl IngestBuilder {
         self
     }
 
-    /// Starts the writers.
+    /// Starts the writers. Says in one `tracing` event, and with the feature `metrics` in gauges, how it is set.
     ///
     /// # Panics
     /// Outside of a Tokio runtime with its timer enabled, as [`tokio::spawn`] does.
     pub fn start(self) -> Ingest {
-        let (queue, inbox) = Queue::new(self.queue_capacity, self.queue_bytes);
+        tracing::info!(
+            deadline_ms = u64::try_from(self.deadline.as_millis()).unwrap_or(u64::MAX),
+            queue_capacity = self.queue_capacity,
+            queue_bytes = self.queue_bytes,
+            max_batch = self.max_batch,
+            max_batch_bytes = self.max_batch_bytes,
+            writers = self.writers,
+            "lead ingest starts"
+        );
+        let metrics = Arc::new(Metrics::new(&self));
+        let (queue, inbox) = Queue::new(self.queue_capacity, self.queue_bytes, Arc::clone(&metrics));
         let queue = Arc::new(queue);
+        let window = Window::beside_others(&self);
         for _ in 0..self.writers {
             let writer = Writer {
                 store: Arc::clone(&self.store),
                 inbox: inbox.clone(),
+                metrics: Arc::clone(&metrics),
                 max_batch: self.max_batch,
                 max_batch_bytes: self.max_batch_bytes,
                 deadline: self.deadline,
             };
             tokio::spawn(writer.run());
         }
-        Ingest { queue, store: self.store, deadline: self.deadline }
+        Ingest { queue, store: self.store, deadline: self.deadline, metrics, window }
     }
 }
 

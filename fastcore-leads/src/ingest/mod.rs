@@ -1,19 +1,23 @@
 //! The ingest workflow: from a parsed lead to a committed row, or to an error that says whether to retry.
 
 mod builder;
+mod many;
+mod metrics;
 mod outcome;
 mod queue;
 mod writer;
 
 use std::{fmt, sync::Arc, time::Duration};
 
-use tokio::{sync::oneshot, time::timeout};
+use tokio::time::timeout;
 
 pub use self::{
     builder::IngestBuilder,
     outcome::{IngestError, Ingested},
 };
 use self::{
+    many::Window,
+    metrics::Metrics,
     outcome::Entry,
     queue::{Job, Queue},
 };
@@ -48,6 +52,9 @@ pub struct Ingest {
     queue: Arc<Queue>,
     store: Arc<dyn LeadStore>,
     deadline: Duration,
+    metrics: Arc<Metrics>,
+    /// How much of the queue one importer may fill.
+    window: Window,
 }
 
 impl Ingest {
@@ -65,16 +72,15 @@ impl Ingest {
     /// [`IngestError`]; [`IngestError::is_retryable`] says whether the same lead may be tried again, which is always
     /// safe with the same request id.
     pub async fn ingest(&self, lead: Lead, actor: Actor) -> Result<Ingested, IngestError> {
-        let new = NewLead::new(lead, actor);
-        let entry = Entry::new(&new);
-        let result = self.write(new, &entry).await;
+        let entry = Entry::new(NewLead::new(lead, actor), &self.metrics);
+        let result = self.write(&entry).await;
         entry.log(result.as_ref());
         result
     }
 
-    async fn write(&self, new: NewLead, entry: &Entry) -> Result<Ingested, IngestError> {
-        let (reply, answer) = oneshot::channel();
-        self.queue.push(Job::new(new, entry.clone(), reply, self.deadline))?;
+    async fn write(&self, entry: &Arc<Entry>) -> Result<Ingested, IngestError> {
+        let (job, answer) = Job::new(Arc::clone(entry), self.deadline);
+        self.queue.push(job)?;
         match timeout(self.deadline, answer).await {
             Ok(Ok(result)) => result,
             Ok(Err(_)) | Err(_) => Err(IngestError::Unavailable),

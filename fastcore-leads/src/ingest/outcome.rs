@@ -8,9 +8,9 @@ use std::{
 
 use uuid::Uuid;
 
+use super::metrics::Metrics;
 use crate::{
-    audit::Actor,
-    lead::{LeadId, RequestId, Service},
+    lead::{LeadId, Service},
     store::{Insertion, NewLead, Receipt},
 };
 
@@ -57,6 +57,28 @@ impl IngestError {
     }
 }
 
+/// All that [`name`] answers.
+#[cfg(feature = "metrics")]
+pub(super) const NAMES: [&str; 6] = [
+    RECEIVED,
+    REPLAYED,
+    IngestError::RequestIdConflict.as_str(),
+    IngestError::LeadErased.as_str(),
+    IngestError::Unavailable.as_str(),
+    IngestError::Internal.as_str(),
+];
+const RECEIVED: &str = "received";
+const REPLAYED: &str = "replayed";
+
+/// The word for an outcome in logs and metrics.
+pub(super) fn name(result: Result<&Ingested, &IngestError>) -> &'static str {
+    match result {
+        Ok(Ingested { replayed: false, .. }) => RECEIVED,
+        Ok(Ingested { replayed: true, .. }) => REPLAYED,
+        Err(error) => error.as_str(),
+    }
+}
+
 /// What the workflow makes of a store's outcome.
 pub(super) fn conclude(new: &NewLead, insertion: Insertion) -> Result<Ingested, IngestError> {
     match insertion {
@@ -67,56 +89,47 @@ pub(super) fn conclude(new: &NewLead, insertion: Insertion) -> Result<Ingested, 
     }
 }
 
-/// What a log line says about a lead: nothing of the person but the masked address.
-#[derive(Clone)]
+/// What there is to tell about a lead, by the caller or by the writer in the stead of one that went away.
 pub(super) struct Entry {
-    request_id: RequestId,
-    email: String,
-    service: Option<Service>,
-    source: String,
-    actor: Actor,
+    new: NewLead,
     started: Instant,
-    /// Set by whoever tells the outcome first: the caller, or the writer in the stead of one that went away.
-    is_told: Arc<AtomicBool>,
+    metrics: Arc<Metrics>,
+    is_told: AtomicBool,
 }
 
 impl Entry {
-    pub(super) fn new(new: &NewLead) -> Self {
-        let lead = new.lead();
-        Self {
-            request_id: lead.meta().request_id(),
-            email: lead.email().masked(),
-            service: lead.service(),
-            source: lead.meta().source().to_owned(),
-            actor: new.actor().clone(),
-            started: Instant::now(),
-            is_told: Arc::default(),
-        }
+    pub(super) fn new(new: NewLead, metrics: &Arc<Metrics>) -> Arc<Self> {
+        let is_told = AtomicBool::new(false);
+        Arc::new(Self { new, started: Instant::now(), metrics: Arc::clone(metrics), is_told })
     }
 
-    /// The one event of an ingest.
+    pub(super) fn new_lead(&self) -> &NewLead {
+        &self.new
+    }
+
+    /// The one event of an ingest, with nothing of the person but the masked address, and its metrics.
     pub(super) fn log(&self, result: Result<&Ingested, &IngestError>) {
+        let lead = self.new.lead();
+        let request_id = lead.meta().request_id();
         if self.is_told.swap(true, Ordering::Relaxed) {
-            tracing::debug!(request_id = %self.request_id, is_stored = result.is_ok(), "settled after the deadline");
+            tracing::debug!(%request_id, is_stored = result.is_ok(), "settled after the deadline");
             return;
         }
-        let outcome = match result {
-            Ok(Ingested { replayed: false, .. }) => "received",
-            Ok(Ingested { replayed: true, .. }) => "replayed",
-            Err(error) => error.as_str(),
-        };
+        let elapsed = self.started.elapsed();
+        self.metrics.settled(result, elapsed);
+        let outcome = name(result);
         let lead_id = result.ok().map(|ingested| ingested.receipt.lead_id).map(LeadId::as_uuid).map(Uuid::hyphenated);
-        let elapsed_us = u64::try_from(self.started.elapsed().as_micros()).unwrap_or(u64::MAX);
+        let elapsed_us = u64::try_from(elapsed.as_micros()).unwrap_or(u64::MAX);
         macro_rules! event {
             ($level:ident) => {
                 tracing::$level!(
                     outcome,
                     lead_id = lead_id.map(tracing::field::display),
-                    request_id = %self.request_id,
-                    email = %self.email,
-                    service = self.service.map(Service::as_str),
-                    source = %self.source,
-                    actor = %self.actor.as_str(),
+                    %request_id,
+                    email = %lead.email().masked(),
+                    service = lead.service().map(Service::as_str),
+                    source = %lead.meta().source(),
+                    actor = %self.new.actor().as_str(),
                     elapsed_us,
                     "lead ingest"
                 )

@@ -10,9 +10,11 @@ use std::{
 };
 
 use tokio::time::{Instant, sleep, timeout_at};
+use tracing::{Instrument, Span};
 
 use super::{
     IngestError,
+    metrics::Metrics,
     outcome::conclude,
     queue::{Inbox, Job},
 };
@@ -24,6 +26,7 @@ const BACKOFF: Duration = Duration::from_millis(5);
 pub(super) struct Writer {
     pub(super) store: Arc<dyn LeadStore>,
     pub(super) inbox: Inbox,
+    pub(super) metrics: Arc<Metrics>,
     pub(super) max_batch: usize,
     pub(super) max_batch_bytes: usize,
     pub(super) deadline: Duration,
@@ -37,7 +40,8 @@ impl Writer {
             if batch.is_empty() {
                 return;
             }
-            self.write(batch).await;
+            let span = span_of(&batch);
+            self.write(batch).instrument(span).await;
         }
     }
 
@@ -54,11 +58,12 @@ impl Writer {
             if batch.is_empty() {
                 continue;
             }
-            let (news, jobs): (Vec<NewLead>, Vec<Job>) = batch.into_iter().map(|job| (job.new.clone(), job)).unzip();
+            let (news, jobs): (Vec<NewLead>, Vec<Job>) =
+                batch.into_iter().map(|job| (job.new_lead().clone(), job)).unzip();
             match self.insert(&news).await {
                 Ok(insertions) => {
                     for (job, insertion) in jobs.into_iter().zip(insertions) {
-                        let result = conclude(&job.new, insertion);
+                        let result = conclude(job.new_lead(), insertion);
                         job.answer(result);
                     }
                 }
@@ -88,7 +93,9 @@ impl Writer {
             let started = StdInstant::now();
             let silent = Err(StoreError::new(StoreErrorKind::TimedOut));
             let result = timeout_at(end, unless_it_panics(self.store.insert(batch))).await.unwrap_or(silent);
-            let elapsed_us = u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX);
+            let elapsed = started.elapsed();
+            let elapsed_us = u64::try_from(elapsed.as_micros()).unwrap_or(u64::MAX);
+            self.metrics.attempted(batch.len(), elapsed, result.as_ref().err());
             match result {
                 Ok(insertions) if insertions.len() == batch.len() => {
                     tracing::debug!(leads = batch.len(), attempt, elapsed_us, "batch committed");
@@ -111,6 +118,18 @@ impl Writer {
             }
         }
     }
+}
+
+/// Follows from the spans of the callers, so that a trace leads from a request to its transaction.
+fn span_of(batch: &[Job]) -> Span {
+    let bytes: usize = batch.iter().map(Job::size).sum();
+    let span = tracing::debug_span!("lead batch", leads = batch.len(), bytes);
+    if !span.is_disabled() {
+        for job in batch {
+            span.follows_from(job.span());
+        }
+    }
+    span
 }
 
 /// A store that panics over a row must not take the writer with it.

@@ -121,6 +121,19 @@ pub enum StoreErrorKind {
 }
 
 impl StoreErrorKind {
+    /// The word for metrics.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Unavailable => "unavailable",
+            Self::TimedOut => "timed_out",
+            Self::OutcomeUnknown => "outcome_unknown",
+            Self::Contention => "contention",
+            Self::Rejected => "rejected",
+            Self::SchemaMismatch => "schema_mismatch",
+            Self::Internal => "internal",
+        }
+    }
+
     const fn message(self) -> &'static str {
         match self {
             Self::Unavailable => "the database is not available: try again later",

@@ -1,3 +1,5 @@
+use std::sync::Arc;
+
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 use uuid::Uuid;
@@ -9,20 +11,21 @@ use crate::{
     time,
 };
 
-/// A lead on its way into a store: parsed, with its ids and its instant minted.
+/// A lead on its way into a store: parsed, with its ids and its instant minted. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct NewLead {
     id: LeadId,
     audit_id: Uuid,
     created_at: DateTime<Utc>,
     actor: Actor,
-    lead: Lead,
+    lead: Arc<Lead>,
 }
 
 impl NewLead {
     /// Mints the ids (UUIDv7) and the instant (now, in microseconds).
     pub fn new(lead: Lead, actor: Actor) -> Self {
-        Self { id: LeadId::from_uuid(Uuid::now_v7()), audit_id: Uuid::now_v7(), created_at: time::now(), actor, lead }
+        let (id, audit_id) = (LeadId::from_uuid(Uuid::now_v7()), Uuid::now_v7());
+        Self { id, audit_id, created_at: time::now(), actor, lead: Arc::new(lead) }
     }
 
     /// The lead's id.

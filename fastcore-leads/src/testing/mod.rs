@@ -9,6 +9,8 @@ pub mod http;
 mod logs;
 pub mod pairs;
 pub mod postgres;
+pub mod proxy;
+mod random;
 mod sqlite;
 pub mod stores;
 
@@ -20,7 +22,7 @@ use http_body_util::Full;
 use serde_json::Value;
 use uuid::Uuid;
 
-pub use self::{logs::Logs, sqlite::TempDir};
+pub use self::{logs::Logs, random::Random, sqlite::TempDir};
 use crate::{
     audit::Actor,
     lead::{ConsentPolicy, Lead},

@@ -1,83 +1,15 @@
 //! The workflow: groups, splits, retries, deadlines, draining. Time is paused: nothing here waits for a while.
 
-use std::{
-    collections::HashSet,
-    sync::{Arc, Mutex},
-    time::Duration,
-};
+use std::{collections::HashSet, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use fastcore_leads::{
     Actor, Ingest, IngestError, Insertion, LeadStore, MemoryLeadStore, NewLead, StoreError, StoreErrorKind,
-    testing::{self, lead},
+    testing::lead,
 };
-use tokio::{sync::Semaphore, time::Instant};
+use tokio::time::Instant;
 
-/// A store that does as it is told, and remembers what it was asked.
-struct Scripted {
-    inner: MemoryLeadStore,
-    /// One permit a call; a call waits for its permit.
-    gate: Semaphore,
-    /// What the next calls answer instead of writing; each says whether it writes all the same.
-    faults: Mutex<Vec<(StoreErrorKind, bool)>>,
-    poison: Mutex<HashSet<String>>,
-    batches: Mutex<Vec<usize>>,
-}
-
-impl Scripted {
-    fn new(permits: usize, faults: &[(StoreErrorKind, bool)]) -> Arc<Self> {
-        Arc::new(Self {
-            inner: MemoryLeadStore::new(),
-            gate: Semaphore::new(permits),
-            faults: Mutex::new(faults.iter().rev().copied().collect()),
-            poison: Mutex::default(),
-            batches: Mutex::default(),
-        })
-    }
-
-    fn open() -> Arc<Self> {
-        Self::new(Semaphore::MAX_PERMITS, &[])
-    }
-
-    fn batches(&self) -> Vec<usize> {
-        self.batches.lock().unwrap().clone()
-    }
-}
-
-#[async_trait]
-impl LeadStore for Scripted {
-    async fn insert(&self, batch: &[NewLead]) -> Result<Vec<Insertion>, StoreError> {
-        self.batches.lock().unwrap().push(batch.len());
-        self.gate.acquire().await.unwrap().forget();
-        if batch.iter().any(|new| self.poison.lock().unwrap().contains(new.lead().name())) {
-            return Err(StoreErrorKind::Rejected.into());
-        }
-        let fault = self.faults.lock().unwrap().pop();
-        if let Some((kind, writes)) = fault {
-            if writes {
-                self.inner.insert(batch).await?;
-            }
-            return Err(kind.into());
-        }
-        self.inner.insert(batch).await
-    }
-
-    async fn ready(&self) -> Result<(), StoreError> {
-        Ok(())
-    }
-}
-
-fn named(name: &str) -> fastcore_leads::Lead {
-    let mut body = testing::body();
-    body["name"] = name.into();
-    testing::parse(&body)
-}
-
-async fn settle() {
-    for _ in 0..100 {
-        tokio::task::yield_now().await;
-    }
-}
+use crate::scripted::{Scripted, named, settle};
 
 #[tokio::test(start_paused = true)]
 async fn what_queues_up_during_a_commit_shares_the_next_one() {

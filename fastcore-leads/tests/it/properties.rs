@@ -112,9 +112,10 @@ proptest! {
     #[test]
     fn a_mask_shows_three_characters_at_most(text in "\\PC*") {
         let masked = mask_email(&text);
-        prop_assert!(masked.ends_with("***"));
+        let shown = masked.strip_suffix("***");
+        prop_assert!(shown.is_some());
         prop_assert!(masked.chars().count() <= 6);
         let local = text.rsplit_once('@').map_or("", |(local, _)| local);
-        prop_assert!(local.chars().count() <= 1 || !masked.starts_with(local));
+        prop_assert!(local.chars().count() <= 1 || shown.is_some_and(|shown| !shown.starts_with(local)));
     }
 }

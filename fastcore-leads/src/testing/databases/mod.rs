@@ -8,7 +8,7 @@ pub mod sqlite;
 
 use std::sync::Arc;
 
-use super::{BoxFuture, new_lead};
+use super::{BoxFuture, Random, body, lead, new_lead, parse};
 use crate::{
     ingest::{Ingest, IngestError},
     lead::Lead,
@@ -58,11 +58,38 @@ pub async fn assert_refused_alone(database: &Database, refused: Lead) {
     let ingest = Ingest::builder(Arc::clone(database)).writers(1).start();
     let mut tasks = tokio::task::JoinSet::new();
     for i in 0..64 {
-        let (ingest, lead) = (ingest.clone(), if i == 37 { refused.clone() } else { super::lead() });
+        let (ingest, lead) = (ingest.clone(), if i == 37 { refused.clone() } else { lead() });
         tasks.spawn(async move { (i, ingest.ingest(lead, crate::Actor::SITE_INGEST).await) });
     }
     for (i, result) in tasks.join_all().await {
         assert_eq!(result.err(), (i == 37).then_some(IngestError::Internal));
+    }
+}
+
+/// Rounds of leads of which some, at random places, hold the [`CANARY`] that the database refuses: they fail, the others
+/// land.
+async fn assert_poison_fails_alone(database: &Database) {
+    let mut random = Random::from_env();
+    let ingest = Ingest::builder(Arc::clone(database)).start();
+    let mut refused = body();
+    refused["name"] = CANARY.into();
+    for _ in 0..10 {
+        let leads = 1 + random.below(300);
+        let one_in = 2 + random.below(60);
+        let is_poison: Vec<bool> = (0..leads).map(|_| random.one_in(one_in)).collect();
+        let sent: Vec<Lead> = is_poison
+            .iter()
+            .map(|&is_poison| {
+                refused["meta"]["request_id"] = uuid::Uuid::now_v7().to_string().into();
+                if is_poison { parse(&refused) } else { lead() }
+            })
+            .collect();
+        let results = ingest.ingest_many(sent.clone(), crate::Actor::SITE_INGEST).await;
+        for ((result, is_poison), lead) in results.into_iter().zip(is_poison).zip(sent) {
+            assert_eq!(result.err(), is_poison.then_some(IngestError::Internal));
+            let row = database.find(lead.meta().request_id()).await.expect("find");
+            assert_eq!(row.is_none(), is_poison);
+        }
     }
 }
 

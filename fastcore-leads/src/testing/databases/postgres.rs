@@ -1,12 +1,21 @@
 //! PostgreSQL. Looks at the database with `psql`, as another program than the store.
 
+mod network;
+
 use std::{sync::Arc, time::Duration};
 
 use serde_json::json;
 use tokio::time::{Instant, sleep};
 use uuid::Uuid;
 
-use super::{CANARY, Database, Open, all_migrate, assert_erased, assert_mismatch, assert_refused_alone};
+pub use self::network::{
+    a_connection_cut_after_its_commit_makes_one_lead, an_outage_of_the_network_is_survived,
+    callers_may_go_away_at_any_moment, slow_replies_are_waited_for_up_to_the_deadline,
+};
+use super::{
+    CANARY, Database, Open, all_migrate, assert_erased, assert_mismatch, assert_poison_fails_alone,
+    assert_refused_alone,
+};
 use crate::{
     audit::Actor,
     ingest::{Ingest, IngestError},
@@ -52,6 +61,11 @@ cases! {
     a_restart_while_idle_goes_unnoticed
     a_locked_table_does_not_use_up_the_server
     an_unreachable_database_is_unavailable
+    poison_at_random_places_fails_alone
+    slow_replies_are_waited_for_up_to_the_deadline
+    a_connection_cut_after_its_commit_makes_one_lead
+    an_outage_of_the_network_is_survived
+    callers_may_go_away_at_any_moment
 }
 
 /// The tables and the bookkeeping stay as they are.
@@ -236,6 +250,15 @@ pub async fn a_refused_row_fails_alone_and_is_not_shown(open: Open) {
     );
     refused["meta"]["request_id"] = Uuid::now_v7().to_string().into();
     assert_refused_alone(&database, parse(&refused)).await;
+}
+
+/// Batches of many, with some that the server refuses.
+pub async fn poison_at_random_places_fails_alone(open: Open) {
+    let (database, url) = migrated(open).await;
+    psql(&url, &format!("ALTER TABLE lead_inbox ADD CONSTRAINT no_canary CHECK (name <> '{CANARY}')"));
+    assert_poison_fails_alone(&database).await;
+    let counts = "SELECT (SELECT count(*) FROM lead_inbox) - (SELECT count(*) FROM audit_log)";
+    assert_eq!(psql(&url, counts), "0");
 }
 
 /// `fsync` (off in this cluster) and `synchronous_commit`.

@@ -1,6 +1,9 @@
 //! SQLite. Looks at the file by a function of the caller's, which runs statements on a connection of its own.
 
-use super::{CANARY, Database, Open, all_migrate, assert_erased, assert_mismatch, assert_refused_alone};
+use super::{
+    CANARY, Database, Open, all_migrate, assert_erased, assert_mismatch, assert_poison_fails_alone,
+    assert_refused_alone,
+};
 use crate::{
     store::StoreErrorKind,
     testing::{BoxFuture, TempDir, body, lead, new_lead, parse},
@@ -39,6 +42,7 @@ cases! {
     a_refused_row_fails_alone_and_is_not_shown
     commits_are_durable
     an_unreachable_database_is_unavailable
+    poison_at_random_places_fails_alone
 }
 
 /// The tables and the bookkeeping stay as they are.
@@ -108,15 +112,18 @@ pub async fn a_retry_of_an_erased_lead_is_told_so(open: Open, execute: Execute) 
 
 /// A trigger stands in for whatever a table may refuse.
 pub async fn a_refused_row_fails_alone_and_is_not_shown(open: Open, execute: Execute) {
-    let (database, dir) = migrated(open).await;
-    let trigger = format!(
-        "CREATE TRIGGER no_canary BEFORE INSERT ON lead_inbox WHEN NEW.name = '{CANARY}'
-         BEGIN SELECT RAISE(ABORT, 'refused {CANARY}'); END"
-    );
-    run(execute, &dir, &trigger).await;
+    let (database, _dir) = with_a_trigger(open, execute).await;
     let mut refused = body();
     refused["name"] = CANARY.into();
     assert_refused_alone(&database, parse(&refused)).await;
+}
+
+/// Batches of many, with some that the table refuses.
+pub async fn poison_at_random_places_fails_alone(open: Open, execute: Execute) {
+    let (database, dir) = with_a_trigger(open, execute).await;
+    assert_poison_fails_alone(&database).await;
+    let halves = "SELECT CAST((SELECT count(*) FROM lead_inbox) - (SELECT count(*) FROM audit_log) AS TEXT)";
+    assert_eq!(run(execute, &dir, halves).await, ["0"]);
 }
 
 /// WAL mode and FULL, and nothing to warn of; a database in memory is.
@@ -141,6 +148,17 @@ async fn migrated(open: Open) -> (Database, TempDir) {
     let dir = TempDir::new();
     let database = open(dir.sqlite_url()).await.expect("it opens");
     database.migrate().await.expect("it migrates");
+    (database, dir)
+}
+
+/// A table that refuses leads by the name of [`CANARY`].
+async fn with_a_trigger(open: Open, execute: Execute) -> (Database, TempDir) {
+    let (database, dir) = migrated(open).await;
+    let trigger = format!(
+        "CREATE TRIGGER no_canary BEFORE INSERT ON lead_inbox WHEN NEW.name = '{CANARY}'
+         BEGIN SELECT RAISE(ABORT, 'refused {CANARY}'); END"
+    );
+    run(execute, &dir, &trigger).await;
     (database, dir)
 }
 

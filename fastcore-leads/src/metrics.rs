@@ -1,0 +1,41 @@
+//! The names of the metrics that [`Ingest`](crate::Ingest) reports through the [`metrics`] facade, for dashboards, alarms
+//! and tests. Times are in seconds, as Prometheus has it.
+//!
+//! Install a recorder, such as `metrics-exporter-prometheus`, before [`IngestBuilder::start`](crate::IngestBuilder::start):
+//! the handles are made there. Without a recorder nothing is recorded. No metric holds anything of a lead.
+
+/// Counter: leads by `outcome`: `received`, `replayed`, `request_id_conflict`, `lead_erased`, `unavailable`, `internal`.
+/// What was sent again after `unavailable` counts again.
+pub const LEADS: &str = "fastcore_leads_ingest_total";
+/// Histogram: seconds from the call to its answer, by the same `outcome`.
+pub const DURATION: &str = "fastcore_leads_ingest_duration_seconds";
+/// Gauge: leads that wait for a writer.
+pub const QUEUE_LEADS: &str = "fastcore_leads_queue_leads";
+/// Gauge: the memory of the leads that wait for a writer, in bytes.
+pub const QUEUE_BYTES: &str = "fastcore_leads_queue_bytes";
+/// Counter: leads that were refused because the queue was full, or shutting down.
+pub const QUEUE_REFUSED: &str = "fastcore_leads_queue_refused_total";
+/// Histogram: leads of a committed transaction.
+pub const BATCH_LEADS: &str = "fastcore_leads_batch_leads";
+/// Histogram: seconds from a transaction's start to its COMMIT's answer.
+pub const COMMIT_DURATION: &str = "fastcore_leads_commit_duration_seconds";
+/// Counter: transactions by `result`: `committed`, or the [kind](crate::StoreErrorKind::as_str) of the store's error.
+pub const TRANSACTIONS: &str = "fastcore_leads_transactions_total";
+/// Gauge: the settings of [`IngestBuilder`](crate::IngestBuilder), by `name`: `queue_capacity`, `queue_bytes`,
+/// `max_batch`, `max_batch_bytes`, `writers`, `deadline_seconds`.
+pub const SETTING: &str = "fastcore_leads_ingest_setting";
+
+/// Tells the recorder what each metric is and in which unit. Once, after the recorder was installed.
+pub fn describe() {
+    use metrics::{Unit, describe_counter, describe_gauge, describe_histogram};
+
+    describe_counter!(LEADS, Unit::Count, "Leads by outcome");
+    describe_histogram!(DURATION, Unit::Seconds, "Time from the call to its answer, by outcome");
+    describe_gauge!(QUEUE_LEADS, Unit::Count, "Leads that wait for a writer");
+    describe_gauge!(QUEUE_BYTES, Unit::Bytes, "Memory of the leads that wait for a writer");
+    describe_counter!(QUEUE_REFUSED, Unit::Count, "Leads refused because the queue was full or shutting down");
+    describe_histogram!(BATCH_LEADS, Unit::Count, "Leads of a committed transaction");
+    describe_histogram!(COMMIT_DURATION, Unit::Seconds, "Time from a transaction's start to its COMMIT's answer");
+    describe_counter!(TRANSACTIONS, Unit::Count, "Transactions by result");
+    describe_gauge!(SETTING, "Settings of the ingest workflow, by name");
+}
