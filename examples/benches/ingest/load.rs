@@ -82,7 +82,7 @@ async fn client(address: SocketAddr, start: Instant, end: Instant) -> (u64, Vec<
     }
 }
 
-fn template() -> Vec<u8> {
+pub(crate) fn template() -> Vec<u8> {
     let body = body().to_string();
     format!(
         "POST /inbound/leads HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\nauthorization: Bearer {TOKEN}\r\n\
@@ -93,7 +93,7 @@ fn template() -> Vec<u8> {
 }
 
 /// Reads one answer with `Content-Length`.
-async fn read_answer(stream: &mut TcpStream, answer: &mut Vec<u8>) {
+pub(crate) async fn read_answer(stream: &mut TcpStream, answer: &mut Vec<u8>) {
     answer.clear();
     loop {
         let read = stream.read_buf(answer).await.expect("an answer comes");

@@ -5,7 +5,8 @@
 //! the candidates; the table shows medians.
 //!
 //! `-- --seconds 3 --rounds 3 --connections 1,16,64,256 --only NAME,NAME` change what is run; `-- --million` sends a million
-//! leads through one service and watches its memory; `-- --full-table` compares an empty table with one of ten million rows.
+//! leads through one service and watches its memory; `-- --full-table` compares an empty table with one of ten million rows; `-- --direct` measures
+//! `Ingest::ingest_many`; `-- --overload` how quickly a full queue refuses.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stdout, clippy::print_stderr, missing_docs)]
 #![allow(
@@ -16,10 +17,12 @@
 )]
 
 mod candidates;
+mod direct;
 mod handwritten;
 mod idle;
 mod load;
 mod long;
+mod overload;
 mod pgbench;
 mod process;
 mod report;
@@ -69,6 +72,12 @@ fn main() {
     }
     if arguments.iter().any(|argument| argument == "--full-table") {
         return long::full_table(&cluster, plan.seconds);
+    }
+    if arguments.iter().any(|argument| argument == "--direct") {
+        return direct::measure(&cluster);
+    }
+    if arguments.iter().any(|argument| argument == "--overload") {
+        return overload::measure(&cluster);
     }
     print!("{}", run(&cluster, &plan));
 }

@@ -21,11 +21,16 @@ pub(crate) struct Service {
 
 impl Service {
     pub(crate) fn start(candidate: &Candidate, place: &Place) -> Self {
+        Self::start_with(candidate, place, &[])
+    }
+
+    /// Starts `serve` with more options.
+    pub(crate) fn start_with(candidate: &Candidate, place: &Place, options: &[&str]) -> Self {
         let mut command = match &candidate.kind {
             Kind::Serve { driver, framework, .. } => {
                 let mut command = Command::new(env!("CARGO_BIN_EXE_serve"));
                 command.args(["--listen", "127.0.0.1:0", "--driver", driver, "--framework", framework]);
-                command.args(["--database-url", &place.url]);
+                command.args(["--database-url", &place.url]).args(options);
                 command
             }
             Kind::Own { role, .. } => {

@@ -13,7 +13,7 @@ mod token;
 use std::process::ExitCode;
 
 use clap::Parser;
-use fastcore_leads::{ConsentPolicy, Endpoint, Ingest};
+use fastcore_leads::{ConsentPolicy, Endpoint};
 use tokio::net::TcpListener;
 
 use self::{banner::Banner, options::Options, token::Tokens};
@@ -35,7 +35,7 @@ async fn main() -> ExitCode {
 async fn run(options: &Options) -> Result<(), String> {
     let Tokens { set, made } = token::from_environment()?;
     let database = database::open(options).await?;
-    let ingest = Ingest::builder(database).start();
+    let ingest = options.ingest(database);
     let mut endpoint = Endpoint::new(ingest.clone(), set);
     if options.require_consent {
         endpoint = endpoint.consent_policy(ConsentPolicy::Required);

@@ -1,6 +1,7 @@
 use std::time::Duration;
 
 use clap::{Parser, ValueEnum, value_parser};
+use fastcore_leads::{Ingest, LeadStore};
 
 /// Takes in website leads: POST /inbound/leads.
 ///
@@ -41,6 +42,22 @@ pub(crate) struct Options {
     #[arg(long, env = "FASTCORE_MAX_CONNECTIONS", default_value_t = 1024, value_parser = value_parser!(u32).range(1..=1_000_000))]
     pub(crate) max_connections: u32,
 
+    /// How long a request waits for its COMMIT at most, in milliseconds; then it is told to come back.
+    #[arg(long, env = "FASTCORE_DEADLINE_MS", default_value_t = 2000, value_parser = value_parser!(u64).range(1..=3_600_000))]
+    deadline_ms: u64,
+
+    /// Leads that may wait to be written; one more is told to come back at once.
+    #[arg(long, env = "FASTCORE_QUEUE_CAPACITY", default_value_t = 4096, value_parser = value_parser!(u32).range(1..=1_000_000))]
+    queue_capacity: u32,
+
+    /// Leads that share a transaction at most; 1 is a transaction per lead.
+    #[arg(long, env = "FASTCORE_MAX_BATCH", default_value_t = 256, value_parser = value_parser!(u32).range(1..=10_000))]
+    max_batch: u32,
+
+    /// Transactions under way at once at most.
+    #[arg(long, env = "FASTCORE_WRITERS", default_value_t = 2, value_parser = value_parser!(u32).range(1..=64))]
+    writers: u32,
+
     /// Refuse leads whose consent is false.
     #[arg(long, env = "FASTCORE_REQUIRE_CONSENT")]
     pub(crate) require_consent: bool,
@@ -55,6 +72,16 @@ pub(crate) struct Options {
 }
 
 impl Options {
+    /// The ingest workflow over a store.
+    pub(crate) fn ingest(&self, store: impl LeadStore + 'static) -> Ingest {
+        Ingest::builder(store)
+            .deadline(Duration::from_millis(self.deadline_ms))
+            .queue_capacity(self.queue_capacity as usize)
+            .max_batch(self.max_batch as usize)
+            .writers(self.writers as usize)
+            .start()
+    }
+
     pub(crate) fn drain(&self) -> Duration {
         Duration::from_secs(self.drain_seconds)
     }

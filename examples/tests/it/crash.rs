@@ -147,7 +147,7 @@ const BROKEN_PAIRS: &str = "SELECT count(*) FROM lead_inbox
      UNION ALL
     SELECT count(*) FROM audit_log WHERE lead_id NOT IN (SELECT id FROM lead_inbox)";
 
-fn check_postgres(cluster: &Cluster, url: &str, acknowledged: &HashSet<String>) {
+pub(crate) fn check_postgres(cluster: &Cluster, url: &str, acknowledged: &HashSet<String>) {
     assert_eq!(cluster.psql(url, BROKEN_PAIRS), "0\n0");
     let stored: HashSet<String> = cluster.psql(url, "SELECT id FROM lead_inbox").lines().map(str::to_owned).collect();
     assert!(
@@ -157,7 +157,7 @@ fn check_postgres(cluster: &Cluster, url: &str, acknowledged: &HashSet<String>) 
     );
 }
 
-async fn check_sqlite(url: &str, acknowledged: &HashSet<String>) {
+pub(crate) async fn check_sqlite(url: &str, acknowledged: &HashSet<String>) {
     let store = SqliteLeadStore::connect(url).await.unwrap();
     let verdict: String = sqlx::query_scalar("PRAGMA integrity_check").fetch_one(store.pool()).await.unwrap();
     assert_eq!(verdict, "ok");

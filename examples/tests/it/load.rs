@@ -1,0 +1,166 @@
+//! Under load: a full queue, a signal, two services that want the same rows.
+
+use std::{
+    collections::HashSet,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicUsize, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+use fastcore_leads::testing::{
+    TempDir, body,
+    http::{exchange, lead_request, try_exchange},
+    postgres::Cluster,
+};
+use tokio::{io::AsyncWriteExt, net::TcpStream, task::JoinSet, time::sleep};
+
+use crate::{
+    crash::{check_postgres, check_sqlite},
+    service::{PATIENCE, Service},
+};
+
+/// More waits for the locked table than the queue holds: what does not fit is refused while the rest still waits.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_full_queue_refuses_at_once_and_keeps_its_memory() {
+    let cluster = Cluster::shared();
+    for driver in ["sqlx", "diesel"] {
+        let url = cluster.database();
+        let options = ["--database-url", &url, "--driver", driver, "--min-db-connections", "1"];
+        // Nobody but the full queue can answer while the table is locked for less than this.
+        let bounds = ["--queue-capacity", "100", "--deadline-ms", "60000", "--max-batch", "8"];
+        let service = Service::start(&[&options[..], &bounds].concat());
+        assert_eq!(exchange(service.address, &lead_request(&body())).await.status, 201);
+        let lock = cluster.session(&url, "BEGIN; LOCK TABLE lead_inbox;");
+        let mut clients = JoinSet::new();
+        let refused = Arc::new(AtomicUsize::new(0));
+        let before = service.memory_kib();
+        for _ in 0..200 {
+            let (address, refused) = (service.address, Arc::clone(&refused));
+            clients.spawn(async move {
+                // 100 wait in the queue and 8 in each writer's batch; the others are refused, again and again.
+                let mut left = Vec::new();
+                while refused.load(Ordering::Relaxed) < 2000 {
+                    let sent = lead_request(&body());
+                    let answer = exchange(address, &sent).await;
+                    if answer.status == 503 {
+                        assert!(answer.header("retry-after").is_some());
+                        refused.fetch_add(1, Ordering::Relaxed);
+                        left = sent;
+                    } else {
+                        assert_eq!(answer.status, 201);
+                    }
+                }
+                left
+            });
+        }
+        let end = Instant::now() + PATIENCE;
+        while refused.load(Ordering::Relaxed) < 2000 {
+            assert!(Instant::now() < end, "{} were refused", refused.load(Ordering::Relaxed));
+            sleep(Duration::from_millis(5)).await;
+        }
+        let grown = service.memory_kib().saturating_sub(before);
+        assert!(grown < 32 * 1024, "2,000 refused leads took {grown} KiB");
+        drop(lock);
+        for sent in clients.join_all().await.into_iter().filter(|sent| !sent.is_empty()) {
+            assert_eq!(exchange(service.address, &sent).await.status, 201, "service is back to normal");
+        }
+    }
+}
+
+/// What was acknowledged before SIGTERM is there; the end comes within the bound, whoever stalls.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_signal_under_load_loses_nothing_that_was_acknowledged() {
+    const DRAIN: Duration = Duration::from_secs(3);
+    let dir = TempDir::new();
+    for (url, driver, framework) in [
+        (Cluster::shared().database(), "sqlx", "axum"),
+        (Cluster::shared().database(), "diesel", "warp"),
+        (dir.sqlite_url(), "sqlx", "warp"),
+        (dir.sqlite_url(), "diesel", "axum"),
+    ] {
+        let options =
+            ["--database-url", &url, "--driver", driver, "--framework", framework, "--min-db-connections", "1"];
+        let mut service = Service::start(&[&options[..], &["--drain-seconds", "3"]].concat());
+        let address = service.address;
+        let (acknowledged, is_over) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicBool::new(false)));
+        let mut clients = JoinSet::new();
+        for _ in 0..32 {
+            let (acknowledged, is_over) = (Arc::clone(&acknowledged), Arc::clone(&is_over));
+            clients.spawn(async move {
+                let mut ids = Vec::new();
+                while !is_over.load(Ordering::Relaxed) {
+                    // The connection may be refused, or cut, once the service stops.
+                    let Ok(answer) = try_exchange(address, &lead_request(&body())).await else { continue };
+                    if answer.status == 201 {
+                        ids.push(answer.json()["leadId"].as_str().unwrap().to_owned());
+                        acknowledged.fetch_add(1, Ordering::Relaxed);
+                    } else {
+                        assert_eq!(answer.status, 503, "{}", String::from_utf8_lossy(&answer.body));
+                    }
+                }
+                ids
+            });
+        }
+        let mut stalled = TcpStream::connect(address).await.unwrap();
+        let half = lead_request(&body());
+        stalled.write_all(&half[..half.len() - 10]).await.unwrap();
+        let end = Instant::now() + PATIENCE;
+        while acknowledged.load(Ordering::Relaxed) < 300 {
+            assert!(Instant::now() < end, "no load came up");
+            sleep(Duration::from_millis(5)).await;
+        }
+        let told = Instant::now();
+        service.signal("-TERM");
+        let status = tokio::task::spawn_blocking(move || {
+            let status = service.wait();
+            (status, service)
+        });
+        let (status, service) = status.await.unwrap();
+        assert!(status.success(), "{}", service.logs());
+        let bound = DRAIN + Duration::from_secs(3);
+        assert!(told.elapsed() < bound, "the end took {:?}", told.elapsed());
+        is_over.store(true, Ordering::Relaxed);
+        let ids: HashSet<String> = clients.join_all().await.into_iter().flatten().collect();
+        if url.starts_with("postgres") {
+            check_postgres(Cluster::shared(), &url, &ids);
+        } else {
+            check_sqlite(&url, &ids).await;
+        }
+    }
+}
+
+/// Two processes, one with each driver, send the same leads in opposite orders for a minute: deadlocks, if PostgreSQL
+/// finds any, are the services' business.
+#[tokio::test(flavor = "multi_thread")]
+async fn two_services_want_the_same_rows_in_opposite_orders() {
+    const LEADS: usize = 200;
+    const CLIENTS: usize = 8;
+    let url = Cluster::shared().database();
+    let services = ["sqlx", "diesel"].map(|driver| {
+        let options = ["--database-url", &url, "--driver", driver, "--min-db-connections", "1"];
+        Service::start(&[&options[..], &["--max-batch", "32", "--writers", "4"]].concat())
+    });
+    let end = Instant::now() + Duration::from_secs(60);
+    let mut sent = 0;
+    while Instant::now() < end {
+        let requests: Arc<Vec<_>> = Arc::new((0..LEADS).map(|_| lead_request(&body())).collect());
+        let mut clients = JoinSet::new();
+        for client in 0..2 * CLIENTS {
+            let (address, requests) = (services[client % 2].address, Arc::clone(&requests));
+            clients.spawn(async move {
+                // Each service gets every lead once, by all of its clients together.
+                for i in (client / 2..LEADS).step_by(CLIENTS) {
+                    let i = if client % 2 == 0 { i } else { LEADS - 1 - i };
+                    let answer = exchange(address, &requests[i]).await;
+                    assert_eq!(answer.status, 201, "{}", String::from_utf8_lossy(&answer.body));
+                }
+            });
+        }
+        clients.join_all().await;
+        sent += LEADS;
+    }
+    let counts = "SELECT (SELECT count(*) FROM lead_inbox), (SELECT count(*) FROM audit_log)";
+    assert_eq!(Cluster::shared().psql(&url, counts), format!("{sent}|{sent}"));
+}
