@@ -10,6 +10,23 @@ use crate::lead::{LeadId, limits};
 /// The event of a lead that was taken in.
 pub const LEAD_RECEIVED: &str = "LEAD_RECEIVED";
 
+/// The event of a lead that somebody works on now.
+pub const LEAD_PROCESSED: &str = "LEAD_PROCESSED";
+/// The event of a lead that was answered.
+pub const LEAD_RESOLVED: &str = "LEAD_RESOLVED";
+/// The event of a lead that went back to those that nobody works on.
+pub const LEAD_RETURNED: &str = "LEAD_RETURNED";
+/// The event of a lead that was put away.
+pub const LEAD_ARCHIVED: &str = "LEAD_ARCHIVED";
+/// The event of a lead that was let out of quarantine.
+pub const LEAD_RELEASED: &str = "LEAD_RELEASED";
+/// The event of a consent that was taken back.
+pub const CONSENT_WITHDRAWN: &str = "CONSENT_WITHDRAWN";
+/// The event of a lead that was erased at a person's wish.
+pub const LEAD_ERASED: &str = "LEAD_ERASED";
+/// The event of a lead that was erased because its time was up.
+pub const LEAD_PURGED: &str = "LEAD_PURGED";
+
 /// One row of the audit log, as stored. `Debug` leaves the details out.
 #[derive(Clone, PartialEq)]
 #[non_exhaustive]

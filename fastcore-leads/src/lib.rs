@@ -3,6 +3,7 @@
 
 pub mod audit;
 pub mod http;
+pub mod inbox;
 mod ingest;
 pub mod lead;
 mod mask;
@@ -20,6 +21,7 @@ pub mod token;
 pub use self::{
     audit::{Actor, AuditRecord},
     http::{Endpoint, INBOUND_LEADS_PATH, Problem},
+    inbox::{LeadFilter, LeadPage},
     ingest::{Ingest, IngestBuilder, IngestError, Ingested},
     lead::{ConsentPolicy, EmailAddress, Lead, LeadDraft, LeadId, LeadStatus, ParseError, RequestId, Service},
     mask::mask_email,

@@ -49,3 +49,5 @@ pub const MAX_EMAIL_BYTES: usize = 254;
 pub const MAX_EMAIL_LOCAL_BYTES: usize = 64;
 /// An actor's name in the audit log, in code points.
 pub const ACTOR: Length = Length::new(1, 50);
+/// A reason in the audit log, in code points.
+pub const REASON: Length = Length::new(1, 200);

@@ -1,5 +1,6 @@
 //! The tables and statements as plain text, for every driver to run: what two drivers run cannot drift apart.
 
+pub mod inbox;
 mod location;
 mod migration;
 pub mod postgres;

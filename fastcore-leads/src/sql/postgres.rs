@@ -12,8 +12,10 @@ use crate::{
 };
 
 /// All steps of the schema, in order.
-pub const MIGRATIONS: &[Migration] =
-    &[Migration { version: 1, name: "ingest", sql: include_str!("../../sql/postgres/migrations/0001_ingest.sql") }];
+pub const MIGRATIONS: &[Migration] = &[
+    Migration { version: 1, name: "ingest", sql: include_str!("../../sql/postgres/migrations/0001_ingest.sql") },
+    Migration { version: 2, name: "inbox", sql: include_str!("../../sql/postgres/migrations/0002_inbox.sql") },
+];
 
 /// Makes the bookkeeping table where it is missing.
 pub const CREATE_MIGRATIONS_TABLE: &str = include_str!("../../sql/postgres/migrations_table.sql");
@@ -44,6 +46,10 @@ pub const FIND_BY_REQUEST: &str = include_str!("../../sql/postgres/find_by_reque
 pub const GET: &str = include_str!("../../sql/postgres/get.sql");
 /// A lead's audit rows. Parameter: its id. Columns: the fields of [`AuditRecord`](crate::AuditRecord).
 pub const AUDIT_TRAIL: &str = include_str!("../../sql/postgres/audit_trail.sql");
+/// Writes the new values of changed leads. Parameter: the first of [`rewrites_json`](super::inbox::rewrites_json).
+pub const REWRITE_LEADS: &str = include_str!("../../sql/postgres/rewrite_leads.sql");
+/// Writes their audit rows. Parameter: the second of [`rewrites_json`](super::inbox::rewrites_json).
+pub const APPEND_AUDIT: &str = include_str!("../../sql/postgres/append_audit.sql");
 /// The settings that durability hangs on: name, value.
 pub const DURABILITY_SETTINGS: &str =
     "SELECT name, setting FROM pg_settings WHERE name IN ('fsync', 'synchronous_commit', 'full_page_writes')";

@@ -13,8 +13,10 @@ use crate::{
 };
 
 /// All steps of the schema, in order.
-pub const MIGRATIONS: &[Migration] =
-    &[Migration { version: 1, name: "ingest", sql: include_str!("../../sql/sqlite/migrations/0001_ingest.sql") }];
+pub const MIGRATIONS: &[Migration] = &[
+    Migration { version: 1, name: "ingest", sql: include_str!("../../sql/sqlite/migrations/0001_ingest.sql") },
+    Migration { version: 2, name: "inbox", sql: include_str!("../../sql/sqlite/migrations/0002_inbox.sql") },
+];
 
 /// Makes the bookkeeping table where it is missing.
 pub const CREATE_MIGRATIONS_TABLE: &str = include_str!("../../sql/sqlite/migrations_table.sql");
@@ -61,6 +63,10 @@ pub const FIND_BY_REQUEST: &str = include_str!("../../sql/sqlite/find_by_request
 pub const GET: &str = include_str!("../../sql/sqlite/get.sql");
 /// A lead's audit rows. Parameter: its id. Columns: the fields of [`AuditRecord`](crate::AuditRecord).
 pub const AUDIT_TRAIL: &str = include_str!("../../sql/sqlite/audit_trail.sql");
+/// Writes the new values of changed leads. Parameter: the first of [`rewrites_json`](super::inbox::rewrites_json).
+pub const REWRITE_LEADS: &str = include_str!("../../sql/sqlite/rewrite_leads.sql");
+/// Writes their audit rows. Parameter: the second of [`rewrites_json`](super::inbox::rewrites_json).
+pub const APPEND_AUDIT: &str = include_str!("../../sql/sqlite/append_audit.sql");
 
 /// A batch as one JSON array: the parameter of [`INSERT_LEADS`] and [`INSERT_AUDIT`].
 pub fn batch_json(batch: &[NewLead]) -> String {

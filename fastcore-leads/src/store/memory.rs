@@ -5,12 +5,14 @@ use std::{
 };
 
 use async_trait::async_trait;
+use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
 use super::{Insertion, LeadInbox, LeadStore, NewLead, StoreError, StoredLead};
 use crate::{
     audit::{AuditRecord, LEAD_RECEIVED},
-    lead::{LeadId, RequestId},
+    inbox::{Change, Cursor, Due, InboxError, LeadFilter, LeadPage, MAX_PAGE, Target, is_same_address},
+    lead::{LeadId, LeadStatus, RequestId},
 };
 
 /// Keeps leads in memory: the reference that other stores are measured by, for tests and examples.
@@ -80,11 +82,88 @@ impl LeadInbox for MemoryLeadStore {
     }
 
     async fn audit_trail(&self, id: LeadId) -> Result<Vec<AuditRecord>, StoreError> {
-        Ok(self.lock().audit.iter().filter(|record| record.lead_id == Some(id)).cloned().collect())
+        Ok(self.lock().trail(id.as_uuid()).cloned().collect())
+    }
+
+    async fn page(&self, filter: &LeadFilter, after: Option<Cursor>, limit: u32) -> Result<LeadPage, StoreError> {
+        let limit = limit.clamp(1, MAX_PAGE);
+        let mut leads =
+            self.lock().select(|lead| filter.shows(lead) && after.is_none_or(|after| Cursor::at(lead) < after));
+        leads.reverse();
+        leads.truncate(limit as usize + 1);
+        Ok(LeadPage::of(leads, limit))
+    }
+
+    async fn find_by_email(&self, email: &str) -> Result<Vec<StoredLead>, StoreError> {
+        let mut leads = self.lock().select(|lead| lead.erased_at_utc.is_none() && is_same_address(email, &lead.email));
+        leads.reverse();
+        Ok(leads)
+    }
+
+    async fn counts(&self) -> Result<Vec<(LeadStatus, u64)>, StoreError> {
+        let state = self.lock();
+        let count = |status: LeadStatus| {
+            let leads = state.by_request.values().filter(|lead| lead.erased_at_utc.is_none());
+            leads.filter(|lead| lead.status == status.as_str()).count() as u64
+        };
+        Ok(LeadStatus::ALL.iter().map(|&status| (status, count(status))).collect())
+    }
+
+    async fn due(&self, due: &Due) -> Result<Vec<StoredLead>, StoreError> {
+        Ok(self.lock().due(due))
+    }
+
+    async fn change(&self, change: &Change) -> Result<Vec<StoredLead>, InboxError> {
+        let mut state = self.lock();
+        let rows = match change.target() {
+            Target::Lead(id) => state.select(|lead| lead.id == id.as_uuid()),
+            Target::Email(email) => {
+                state.select(|lead| lead.erased_at_utc.is_none() && is_same_address(email, &lead.email))
+            }
+            Target::Due(due) => state.due(due),
+        };
+        let rewrites = change.decide(rows, |id| state.trail(id).map(|record| record.created_at).max())?;
+        for rewrite in &rewrites {
+            state.by_request.insert(rewrite.row.request_id, rewrite.row.clone());
+            state.audit.push(rewrite.audit.clone());
+        }
+        Ok(rewrites.into_iter().map(|rewrite| rewrite.row).collect())
     }
 }
 
 impl State {
+    /// Oldest first.
+    fn select(&self, is_wanted: impl Fn(&StoredLead) -> bool) -> Vec<StoredLead> {
+        let mut leads: Vec<_> = self.by_request.values().filter(|lead| is_wanted(lead)).cloned().collect();
+        leads.sort_by_key(Cursor::at);
+        leads
+    }
+
+    fn trail(&self, id: Uuid) -> impl Iterator<Item = &AuditRecord> {
+        self.audit.iter().filter(move |record| record.lead_id.map(LeadId::as_uuid) == Some(id))
+    }
+
+    fn due(&self, due: &Due) -> Vec<StoredLead> {
+        let mut leads = self.select(|lead| {
+            lead.erased_at_utc.is_none()
+                && lead.status == due.status.as_str()
+                && lead.created_at_utc < due.before
+                && due.after.is_none_or(|after| Cursor::at(lead) > after)
+                && !(due.minds_contact && self.has_contact_since(lead, due.before))
+        });
+        leads.truncate(due.limit as usize);
+        leads
+    }
+
+    fn has_contact_since(&self, lead: &StoredLead, instant: DateTime<Utc>) -> bool {
+        let is_later = |later: &StoredLead| {
+            later.erased_at_utc.is_none()
+                && later.created_at_utc >= instant
+                && is_same_address(&later.email, &lead.email)
+        };
+        self.trail(lead.id).any(|record| record.created_at >= instant) || self.by_request.values().any(is_later)
+    }
+
     fn insert(&mut self, new: &NewLead) -> Insertion {
         let row = StoredLead::from_new(new);
         if let Some(existing) = self.by_request.get(&row.request_id) {

@@ -19,7 +19,8 @@ pub use self::{
 };
 use crate::{
     audit::AuditRecord,
-    lead::{LeadId, RequestId},
+    inbox::{Change, Cursor, Due, InboxError, LeadFilter, LeadPage},
+    lead::{LeadId, LeadStatus, RequestId},
 };
 use chrono::{DateTime, Utc};
 
@@ -62,7 +63,15 @@ pub trait LeadStore: Send + Sync {
     async fn ready(&self) -> Result<(), StoreError>;
 }
 
-/// Reads leads back.
+/// Reads leads back, and works them. A service calls [`InboxExt`](crate::inbox::InboxExt) on top.
+///
+/// # Contract
+///
+/// **Changes** are one atomic, durable step each: the rows of [`Change::target`](crate::inbox::Change::target) are locked,
+/// [`Change::decide`](crate::inbox::Change::decide) decides on them, and what it says is written, each lead with its audit
+/// row; or nothing is.
+///
+/// **Cancellation** as in [`LeadStore`]'s contract.
 #[async_trait]
 pub trait LeadInbox: LeadStore {
     /// The lead with this id.
@@ -82,6 +91,38 @@ pub trait LeadInbox: LeadStore {
     /// # Errors
     /// [`StoreError`] where the database does not answer.
     async fn audit_trail(&self, id: LeadId) -> Result<Vec<AuditRecord>, StoreError>;
+
+    /// Leads that a filter shows, newest first: up to so many, at most [`MAX_PAGE`](crate::inbox::MAX_PAGE), behind a place
+    /// in the list. However many leads arrive meanwhile, a walk from page to page sees each older lead exactly once.
+    ///
+    /// # Errors
+    /// [`StoreError`] where the database does not answer.
+    async fn page(&self, filter: &LeadFilter, after: Option<Cursor>, limit: u32) -> Result<LeadPage, StoreError>;
+
+    /// All leads from an address, in any case, newest first; those in quarantine too.
+    ///
+    /// # Errors
+    /// [`StoreError`] where the database does not answer.
+    async fn find_by_email(&self, email: &str) -> Result<Vec<StoredLead>, StoreError>;
+
+    /// How many leads are in each status, all of them listed. Erased ones do not count.
+    ///
+    /// # Errors
+    /// [`StoreError`] where the database does not answer.
+    async fn counts(&self) -> Result<Vec<(LeadStatus, u64)>, StoreError>;
+
+    /// Leads that a retention rule reaches, oldest first.
+    ///
+    /// # Errors
+    /// [`StoreError`] where the database does not answer.
+    async fn due(&self, due: &Due) -> Result<Vec<StoredLead>, StoreError>;
+
+    /// Carries out a change, and answers the rows as they are now.
+    ///
+    /// # Errors
+    /// What [`Change::decide`](crate::inbox::Change::decide) says, and [`InboxError::Store`]. Nothing was written, but for
+    /// the kinds that [`LeadStore`]'s contract names.
+    async fn change(&self, change: &Change) -> Result<Vec<StoredLead>, InboxError>;
 }
 
 /// A store whose tables are in a database.
@@ -149,6 +190,31 @@ macro_rules! forward {
 
             async fn audit_trail(&self, id: LeadId) -> Result<Vec<AuditRecord>, StoreError> {
                 (**self).audit_trail(id).await
+            }
+
+            async fn page(
+                &self,
+                filter: &LeadFilter,
+                after: Option<Cursor>,
+                limit: u32,
+            ) -> Result<LeadPage, StoreError> {
+                (**self).page(filter, after, limit).await
+            }
+
+            async fn find_by_email(&self, email: &str) -> Result<Vec<StoredLead>, StoreError> {
+                (**self).find_by_email(email).await
+            }
+
+            async fn counts(&self) -> Result<Vec<(LeadStatus, u64)>, StoreError> {
+                (**self).counts().await
+            }
+
+            async fn due(&self, due: &Due) -> Result<Vec<StoredLead>, StoreError> {
+                (**self).due(due).await
+            }
+
+            async fn change(&self, change: &Change) -> Result<Vec<StoredLead>, InboxError> {
+                (**self).change(change).await
             }
         }
 

@@ -7,7 +7,7 @@ use uuid::Uuid;
 use super::Receipt;
 use crate::{
     audit::Actor,
-    lead::{Lead, LeadId, Service},
+    lead::{Lead, LeadId, LeadStatus, Service},
     time,
 };
 
@@ -73,12 +73,14 @@ impl NewLead {
         })
     }
 
-    /// The audit row's column `details_json`: nothing of the person but the masked address.
+    /// The audit row's column `details_json`: nothing of the person but the masked address. Says where the lead's life
+    /// begins where it is in quarantine.
     pub fn audit_details_json(&self) -> String {
         to_json(&DetailsJson {
             email: self.lead.email().masked(),
             service: self.lead.service().map(Service::as_str),
             ip_hash: self.lead.meta().ip_hash(),
+            status: Some(self.lead.initial_status()).filter(|s| *s != LeadStatus::Received).map(LeadStatus::as_str),
         })
     }
 }
@@ -105,6 +107,9 @@ struct DetailsJson<'a> {
     email: String,
     service: Option<&'static str>,
     ip_hash: &'a str,
+    /// Where the lead's life begins, if elsewhere than usual.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    status: Option<&'static str>,
 }
 
 /// Structs of text always serialise.

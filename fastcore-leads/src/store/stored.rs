@@ -1,10 +1,17 @@
 use std::fmt;
 
 use chrono::{DateTime, Utc};
+use serde_json::{Map, Value};
 use uuid::Uuid;
 
 use super::{Insertion, NewLead, Receipt};
-use crate::lead::{LeadId, Service};
+use crate::{
+    lead::{LeadId, Service},
+    time,
+};
+
+/// The member of `meta_json` that says since when the consent is withdrawn.
+const WITHDRAWN: &str = "consent_withdrawn_at";
 
 /// A lead as a database holds it.
 ///
@@ -77,6 +84,31 @@ impl StoredLead {
         }
     }
 
+    /// Records that the consent was taken back; `None` where there is none.
+    pub(crate) fn withdraw_consent(&mut self, at: DateTime<Utc>) -> Option<()> {
+        if !self.consent {
+            return None;
+        }
+        self.consent = false;
+        let meta = self.meta_json.get_or_insert_with(|| Value::Object(Map::new()));
+        meta.as_object_mut()?.insert(WITHDRAWN.to_owned(), time::format(at).into());
+        Some(())
+    }
+
+    /// Empties what is personal, hashes too. What is left: ids, instants, service, source, consent, status.
+    pub(crate) fn erase(&mut self, at: DateTime<Utc>) {
+        for text in [&mut self.name, &mut self.email, &mut self.message, &mut self.ip_hash] {
+            text.clear();
+        }
+        (self.phone, self.company, self.meta_json) = (None, None, None);
+        self.erased_at_utc = Some(at);
+    }
+
+    /// The consent as it was sent.
+    fn given_consent(&self) -> bool {
+        self.consent || self.meta_json.as_ref().is_some_and(|meta| meta.get(WITHDRAWN).is_some())
+    }
+
     /// Compares after normalisation, since the FastAPI service stored text as it came.
     fn has_content_of(&self, new: &NewLead) -> bool {
         let lead = new.lead();
@@ -86,7 +118,7 @@ impl StoredLead {
             && trimmed(self.company.as_deref()) == lead.company()
             && trimmed(self.service.as_deref()) == lead.service().map(Service::as_str)
             && self.message.trim() == lead.message()
-            && self.consent == lead.consent()
+            && self.given_consent() == lead.consent()
     }
 }
 

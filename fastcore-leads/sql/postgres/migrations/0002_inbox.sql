@@ -1,0 +1,5 @@
+-- What reads and works the inbox: pages of one status in the order of time, and all that is held on an address. Tombstones
+-- are in neither.
+
+CREATE INDEX ix_lead_inbox_status_created_at ON lead_inbox (status, created_at_utc, id) WHERE erased_at_utc IS NULL;
+CREATE INDEX ix_lead_inbox_email ON lead_inbox (lower(email)) WHERE erased_at_utc IS NULL;

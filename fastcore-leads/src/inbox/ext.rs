@@ -1,0 +1,146 @@
+use async_trait::async_trait;
+use tokio::time::{Duration, sleep};
+
+use super::{Change, Cursor, Due, Export, ExportedLead, InboxError, PurgeReport, Reason, Retention, Target};
+use crate::{
+    audit::Actor,
+    lead::{LeadId, LeadStatus},
+    store::{LeadInbox, StoreError, StoreErrorKind, StoredLead},
+    time,
+};
+
+/// How often a change is tried that the database rolls back for others' sake.
+const ATTEMPTS: u32 = 5;
+/// How long it waits before it tries again, times the number of the attempt.
+const BACKOFF: Duration = Duration::from_millis(10);
+/// How long a purge rests between two transactions, so that ingest gets its turn.
+const REST: Duration = Duration::from_millis(20);
+
+/// What a service does with an inbox. For every [`LeadInbox`].
+#[async_trait]
+pub trait InboxExt: LeadInbox {
+    /// Moves a lead on, from the status that the caller saw: received, processing, resolved, archived; back from processing
+    /// to received and from resolved to processing; to archived from any. Answers the lead as it is now.
+    ///
+    /// # Errors
+    /// [`InboxError::StatusChanged`] where somebody else was quicker, [`InboxError::IllegalMove`] where a lead's life does
+    /// not go that way, and the others of [`InboxError`].
+    async fn transition(
+        &self,
+        id: LeadId,
+        seen: LeadStatus,
+        to: LeadStatus,
+        actor: Actor,
+        reason: Option<Reason>,
+    ) -> Result<StoredLead, InboxError> {
+        one(changed(self, &Change::transition(id, seen, to, actor, reason)).await?)
+    }
+
+    /// Takes a lead out of quarantine: it is received.
+    ///
+    /// # Errors
+    /// [`InboxError::NotQuarantined`], and the others of [`InboxError`].
+    async fn release(&self, id: LeadId, actor: Actor, reason: Option<Reason>) -> Result<StoredLead, InboxError> {
+        one(changed(self, &Change::release(id, actor, reason)).await?)
+    }
+
+    /// Records that the person has taken the consent back: `consent` is false from now on, and `meta_json` says since when.
+    /// The proof of what was agreed to stays.
+    ///
+    /// # Errors
+    /// [`InboxError::NoConsent`], and the others of [`InboxError`].
+    async fn withdraw_consent(
+        &self,
+        id: LeadId,
+        actor: Actor,
+        reason: Option<Reason>,
+    ) -> Result<StoredLead, InboxError> {
+        one(changed(self, &Change::withdraw_consent(id, actor, reason)).await?)
+    }
+
+    /// Erases at a person's wish (GDPR, article 17): all that is personal is emptied, hashes too; the row stays as a tombstone,
+    /// so that a retry of its request is answered 410. Answers the ids; none where nothing is held on the address.
+    ///
+    /// # Errors
+    /// [`InboxError`]: [`InboxError::Erased`] where the one lead that was asked for is erased already.
+    async fn erase(&self, target: Target, actor: Actor, reason: Option<Reason>) -> Result<Vec<LeadId>, InboxError> {
+        let rows = changed(self, &Change::erase(target, actor, reason)).await?;
+        Ok(rows.iter().map(StoredLead::lead_id).collect())
+    }
+
+    /// All that is held on an address.
+    ///
+    /// # Errors
+    /// [`StoreError`] where the database does not answer.
+    async fn export(&self, email: &str) -> Result<Export, StoreError> {
+        let mut leads = Vec::new();
+        for lead in self.find_by_email(email).await? {
+            let trail = self.audit_trail(lead.lead_id()).await?;
+            leads.push(ExportedLead::new(lead, trail));
+        }
+        Ok(Export { email: email.trim().to_owned(), exported_at_utc: time::format(time::now()), leads })
+    }
+
+    /// What [`purge`](Self::purge) would erase now. Changes nothing.
+    ///
+    /// # Errors
+    /// [`StoreError`] where the database does not answer.
+    async fn purge_dry_run(&self, retention: Retention) -> Result<PurgeReport, StoreError> {
+        let mut report = PurgeReport::default();
+        for mut due in retention.due(time::now()) {
+            loop {
+                let leads = self.due(&due).await?;
+                report.count(due.status, leads.len());
+                if !goes_on(&mut due, &leads) {
+                    break;
+                }
+            }
+        }
+        Ok(report)
+    }
+
+    /// Erases what the rule no longer lets be kept, in small transactions with rests between, so that ingest goes on
+    /// meanwhile. May be stopped and started again at any time.
+    ///
+    /// # Errors
+    /// [`InboxError`] where the database does not answer; what was erased before stays erased.
+    async fn purge(&self, retention: Retention, actor: Actor) -> Result<PurgeReport, InboxError> {
+        let mut report = PurgeReport::default();
+        for mut due in retention.due(time::now()) {
+            loop {
+                let leads = changed(self, &Change::purge(due, actor.clone())).await?;
+                report.count(due.status, leads.len());
+                if !goes_on(&mut due, &leads) {
+                    break;
+                }
+                sleep(REST).await;
+            }
+        }
+        Ok(report)
+    }
+}
+
+impl<I: LeadInbox + ?Sized> InboxExt for I {}
+
+async fn changed<I: LeadInbox + ?Sized>(inbox: &I, change: &Change) -> Result<Vec<StoredLead>, InboxError> {
+    let mut attempt = 0;
+    loop {
+        attempt += 1;
+        match inbox.change(change).await {
+            Err(InboxError::Store(error)) if error.kind() == StoreErrorKind::Contention && attempt < ATTEMPTS => {
+                sleep(BACKOFF * attempt).await;
+            }
+            result => return result,
+        }
+    }
+}
+
+fn one(rows: Vec<StoredLead>) -> Result<StoredLead, InboxError> {
+    rows.into_iter().next().ok_or(InboxError::NotFound)
+}
+
+/// Steps behind the leads that were read; false where there are no more.
+fn goes_on(due: &mut Due, leads: &[StoredLead]) -> bool {
+    due.after = leads.last().map(Cursor::at);
+    leads.len() >= due.limit as usize
+}

@@ -1,0 +1,130 @@
+use std::{fmt, str::FromStr};
+
+use chrono::{DateTime, Utc};
+use uuid::Uuid;
+
+use crate::{
+    lead::{LeadStatus, Service},
+    store::StoredLead,
+    time,
+};
+
+/// The most leads of a page.
+pub const MAX_PAGE: u32 = 1000;
+
+/// Which leads a page shows. The default: all but those in quarantine. Erased leads are on no page.
+#[derive(Clone, Default, PartialEq, Eq)]
+pub struct LeadFilter {
+    /// Only these; none: all but [`LeadStatus::Quarantined`].
+    pub statuses: Vec<LeadStatus>,
+    /// Only enquiries about this.
+    pub service: Option<Service>,
+    /// Only from this site (`meta.source`), exactly.
+    pub source: Option<String>,
+    /// Only taken in at this instant or later.
+    pub received_from: Option<DateTime<Utc>>,
+    /// Only taken in before this instant.
+    pub received_before: Option<DateTime<Utc>>,
+    /// Only from this address, whole, in any case.
+    pub email: Option<String>,
+}
+
+impl LeadFilter {
+    /// The statuses that it shows.
+    pub fn shown(&self) -> Vec<LeadStatus> {
+        if self.statuses.is_empty() {
+            return LeadStatus::ALL.iter().copied().filter(|status| *status != LeadStatus::Quarantined).collect();
+        }
+        let mut statuses = self.statuses.clone();
+        statuses.sort_unstable();
+        statuses.dedup();
+        statuses
+    }
+
+    /// Whether a lead is on its pages.
+    pub(crate) fn shows(&self, lead: &StoredLead) -> bool {
+        lead.erased_at_utc.is_none()
+            && self.shown().iter().any(|status| status.as_str() == lead.status)
+            && self.service.is_none_or(|service| lead.service.as_deref() == Some(service.as_str()))
+            && self.source.as_ref().is_none_or(|source| *source == lead.source)
+            && self.received_from.is_none_or(|from| lead.created_at_utc >= from)
+            && self.received_before.is_none_or(|before| lead.created_at_utc < before)
+            && self.email.as_ref().is_none_or(|email| is_same_address(email, &lead.email))
+    }
+}
+
+/// Whether two addresses are one person's: people do not tell upper from lower case in theirs.
+pub(crate) fn is_same_address(one: &str, other: &str) -> bool {
+    one.trim().to_lowercase() == other.to_lowercase()
+}
+
+impl fmt::Debug for LeadFilter {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("LeadFilter")
+            .field("statuses", &self.statuses)
+            .field("service", &self.service)
+            .field("source", &self.source)
+            .field("received_from", &self.received_from)
+            .field("received_before", &self.received_before)
+            .field("has_email", &self.email.is_some())
+            .finish()
+    }
+}
+
+/// A page, newest lead first.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct LeadPage {
+    /// The leads.
+    pub leads: Vec<StoredLead>,
+    /// Where the next page begins; none on the last.
+    pub next: Option<Cursor>,
+}
+
+impl LeadPage {
+    /// Makes a page of what a store read: up to one lead more than the page holds.
+    pub fn of(mut leads: Vec<StoredLead>, limit: u32) -> Self {
+        let limit = limit as usize;
+        let has_more = leads.len() > limit;
+        leads.truncate(limit);
+        let next = leads.last().filter(|_| has_more).map(Cursor::at);
+        Self { leads, next }
+    }
+}
+
+/// A place in the order of leads, by instant and id. A page that begins behind it is the same however many leads arrive
+/// meanwhile. Its text may go into a URL.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Cursor {
+    /// When the lead there was taken in.
+    pub created_at: DateTime<Utc>,
+    /// Its id.
+    pub id: Uuid,
+}
+
+impl Cursor {
+    /// The place of a lead.
+    pub fn at(lead: &StoredLead) -> Self {
+        Self { created_at: lead.created_at_utc, id: lead.id }
+    }
+}
+
+impl fmt::Display for Cursor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}_{}", self.created_at.timestamp_micros(), self.id.simple())
+    }
+}
+
+impl FromStr for Cursor {
+    type Err = InvalidCursor;
+
+    fn from_str(text: &str) -> Result<Self, InvalidCursor> {
+        let (micros, id) = text.split_once('_').ok_or(InvalidCursor)?;
+        let created_at = micros.parse().ok().and_then(DateTime::from_timestamp_micros).ok_or(InvalidCursor)?;
+        Ok(Self { created_at: time::to_micros(created_at), id: Uuid::try_parse(id).map_err(|_| InvalidCursor)? })
+    }
+}
+
+/// The text is no [`Cursor`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("not a place in the list: begin at its start")]
+pub struct InvalidCursor;

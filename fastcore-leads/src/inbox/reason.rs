@@ -1,0 +1,57 @@
+use std::fmt;
+
+use crate::{lead::limits, store::StoredLead};
+
+/// Why somebody changed a lead: a few words for the audit log, which keeps them for ever. Nothing personal.
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub struct Reason(String);
+
+impl Reason {
+    /// Takes the words, trimmed.
+    ///
+    /// # Errors
+    /// [`InvalidReason`] where the text is empty, longer than 200 characters, or holds a control character or an `@`: an
+    /// address could not be erased from the audit log.
+    pub fn new(text: &str) -> Result<Self, InvalidReason> {
+        let text = text.trim();
+        let is_fit = (limits::REASON.min..=limits::REASON.max).contains(&text.chars().count());
+        if !is_fit || text.chars().any(|c| c.is_control() || c == '@') {
+            return Err(InvalidReason);
+        }
+        Ok(Self(text.to_owned()))
+    }
+
+    /// The words.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// Whether it holds something of the person whose lead this is: a name, a company, a number, an address.
+    pub(super) fn names(&self, lead: &StoredLead) -> bool {
+        let words = self.0.to_lowercase();
+        let local = lead.email.rsplit_once('@').map(|(local, _)| local);
+        let whole = [Some(lead.email.as_str()), local, lead.phone.as_deref(), lead.company.as_deref()];
+        // A first name is enough; short particles are not a name.
+        let names = lead.name.split_whitespace().filter(|word| word.chars().count() >= 3).map(Some);
+        whole.into_iter().chain(names).flatten().map(|text| text.trim().to_lowercase()).any(|text| {
+            text.chars().count() >= 3 && words.match_indices(&text).any(|(at, found)| stands_alone(&words, at, found))
+        })
+    }
+}
+
+/// "Ali" is in "Ali asked", but not in "qualified".
+fn stands_alone(text: &str, at: usize, found: &str) -> bool {
+    let is_letter = |c: Option<char>| c.is_some_and(char::is_alphanumeric);
+    !is_letter(text[..at].chars().next_back()) && !is_letter(text[at + found.len()..].chars().next())
+}
+
+impl fmt::Debug for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Reason(..)")
+    }
+}
+
+/// The text cannot be a reason.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("a reason has 1 to 200 characters, none of them a control character or @: the audit log keeps it for ever")]
+pub struct InvalidReason;

@@ -1,0 +1,82 @@
+use chrono::{DateTime, TimeDelta, Utc};
+
+use super::Cursor;
+use crate::lead::LeadStatus;
+
+/// How long leads are kept. What is older is erased by [`InboxExt::purge`](super::InboxExt::purge): the row stays as a
+/// tombstone, so that a late retry does not bring the person back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Retention {
+    /// Leads without contact for so many days. Contact is the lead itself, anything that the audit log has of it, and a
+    /// later lead from the same address. None: kept.
+    pub without_contact_days: Option<u32>,
+    /// Leads in quarantine, from the day that they came. None: kept.
+    pub quarantine_days: Option<u32>,
+}
+
+impl Default for Retention {
+    /// Three years, the usual figure for prospects of the CNIL, the French data-protection authority ("référentiel
+    /// relatif aux traitements ... de gestion des activités commerciales"); 30 days in quarantine.
+    fn default() -> Self {
+        Self { without_contact_days: Some(3 * 365), quarantine_days: Some(30) }
+    }
+}
+
+impl Retention {
+    /// What is due at an instant, status by status.
+    pub(super) fn due(self, now: DateTime<Utc>) -> Vec<Due> {
+        let before = |days: u32| now - TimeDelta::days(i64::from(days));
+        LeadStatus::ALL
+            .iter()
+            .filter_map(|&status| {
+                let (days, minds_contact) = match status {
+                    LeadStatus::Quarantined => (self.quarantine_days?, false),
+                    _ => (self.without_contact_days?, true),
+                };
+                Some(Due { status, before: before(days), minds_contact, after: None, limit: BATCH })
+            })
+            .collect()
+    }
+}
+
+/// Leads of a transaction: few enough that nobody waits long for its locks.
+const BATCH: u32 = 200;
+
+/// Leads of one status that are due, in the order of their coming.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Due {
+    /// Of this status.
+    pub status: LeadStatus,
+    /// Taken in before this instant.
+    pub before: DateTime<Utc>,
+    /// Whether contact since then keeps a lead.
+    pub minds_contact: bool,
+    /// Only those behind this place.
+    pub after: Option<Cursor>,
+    /// So many at most.
+    pub limit: u32,
+}
+
+/// What a purge did, or would do.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct PurgeReport {
+    /// Leads without contact.
+    pub without_contact: u64,
+    /// Leads in quarantine.
+    pub quarantined: u64,
+}
+
+impl PurgeReport {
+    /// All together.
+    pub fn total(&self) -> u64 {
+        self.without_contact + self.quarantined
+    }
+
+    pub(super) fn count(&mut self, status: LeadStatus, leads: usize) {
+        let leads = u64::try_from(leads).unwrap_or(u64::MAX);
+        match status {
+            LeadStatus::Quarantined => self.quarantined += leads,
+            _ => self.without_contact += leads,
+        }
+    }
+}

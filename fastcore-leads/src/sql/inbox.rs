@@ -1,0 +1,305 @@
+//! The statements behind [`LeadInbox`](crate::LeadInbox), for both databases: their text depends on what is asked, so they
+//! are put together here instead of standing in a file.
+//!
+//! A change is one transaction: lock the rows ([`lock`](Dialect::lock)), read when each was last audited
+//! ([`last_audited`](Dialect::last_audited)), let [`Change::decide`](crate::inbox::Change::decide) decide, and write what
+//! it says with `REWRITE_LEADS` and `APPEND_AUDIT`.
+
+use chrono::{DateTime, Utc};
+use serde::Serialize;
+use serde_json::Value;
+use uuid::Uuid;
+
+use crate::{
+    inbox::{Cursor, Due, LeadFilter, Rewrite, Target},
+    lead::{LeadId, LeadStatus},
+    time,
+};
+
+/// The columns of [`StoredLead`](crate::StoredLead), in its order.
+const COLUMNS: &str = "id, created_at_utc, name, email, phone, company, service, message, consent, source, request_id, \
+                       ip_hash, meta_json, status, erased_at_utc";
+
+/// Which database a statement is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Dialect {
+    /// PostgreSQL: ids and instants are types of their own.
+    Postgres,
+    /// SQLite: ids and instants are text.
+    Sqlite,
+}
+
+/// A statement and its parameters, in the order of their numbers.
+#[derive(Clone)]
+pub struct Statement {
+    /// The text; it holds no value of a lead.
+    pub text: String,
+    /// The values.
+    pub params: Vec<Param>,
+    dialect: Dialect,
+}
+
+/// A value for a statement. For SQLite there are texts and numbers only.
+#[derive(Clone, PartialEq)]
+#[allow(missing_docs, reason = "each is a type of PostgreSQL")]
+pub enum Param {
+    Text(String),
+    BigInt(i64),
+    Uuid(Uuid),
+    Timestamptz(DateTime<Utc>),
+}
+
+impl Dialect {
+    /// One page, and one lead more, newest first. Columns: those of [`StoredLead`](crate::StoredLead).
+    ///
+    /// Each status is read in the order of its index; the database merges them.
+    pub fn page(self, filter: &LeadFilter, after: Option<Cursor>, limit: u32) -> Statement {
+        let mut statement = Statement::new(self);
+        let branches: Vec<String> =
+            filter.shown().into_iter().map(|status| statement.branch(status, filter, after, limit)).collect();
+        let limit = statement.bind(Param::BigInt(i64::from(limit) + 1));
+        statement.text = format!(
+            "SELECT {COLUMNS} FROM ({}) AS page ORDER BY created_at_utc DESC, id DESC LIMIT {limit}",
+            branches.join(" UNION ALL ")
+        );
+        statement
+    }
+
+    /// All leads of an address, newest first.
+    pub fn find_by_email(self, email: &str) -> Statement {
+        let mut statement = Statement::new(self);
+        let is_theirs = statement.is_from(email);
+        statement.text =
+            format!("SELECT {COLUMNS} FROM lead_inbox WHERE {is_theirs} ORDER BY created_at_utc DESC, id DESC");
+        statement
+    }
+
+    /// How many leads are in each status: `status`, `leads`.
+    pub fn counts(self) -> Statement {
+        let text = "SELECT status, count(*) AS leads FROM lead_inbox WHERE erased_at_utc IS NULL GROUP BY status";
+        Statement { text: text.to_owned(), ..Statement::new(self) }
+    }
+
+    /// Leads that a retention rule reaches, oldest first.
+    pub fn due(self, due: &Due) -> Statement {
+        let mut statement = Statement::new(self);
+        statement.text = statement.select_due(due);
+        statement
+    }
+
+    /// The leads of a change, locked until the transaction ends where the database locks rows.
+    pub fn lock(self, target: &Target) -> Statement {
+        let mut statement = Statement::new(self);
+        let (select, lock) = match target {
+            Target::Lead(id) => {
+                let id = statement.id(id.as_uuid());
+                (format!("SELECT {COLUMNS} FROM lead_inbox WHERE id = {id}"), " FOR UPDATE")
+            }
+            // In the order of keys: two that want the same rows do not deadlock.
+            Target::Email(email) => {
+                let is_theirs = statement.is_from(email);
+                (format!("SELECT {COLUMNS} FROM lead_inbox WHERE {is_theirs} ORDER BY id"), " FOR UPDATE")
+            }
+            Target::Due(due) => (statement.select_due(due), " FOR UPDATE OF lead SKIP LOCKED"),
+        };
+        // SQLite has one writer at a time.
+        statement.text = select + if self == Self::Postgres { lock } else { "" };
+        statement
+    }
+
+    /// When each of these leads was last audited: `lead_id`, `last`.
+    pub fn last_audited(self, ids: &[Uuid]) -> Statement {
+        let mut statement = Statement::new(self);
+        let ids: Vec<String> = ids.iter().map(|id| statement.id(*id)).collect();
+        // An empty list is no SQL.
+        let ids = if ids.is_empty() { "NULL".to_owned() } else { ids.join(", ") };
+        statement.text = format!(
+            "SELECT lead_id, max(created_at_utc) AS last FROM audit_log WHERE lead_id IN ({ids}) GROUP BY lead_id"
+        );
+        statement
+    }
+}
+
+impl Statement {
+    fn new(dialect: Dialect) -> Self {
+        Self { text: String::new(), params: Vec::new(), dialect }
+    }
+
+    /// Adds a parameter; answers what stands for it in the text.
+    fn bind(&mut self, param: Param) -> String {
+        self.params.push(param);
+        let marker = if self.dialect == Dialect::Postgres { '$' } else { '?' };
+        format!("{marker}{}", self.params.len())
+    }
+
+    fn text(&mut self, text: &str) -> String {
+        self.bind(Param::Text(text.to_owned()))
+    }
+
+    fn id(&mut self, id: Uuid) -> String {
+        match self.dialect {
+            Dialect::Postgres => self.bind(Param::Uuid(id)),
+            Dialect::Sqlite => self.bind(Param::Text(LeadId::from_uuid(id).to_string())),
+        }
+    }
+
+    fn instant(&mut self, instant: DateTime<Utc>) -> String {
+        match self.dialect {
+            Dialect::Postgres => self.bind(Param::Timestamptz(instant)),
+            Dialect::Sqlite => self.bind(Param::Text(time::format(instant))),
+        }
+    }
+
+    /// Whether a lead is from an address: the words of the index on it.
+    fn is_from(&mut self, email: &str) -> String {
+        let email = self.text(email.trim());
+        format!("lower(email) = lower({email}) AND erased_at_utc IS NULL")
+    }
+
+    /// The leads of one status.
+    fn branch(&mut self, status: LeadStatus, filter: &LeadFilter, after: Option<Cursor>, limit: u32) -> String {
+        let mut conditions = vec!["erased_at_utc IS NULL".to_owned(), format!("status = '{status}'")];
+        if let Some(service) = filter.service {
+            conditions.push(format!("service = '{service}'"));
+        }
+        if let Some(source) = &filter.source {
+            conditions.push(format!("source = {}", self.text(source)));
+        }
+        if let Some(from) = filter.received_from {
+            conditions.push(format!("created_at_utc >= {}", self.instant(from)));
+        }
+        if let Some(before) = filter.received_before {
+            conditions.push(format!("created_at_utc < {}", self.instant(before)));
+        }
+        if let Some(email) = &filter.email {
+            conditions.push(self.is_from(email));
+        }
+        if let Some(after) = after {
+            let (created_at, id) = (self.instant(after.created_at), self.id(after.id));
+            conditions.push(format!("(created_at_utc, id) < ({created_at}, {id})"));
+        }
+        let limit = self.bind(Param::BigInt(i64::from(limit) + 1));
+        format!(
+            "SELECT * FROM (SELECT {COLUMNS} FROM lead_inbox WHERE {} ORDER BY created_at_utc DESC, id DESC \
+             LIMIT {limit}) AS {status}",
+            conditions.join(" AND ")
+        )
+    }
+
+    fn select_due(&mut self, due: &Due) -> String {
+        let before = self.instant(due.before);
+        let mut conditions = vec![
+            "lead.erased_at_utc IS NULL".to_owned(),
+            format!("lead.status = '{}'", due.status),
+            format!("lead.created_at_utc < {before}"),
+        ];
+        if let Some(after) = due.after {
+            let (created_at, id) = (self.instant(after.created_at), self.id(after.id));
+            conditions.push(format!("(lead.created_at_utc, lead.id) > ({created_at}, {id})"));
+        }
+        if due.minds_contact {
+            conditions.push(format!(
+                "NOT EXISTS (SELECT 1 FROM audit_log AS audit WHERE audit.lead_id = lead.id \
+                 AND audit.created_at_utc >= {before})"
+            ));
+            conditions.push(format!(
+                "NOT EXISTS (SELECT 1 FROM lead_inbox AS later WHERE lower(later.email) = lower(lead.email) \
+                 AND later.erased_at_utc IS NULL AND later.created_at_utc >= {before})"
+            ));
+        }
+        let limit = self.bind(Param::BigInt(due.limit.into()));
+        format!(
+            "SELECT {COLUMNS} FROM lead_inbox AS lead WHERE {} ORDER BY lead.created_at_utc, lead.id LIMIT {limit}",
+            conditions.join(" AND ")
+        )
+    }
+}
+
+/// What [`Dialect::counts`] answered, for every status.
+pub fn counts_of(rows: &[(String, i64)]) -> Vec<(LeadStatus, u64)> {
+    let count =
+        |status: LeadStatus| rows.iter().find(|(word, _)| word == status.as_str()).map_or(0, |(_, leads)| *leads);
+    LeadStatus::ALL.iter().map(|&status| (status, u64::try_from(count(status)).unwrap_or_default())).collect()
+}
+
+/// The parameters of `REWRITE_LEADS` and `APPEND_AUDIT`.
+pub fn rewrites_json(rewrites: &[Rewrite]) -> (String, String) {
+    let rows: Vec<_> = rewrites.iter().map(Row::of).collect();
+    let records: Vec<_> = rewrites.iter().map(Record::of).collect();
+    // Structs of text always serialise.
+    (serde_json::to_string(&rows).unwrap_or_default(), serde_json::to_string(&records).unwrap_or_default())
+}
+
+#[derive(Serialize)]
+struct Row<'a> {
+    id: String,
+    name: &'a str,
+    email: &'a str,
+    phone: Option<&'a str>,
+    company: Option<&'a str>,
+    message: &'a str,
+    consent: bool,
+    ip_hash: &'a str,
+    meta_json: Option<&'a Value>,
+    status: &'a str,
+    erased_at_utc: Option<String>,
+}
+
+impl<'a> Row<'a> {
+    fn of(rewrite: &'a Rewrite) -> Self {
+        let row = &rewrite.row;
+        Self {
+            id: row.id.to_string(),
+            name: &row.name,
+            email: &row.email,
+            phone: row.phone.as_deref(),
+            company: row.company.as_deref(),
+            message: &row.message,
+            consent: row.consent,
+            ip_hash: &row.ip_hash,
+            meta_json: row.meta_json.as_ref(),
+            status: &row.status,
+            erased_at_utc: row.erased_at_utc.map(time::format),
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct Record<'a> {
+    id: String,
+    created_at_utc: String,
+    event: &'a str,
+    actor: &'a str,
+    lead_id: Option<String>,
+    request_id: String,
+    status_code: Option<i32>,
+    details_json: &'a Value,
+}
+
+impl<'a> Record<'a> {
+    fn of(rewrite: &'a Rewrite) -> Self {
+        let audit = &rewrite.audit;
+        Self {
+            id: audit.id.to_string(),
+            created_at_utc: time::format(audit.created_at),
+            event: &audit.event,
+            actor: &audit.actor,
+            lead_id: audit.lead_id.map(|id| id.to_string()),
+            request_id: audit.request_id.to_string(),
+            status_code: audit.status_code,
+            details_json: &audit.details,
+        }
+    }
+}
+
+impl std::fmt::Debug for Statement {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Statement").field("text", &self.text).finish_non_exhaustive()
+    }
+}
+
+impl std::fmt::Debug for Param {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Param(..)")
+    }
+}
