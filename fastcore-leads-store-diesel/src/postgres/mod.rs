@@ -2,6 +2,7 @@
 
 mod connect;
 mod diagnosis;
+mod inbox;
 mod lease;
 mod migrate;
 mod options;
@@ -28,8 +29,7 @@ use diesel_async::{
     pooled_connection::deadpool::{Object, Pool},
 };
 use fastcore_leads::{
-    AuditRecord, Insertion, LeadDatabase, LeadId, LeadInbox, LeadStore, NewLead, RequestId, StoreError, StoreErrorKind,
-    StoredLead, settle,
+    Insertion, LeadDatabase, LeadStore, NewLead, StoreError, StoreErrorKind, StoredLead, settle,
     sql::postgres::{self as sql, Columns},
     unsettled,
 };
@@ -37,15 +37,10 @@ use tokio::time::timeout;
 use uuid::Uuid;
 
 pub use self::options::PgOptions;
-use self::{
-    connect::Target,
-    diagnosis::Diagnosis,
-    lease::Lease,
-    rows::{AuditRow, LeadRow},
-};
+use self::{connect::Target, diagnosis::Diagnosis, lease::Lease, rows::LeadRow};
 use crate::{
     error::{Cause, running},
-    schema::postgres::{audit_log, lead_inbox},
+    schema::postgres::lead_inbox,
     statement::statement,
 };
 
@@ -184,40 +179,6 @@ impl LeadStore for PgLeadStore {
     async fn ready(&self) -> Result<(), StoreError> {
         let applied = self.read(|connection| Box::pin(migrate::applied(connection))).await?;
         Ok(fastcore_leads::sql::SchemaMismatch::check(sql::MIGRATIONS, &applied)?)
-    }
-}
-
-#[async_trait]
-impl LeadInbox for PgLeadStore {
-    async fn get(&self, id: LeadId) -> Result<Option<StoredLead>, StoreError> {
-        self.read(move |connection| {
-            Box::pin(async move {
-                let query = lead_inbox::table.find(id.as_uuid()).select(LeadRow::as_select());
-                let rows: Vec<LeadRow> = query.load(connection).await?;
-                Ok(rows.into_iter().next().map(StoredLead::from))
-            })
-        })
-        .await
-    }
-
-    async fn find(&self, request_id: RequestId) -> Result<Option<StoredLead>, StoreError> {
-        let ids = [request_id.as_uuid()];
-        self.read(move |connection| Box::pin(async move { Ok(find(connection, &ids).await?.pop()) })).await
-    }
-
-    async fn audit_trail(&self, id: LeadId) -> Result<Vec<AuditRecord>, StoreError> {
-        self.read(move |connection| {
-            Box::pin(async move {
-                let rows: Vec<AuditRow> = audit_log::table
-                    .filter(audit_log::lead_id.eq(id.as_uuid()))
-                    .order((audit_log::created_at_utc, audit_log::id))
-                    .select(AuditRow::as_select())
-                    .load(connection)
-                    .await?;
-                Ok(rows.into_iter().map(AuditRecord::from).collect())
-            })
-        })
-        .await
     }
 }
 

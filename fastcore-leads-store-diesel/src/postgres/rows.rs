@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use crate::schema::postgres::{audit_log, lead_inbox};
 
-#[derive(Queryable, Selectable)]
+#[derive(Queryable, QueryableByName, Selectable)]
 #[diesel(table_name = lead_inbox, check_for_backend(diesel::pg::Pg))]
 pub(super) struct LeadRow {
     id: Uuid,
@@ -65,7 +65,7 @@ pub(super) fn read_bare(row: &tokio_postgres::Row) -> Result<StoredLead, tokio_p
         source: row.try_get("source")?,
         request_id: row.try_get("request_id")?,
         ip_hash: row.try_get("ip_hash")?,
-        meta_json: None,
+        meta_json: row.try_get("meta_json")?,
         status: row.try_get("status")?,
         erased_at_utc: row.try_get("erased_at_utc")?,
     })
@@ -97,6 +97,24 @@ impl From<AuditRow> for AuditRecord {
             row.details_json,
         )
     }
+}
+
+/// How many leads are in a status.
+#[derive(QueryableByName)]
+pub(super) struct StatusCount {
+    #[diesel(sql_type = Text)]
+    pub(super) status: String,
+    #[diesel(sql_type = diesel::sql_types::BigInt)]
+    pub(super) leads: i64,
+}
+
+/// When a lead was last audited.
+#[derive(QueryableByName)]
+pub(super) struct LastAudited {
+    #[diesel(sql_type = diesel::sql_types::Uuid)]
+    pub(super) lead_id: Uuid,
+    #[diesel(sql_type = diesel::sql_types::Timestamptz)]
+    pub(super) last: DateTime<Utc>,
 }
 
 /// A setting of the server.

@@ -1,5 +1,6 @@
 //! SQLite.
 
+mod inbox;
 mod migrate;
 mod rows;
 mod transaction;
@@ -15,20 +16,17 @@ use diesel::{
     sql_types::Text,
     sqlite::Sqlite,
 };
-use fastcore_leads::{
-    AuditRecord, Insertion, LeadDatabase, LeadId, LeadInbox, LeadStore, NewLead, RequestId, StoreError, StoredLead,
-    settle, sql::sqlite as sql,
-};
+use fastcore_leads::{Insertion, LeadDatabase, LeadStore, NewLead, StoreError, StoredLead, settle, sql::sqlite as sql};
 use uuid::Uuid;
 
 use self::{
-    rows::{AuditRow, LeadRow},
+    rows::LeadRow,
     transaction::in_transaction,
     worker::{Source, Worker},
 };
 use crate::{
     error::{Cause, running},
-    schema::sqlite::{audit_log, lead_inbox},
+    schema::sqlite::lead_inbox,
     statement::statement,
 };
 
@@ -104,36 +102,6 @@ impl LeadStore for SqliteLeadStore {
         let applied = self.reader.run(migrate::applied).await?;
         self.writer.run(|_| Ok(())).await?;
         Ok(fastcore_leads::sql::SchemaMismatch::check(sql::MIGRATIONS, &applied)?)
-    }
-}
-
-#[async_trait]
-impl LeadInbox for SqliteLeadStore {
-    async fn get(&self, id: LeadId) -> Result<Option<StoredLead>, StoreError> {
-        let read = move |connection: &mut SqliteConnection| {
-            let query = lead_inbox::table.find(id.to_string()).select(LeadRow::as_select());
-            let rows: Vec<LeadRow> = query.load(connection).map_err(running)?;
-            rows.into_iter().next().map(StoredLead::try_from).transpose()
-        };
-        self.reader.run(read).await
-    }
-
-    async fn find(&self, request_id: RequestId) -> Result<Option<StoredLead>, StoreError> {
-        let id = request_id.to_string();
-        Ok(self.reader.run(move |connection| find(connection, &[id])).await?.pop())
-    }
-
-    async fn audit_trail(&self, id: LeadId) -> Result<Vec<AuditRecord>, StoreError> {
-        let read = move |connection: &mut SqliteConnection| {
-            let rows: Vec<AuditRow> = audit_log::table
-                .filter(audit_log::lead_id.eq(id.to_string()))
-                .order((audit_log::created_at_utc, audit_log::id))
-                .select(AuditRow::as_select())
-                .load(connection)
-                .map_err(running)?;
-            rows.into_iter().map(AuditRecord::try_from).collect()
-        };
-        self.reader.run(read).await
     }
 }
 

@@ -11,7 +11,7 @@ use fastcore_leads::{
 
 use crate::schema::sqlite::{audit_log, lead_inbox};
 
-#[derive(Queryable, Selectable)]
+#[derive(Queryable, QueryableByName, Selectable)]
 #[diesel(table_name = lead_inbox, check_for_backend(diesel::sqlite::Sqlite))]
 pub(super) struct LeadRow {
     id: String,
@@ -83,6 +83,24 @@ impl TryFrom<AuditRow> for AuditRecord {
             read_json(row.details_json.as_deref())?,
         ))
     }
+}
+
+/// How many leads are in a status.
+#[derive(QueryableByName)]
+pub(super) struct StatusCount {
+    #[diesel(sql_type = Text)]
+    pub(super) status: String,
+    #[diesel(sql_type = diesel::sql_types::BigInt)]
+    pub(super) leads: i64,
+}
+
+/// When a lead was last audited.
+#[derive(QueryableByName)]
+pub(super) struct LastAudited {
+    #[diesel(sql_type = Text)]
+    pub(super) lead_id: String,
+    #[diesel(sql_type = Text)]
+    pub(super) last: String,
 }
 
 /// A row of the bookkeeping table.

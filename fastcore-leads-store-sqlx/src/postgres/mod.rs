@@ -1,5 +1,6 @@
 //! PostgreSQL.
 
+mod inbox;
 mod lease;
 mod migrate;
 mod options;
@@ -14,8 +15,7 @@ use std::{
 
 use async_trait::async_trait;
 use fastcore_leads::{
-    AuditRecord, Insertion, LeadDatabase, LeadId, LeadInbox, LeadStore, NewLead, RequestId, StoreError, StoreErrorKind,
-    StoredLead, settle,
+    Insertion, LeadDatabase, LeadStore, NewLead, StoreError, StoreErrorKind, StoredLead, settle,
     sql::postgres::{self as sql, Columns},
     unsettled,
 };
@@ -24,10 +24,7 @@ use tokio::time::timeout;
 use uuid::Uuid;
 
 pub use self::options::PgOptions;
-use self::{
-    lease::Lease,
-    rows::{AuditRow, LeadRow},
-};
+use self::{lease::Lease, rows::LeadRow};
 use crate::error::{while_connecting, while_running};
 
 /// Keeps leads in PostgreSQL.
@@ -144,29 +141,6 @@ impl LeadStore for PgLeadStore {
     async fn ready(&self) -> Result<(), StoreError> {
         let applied = self.read(migrate::applied).await?;
         Ok(fastcore_leads::sql::SchemaMismatch::check(sql::MIGRATIONS, &applied)?)
-    }
-}
-
-#[async_trait]
-impl LeadInbox for PgLeadStore {
-    async fn get(&self, id: LeadId) -> Result<Option<StoredLead>, StoreError> {
-        self.read(async |connection| {
-            let row: Option<LeadRow> = sqlx::query_as(sql::GET).bind(id.as_uuid()).fetch_optional(connection).await?;
-            Ok(row.map(StoredLead::from))
-        })
-        .await
-    }
-
-    async fn find(&self, request_id: RequestId) -> Result<Option<StoredLead>, StoreError> {
-        self.read(async |connection| Ok(find(connection, &[request_id.as_uuid()]).await?.pop())).await
-    }
-
-    async fn audit_trail(&self, id: LeadId) -> Result<Vec<AuditRecord>, StoreError> {
-        self.read(async |connection| {
-            let rows: Vec<AuditRow> = sqlx::query_as(sql::AUDIT_TRAIL).bind(id.as_uuid()).fetch_all(connection).await?;
-            Ok(rows.into_iter().map(AuditRecord::from).collect())
-        })
-        .await
     }
 }
 

@@ -1,5 +1,6 @@
 //! SQLite.
 
+mod inbox;
 mod migrate;
 mod rows;
 mod transaction;
@@ -8,8 +9,7 @@ use std::{collections::HashSet, fmt, str::FromStr, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use fastcore_leads::{
-    AuditRecord, Insertion, LeadDatabase, LeadId, LeadInbox, LeadStore, NewLead, RequestId, StoreError, StoreErrorKind,
-    StoredLead, settle,
+    Insertion, LeadDatabase, LeadStore, NewLead, StoreError, StoreErrorKind, StoredLead, settle,
     sql::{SqliteLocation, sqlite as sql},
 };
 use sqlx::{
@@ -18,13 +18,13 @@ use sqlx::{
     raw_sql,
     sqlite::{SqliteConnectOptions, SqlitePoolOptions},
 };
-use tokio::{sync::Semaphore, time::timeout};
+use tokio::{
+    sync::{Semaphore, SemaphorePermit},
+    time::timeout,
+};
 use uuid::Uuid;
 
-use self::{
-    rows::{AuditRow, LeadRow},
-    transaction::in_transaction,
-};
+use self::{rows::LeadRow, transaction::in_transaction};
 use crate::error::{while_connecting, while_running};
 
 /// How long a call waits for a connection, or for its turn to write.
@@ -117,9 +117,15 @@ impl SqliteLeadStore {
         Ok(connection)
     }
 
-    async fn write(self, parts: Parts) -> Result<Written, StoreError> {
+    /// Waits for its turn to write.
+    async fn turn(&self) -> Result<SemaphorePermit<'_>, StoreError> {
+        let unavailable = || StoreError::new(StoreErrorKind::Unavailable);
         let turn = timeout(ACQUIRE_TIMEOUT, self.writer.acquire()).await;
-        let _turn = turn.map_err(|_| StoreError::new(StoreErrorKind::Unavailable))?;
+        turn.map_err(|_| unavailable())?.map_err(|_| unavailable())
+    }
+
+    async fn write(self, parts: Parts) -> Result<Written, StoreError> {
+        let _turn = self.turn().await?;
         let mut connection = self.acquire_to_write().await?;
         in_transaction(&mut connection, async |connection| write_on(connection, &parts).await).await
     }
@@ -143,32 +149,6 @@ impl LeadStore for SqliteLeadStore {
     async fn ready(&self) -> Result<(), StoreError> {
         let applied = migrate::applied(&mut *self.acquire().await?).await?;
         Ok(fastcore_leads::sql::SchemaMismatch::check(sql::MIGRATIONS, &applied)?)
-    }
-}
-
-#[async_trait]
-impl LeadInbox for SqliteLeadStore {
-    async fn get(&self, id: LeadId) -> Result<Option<StoredLead>, StoreError> {
-        let row: Option<LeadRow> = sqlx::query_as(sql::GET)
-            .bind(id.to_string())
-            .fetch_optional(&mut *self.acquire().await?)
-            .await
-            .map_err(running)?;
-        row.map(StoredLead::try_from).transpose()
-    }
-
-    async fn find(&self, request_id: RequestId) -> Result<Option<StoredLead>, StoreError> {
-        let ids = sql::ids_json([request_id.as_uuid()]);
-        Ok(find(&mut *self.acquire().await?, &ids).await?.pop())
-    }
-
-    async fn audit_trail(&self, id: LeadId) -> Result<Vec<AuditRecord>, StoreError> {
-        let rows: Vec<AuditRow> = sqlx::query_as(sql::AUDIT_TRAIL)
-            .bind(id.to_string())
-            .fetch_all(&mut *self.acquire().await?)
-            .await
-            .map_err(running)?;
-        rows.into_iter().map(AuditRecord::try_from).collect()
     }
 }
 

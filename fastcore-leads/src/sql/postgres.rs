@@ -54,6 +54,34 @@ pub const APPEND_AUDIT: &str = include_str!("../../sql/postgres/append_audit.sql
 pub const DURABILITY_SETTINGS: &str =
     "SELECT name, setting FROM pg_settings WHERE name IN ('fsync', 'synchronous_commit', 'full_page_writes')";
 
+/// The statements of a set-up with two roles: an owner that migrates, and a writer that services connect as, which can add to
+/// the audit log and read it, and do nothing else to it. To be run by a superuser, or by the owner of the tables, after the
+/// owner has migrated; running them again does no harm. The roles must exist.
+pub fn grants(owner: &str, writer: &str) -> String {
+    let (owner, writer) = (quoted(owner), quoted(writer));
+    let tables = ["lead_inbox", "audit_log", super::MIGRATIONS_TABLE];
+    let ownership = tables.map(|table| format!("ALTER TABLE {table} OWNER TO {owner};\n")).concat();
+    let all = tables.join(", ");
+    format!(
+        "BEGIN;\n{ownership}\
+         ALTER FUNCTION lead_inbox_fill_in() OWNER TO {owner};\n\
+         ALTER FUNCTION audit_log_is_append_only() OWNER TO {owner};\n\
+         REVOKE ALL ON {all} FROM PUBLIC, {writer};\n\
+         REVOKE CREATE ON SCHEMA public FROM PUBLIC, {writer};\n\
+         GRANT USAGE ON SCHEMA public TO {writer};\n\
+         GRANT SELECT, INSERT, UPDATE ON lead_inbox TO {writer};\n\
+         GRANT SELECT, INSERT ON audit_log TO {writer};\n\
+         GRANT SELECT ON {table} TO {writer};\n\
+         COMMIT;\n",
+        table = super::MIGRATIONS_TABLE
+    )
+}
+
+/// A name as SQL has it (PostgreSQL manual, 4.1.1 "Identifiers and Key Words").
+fn quoted(name: &str) -> String {
+    format!("\"{}\"", name.replace('"', "\"\""))
+}
+
 /// What is wrong with a setting, if an acknowledged lead could be lost through it.
 pub fn durability_warning(name: &str, value: &str) -> Option<&'static str> {
     match (name, value) {

@@ -1,5 +1,7 @@
 //! SQLite 3.51.3 and later.
 
+use std::collections::HashMap;
+
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 use serde_json::Value;
@@ -169,6 +171,14 @@ pub fn read_instant(text: &str) -> Result<DateTime<Utc>, StoreError> {
 /// As [`read_id`].
 pub fn read_json(text: Option<&str>) -> Result<Option<Value>, StoreError> {
     text.map(serde_json::from_str).transpose().map_err(|_| unreadable("a JSON column holds no JSON"))
+}
+
+/// Reads what [`Dialect::last_audited`](super::inbox::Dialect::last_audited) answered: ids and instants.
+///
+/// # Errors
+/// As [`read_id`].
+pub fn read_last_audited(rows: Vec<(String, String)>) -> Result<HashMap<Uuid, DateTime<Utc>>, StoreError> {
+    rows.into_iter().map(|(id, last)| Ok((read_id(&id)?, read_instant(&last)?))).collect()
 }
 
 fn unreadable(reason: &'static str) -> StoreError {

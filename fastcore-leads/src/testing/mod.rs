@@ -6,6 +6,7 @@
 
 pub mod databases;
 pub mod http;
+pub mod inbox;
 mod logs;
 pub mod pairs;
 pub mod postgres;

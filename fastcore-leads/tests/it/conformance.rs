@@ -10,3 +10,4 @@ async fn fresh() -> (Arc<dyn LeadInbox>, ()) {
 }
 
 fastcore_leads::store_conformance!(fresh);
+fastcore_leads::inbox_conformance!(fresh);

@@ -1,6 +1,7 @@
 //! The suites bite: each of these stores and endpoints is broken in one way, and fails for that reason.
 
 mod endpoints;
+mod inboxes;
 mod stores;
 
 use tokio::task::JoinError;

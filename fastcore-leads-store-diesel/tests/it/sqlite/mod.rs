@@ -28,6 +28,7 @@ mod stores {
     }
 
     fastcore_leads::store_conformance!(fresh);
+    fastcore_leads::inbox_conformance!(fresh);
 }
 
 mod host;
@@ -55,20 +56,20 @@ fn execute(url: String, sql: String) -> BoxFuture<Result<Vec<String>, String>> {
 fn run(url: &str, sql: &str) -> Result<Vec<String>, Box<dyn std::error::Error>> {
     let mut connection = SqliteConnection::establish(url.trim_start_matches("sqlite:"))?;
     connection.batch_execute("PRAGMA busy_timeout = 5000")?;
-    if !sql.starts_with("SELECT") && sql != "PRAGMA journal_mode" {
+    if !["SELECT", "EXPLAIN", "PRAGMA journal_mode"].iter().any(|start| sql.starts_with(start)) {
         connection.batch_execute(sql)?;
         return Ok(Vec::new());
     }
-    let rows: Vec<FirstColumn> = sql_query(sql).load(&mut connection)?;
+    let rows: Vec<LastColumn> = sql_query(sql).load(&mut connection)?;
     Ok(rows.into_iter().map(|row| row.0).collect())
 }
 
 /// Whatever its name is.
-struct FirstColumn(String);
+struct LastColumn(String);
 
-impl QueryableByName<Sqlite> for FirstColumn {
+impl QueryableByName<Sqlite> for LastColumn {
     fn build<'a>(row: &impl NamedRow<'a, Sqlite>) -> diesel::deserialize::Result<Self> {
-        let field = Row::get(row, 0).ok_or("no column")?;
+        let field = Row::get(row, Row::field_count(row) - 1).ok_or("no column")?;
         Ok(Self(FromSql::<Text, Sqlite>::from_nullable_sql(field.value())?))
     }
 }
@@ -76,5 +77,6 @@ impl QueryableByName<Sqlite> for FirstColumn {
 #[test]
 fn no_case_of_the_suites_is_missing() {
     fastcore_leads::testing::assert_listed("sqlite::stores", fastcore_leads::testing::stores::CASES);
+    fastcore_leads::testing::assert_listed("sqlite::stores", fastcore_leads::testing::inbox::CASES);
     fastcore_leads::testing::assert_listed("sqlite::databases", fastcore_leads::testing::databases::sqlite::CASES);
 }

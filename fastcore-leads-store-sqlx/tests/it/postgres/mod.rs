@@ -18,6 +18,7 @@ mod stores {
     }
 
     fastcore_leads::store_conformance!(fresh);
+    fastcore_leads::inbox_conformance!(fresh);
 }
 
 mod host;
@@ -41,5 +42,6 @@ fn open(url: String) -> BoxFuture<Result<Arc<dyn LeadDatabase>, StoreError>> {
 #[test]
 fn no_case_of_the_suites_is_missing() {
     fastcore_leads::testing::assert_listed("postgres::stores", fastcore_leads::testing::stores::CASES);
+    fastcore_leads::testing::assert_listed("postgres::stores", fastcore_leads::testing::inbox::CASES);
     fastcore_leads::testing::assert_listed("postgres::databases", fastcore_leads::testing::databases::postgres::CASES);
 }

@@ -20,6 +20,7 @@ mod stores {
     }
 
     fastcore_leads::store_conformance!(fresh);
+    fastcore_leads::inbox_conformance!(fresh);
 }
 
 mod host;
@@ -44,12 +45,13 @@ fn execute(url: String, sql: String) -> BoxFuture<Result<Vec<String>, String>> {
     Box::pin(async move {
         let mut connection = SqliteConnection::connect(&url).await.map_err(|error| error.to_string())?;
         let rows = raw_sql(AssertSqlSafe(sql)).fetch_all(&mut connection).await.map_err(|error| error.to_string())?;
-        rows.iter().map(|row| row.try_get(0).map_err(|error| error.to_string())).collect()
+        rows.iter().map(|row| row.try_get(row.len() - 1).map_err(|error| error.to_string())).collect()
     })
 }
 
 #[test]
 fn no_case_of_the_suites_is_missing() {
     fastcore_leads::testing::assert_listed("sqlite::stores", fastcore_leads::testing::stores::CASES);
+    fastcore_leads::testing::assert_listed("sqlite::stores", fastcore_leads::testing::inbox::CASES);
     fastcore_leads::testing::assert_listed("sqlite::databases", fastcore_leads::testing::databases::sqlite::CASES);
 }

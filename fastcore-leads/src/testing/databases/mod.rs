@@ -8,8 +8,9 @@ pub mod sqlite;
 
 use std::sync::Arc;
 
-use super::{BoxFuture, Random, body, lead, new_lead, parse};
+use super::{BoxFuture, Logs, Random, body, lead, new_lead, parse};
 use crate::{
+    inbox::{InboxExt, Target},
     ingest::{Ingest, IngestError},
     lead::Lead,
     store::{Insertion, LeadDatabase, StoreError, StoreErrorKind},
@@ -98,4 +99,79 @@ async fn assert_erased(database: &Database, lead: Lead) {
     let again = crate::NewLead::new(lead, crate::Actor::SITE_INGEST);
     let outcomes = database.insert(&[again]).await.expect("answered");
     assert_eq!(outcomes, [Insertion::Erased]);
+}
+
+/// A database that an older version migrated takes leads in and works them, after this version migrated it.
+async fn assert_upgraded(database: Database) {
+    assert_eq!(database.ready().await.expect_err("not migrated").kind(), StoreErrorKind::SchemaMismatch);
+    let old = new_lead();
+    database.insert(std::slice::from_ref(&old)).await.expect("the older tables take leads");
+    database.migrate().await.expect("migrated");
+    database.ready().await.expect("ready");
+    let page = database.page(&crate::LeadFilter::default(), None, 10).await.expect("page");
+    assert_eq!(page.leads.iter().map(crate::StoredLead::lead_id).collect::<Vec<_>>(), [old.id()]);
+}
+
+/// Somebody whose every member is a canary.
+struct Person {
+    body: serde_json::Value,
+    canaries: Vec<String>,
+}
+
+impl Person {
+    fn new() -> Self {
+        let mut body = body();
+        let members = ["name", "company", "phone", "message"];
+        let mut canaries: Vec<String> = members.iter().map(|member| format!("{CANARY} {member}")).collect();
+        for (member, canary) in members.iter().zip(&mut canaries) {
+            if *member == "message" {
+                canary.push_str(" que je voudrais dire");
+            }
+            body[*member] = canary.as_str().into();
+        }
+        let email = format!("{CANARY}-local@{}.example.com", CANARY.to_lowercase());
+        let agent = format!("{CANARY}-agent");
+        body["email"] = email.as_str().into();
+        body["meta"]["user_agent_hash"] = agent.as_str().into();
+        canaries.extend([format!("{CANARY}-local"), agent]);
+        Self { body, canaries }
+    }
+
+    /// Two leads; one is worked on.
+    async fn live(&self, database: &Database) {
+        let mut sent = self.body.clone();
+        let marie = crate::Actor::new("marie").expect("a name");
+        for _ in 0..2 {
+            sent["meta"]["request_id"] = uuid::Uuid::now_v7().to_string().into();
+            let new = crate::NewLead::new(parse(&sent), crate::Actor::SITE_INGEST);
+            database.insert(std::slice::from_ref(&new)).await.expect("insert");
+            let (seen, to) = (crate::LeadStatus::Received, crate::LeadStatus::Processing);
+            let reason = crate::inbox::Reason::new("rappelé").ok();
+            database.transition(new.id(), seen, to, marie.clone(), reason).await.expect("moved");
+        }
+    }
+
+    async fn live_and_be_erased(&self, database: &Database) {
+        Logs::global();
+        self.live(database).await;
+        let email = self.body["email"].as_str().expect("text").to_uppercase();
+        let marie = crate::Actor::new("marie").expect("a name");
+        let erased = database.erase(Target::Email(email), marie, None).await.expect("erased");
+        assert_eq!(erased.len(), 2);
+        for id in erased {
+            let trail = database.audit_trail(id).await.expect("audit_trail");
+            assert!(crate::inbox::LeadState::from_trail(&trail).expect("the trail verifies").is_erased);
+        }
+    }
+
+    fn assert_nowhere_in(&self, text: &str) {
+        for canary in &self.canaries {
+            assert!(!text.contains(canary.as_str()), "{canary} is left");
+        }
+    }
+
+    fn assert_not_logged(&self) {
+        // Texts of statements are no secret; what they are run with is.
+        self.assert_nowhere_in(&Logs::global().lines().concat());
+    }
 }

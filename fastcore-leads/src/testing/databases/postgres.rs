@@ -1,5 +1,6 @@
 //! PostgreSQL. Looks at the database with `psql`, as another program than the store.
 
+mod inbox;
 mod network;
 
 use std::{sync::Arc, time::Duration};
@@ -8,6 +9,10 @@ use serde_json::json;
 use tokio::time::{Instant, sleep};
 use uuid::Uuid;
 
+pub use self::inbox::{
+    a_walk_of_a_hundred_thousand_leads_sees_each_once, a_writer_cannot_touch_the_log, an_erased_person_is_nowhere,
+    an_older_version_is_brought_up_to_date, pages_are_read_from_an_index, the_audit_log_never_names_the_person,
+};
 pub use self::network::{
     a_connection_cut_after_its_commit_makes_one_lead, an_outage_of_the_network_is_survived,
     callers_may_go_away_at_any_moment, slow_replies_are_waited_for_up_to_the_deadline,
@@ -20,6 +25,7 @@ use crate::{
     audit::Actor,
     ingest::{Ingest, IngestError},
     lead::{LeadId, RequestId, limits},
+    sql::postgres as sql,
     store::{Insertion, NewLead, StoreErrorKind},
     testing::{body, lead, new_lead, parse, postgres::Cluster},
 };
@@ -66,6 +72,12 @@ cases! {
     a_connection_cut_after_its_commit_makes_one_lead
     an_outage_of_the_network_is_survived
     callers_may_go_away_at_any_moment
+    an_older_version_is_brought_up_to_date
+    an_erased_person_is_nowhere
+    the_audit_log_never_names_the_person
+    pages_are_read_from_an_index
+    a_writer_cannot_touch_the_log
+    a_walk_of_a_hundred_thousand_leads_sees_each_once
 }
 
 /// The tables and the bookkeeping stay as they are.
@@ -82,7 +94,7 @@ pub async fn eight_may_migrate_at_once(open: Open) {
         let url = Cluster::shared().database();
         psql(&url, setup);
         all_migrate(open, &url).await;
-        assert_eq!(psql(&url, "SELECT count(*) FROM fastcore_leads_migrations"), "1");
+        assert_eq!(psql(&url, "SELECT count(*) FROM fastcore_leads_migrations"), sql::MIGRATIONS.len().to_string());
     }
 }
 

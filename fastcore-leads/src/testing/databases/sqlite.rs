@@ -1,15 +1,18 @@
 //! SQLite. Looks at the file by a function of the caller's, which runs statements on a connection of its own.
 
 use super::{
-    CANARY, Database, Open, all_migrate, assert_erased, assert_mismatch, assert_poison_fails_alone,
-    assert_refused_alone,
+    CANARY, Database, Open, Person, all_migrate, assert_erased, assert_mismatch, assert_poison_fails_alone,
+    assert_refused_alone, assert_upgraded,
 };
 use crate::{
+    inbox::{Cursor, Due},
+    lead::LeadStatus,
+    sql::{inbox::Dialect, sqlite as sql},
     store::StoreErrorKind,
-    testing::{BoxFuture, TempDir, body, lead, new_lead, parse},
+    testing::{BoxFuture, TempDir, body, inbox::walk, lead, new_lead, parse},
 };
 
-/// Runs statements on a file, and answers the first column of the last one's rows, or the database's message.
+/// Runs statements on a file, and answers the last column of the last one's rows, or the database's message.
 pub type Execute = fn(String, String) -> BoxFuture<Result<Vec<String>, String>>;
 
 macro_rules! cases {
@@ -43,6 +46,10 @@ cases! {
     commits_are_durable
     an_unreachable_database_is_unavailable
     poison_at_random_places_fails_alone
+    an_older_version_is_brought_up_to_date
+    an_erased_person_is_nowhere
+    pages_are_read_from_an_index
+    a_walk_of_a_hundred_thousand_leads_sees_each_once
 }
 
 /// The tables and the bookkeeping stay as they are.
@@ -59,7 +66,10 @@ pub async fn eight_may_migrate_at_once(open: Open, execute: Execute) {
     for _ in 0..5 {
         let dir = TempDir::new();
         all_migrate(open, &dir.sqlite_url()).await;
-        assert_eq!(run(execute, &dir, "SELECT CAST(count(*) AS TEXT) FROM fastcore_leads_migrations").await, ["1"]);
+        assert_eq!(
+            run(execute, &dir, "SELECT CAST(count(*) AS TEXT) FROM fastcore_leads_migrations").await,
+            [sql::MIGRATIONS.len().to_string()]
+        );
     }
 }
 
@@ -124,6 +134,63 @@ pub async fn poison_at_random_places_fails_alone(open: Open, execute: Execute) {
     assert_poison_fails_alone(&database).await;
     let halves = "SELECT CAST((SELECT count(*) FROM lead_inbox) - (SELECT count(*) FROM audit_log) AS TEXT)";
     assert_eq!(run(execute, &dir, halves).await, ["0"]);
+}
+
+/// Migrated by the first version.
+pub async fn an_older_version_is_brought_up_to_date(open: Open, execute: Execute) {
+    let dir = TempDir::new();
+    let first = &sql::MIGRATIONS[0];
+    let database = open(dir.sqlite_url()).await.expect("it opens");
+    let (name, checksum) = (first.name, first.checksum());
+    let note =
+        format!("INSERT INTO fastcore_leads_migrations (version, name, checksum) VALUES (1, '{name}', '{checksum}')");
+    for statements in [sql::CREATE_MIGRATIONS_TABLE, first.sql, &note] {
+        run(execute, &dir, statements).await;
+    }
+    assert_upgraded(database).await;
+}
+
+/// In no column of any table, and in no log. The file itself forgets with the next `VACUUM`.
+pub async fn an_erased_person_is_nowhere(open: Open, execute: Execute) {
+    let (database, dir) = migrated(open).await;
+    let person = Person::new();
+    person.live_and_be_erased(&database).await;
+    let lead =
+        "id || name || email || ifnull(phone, '') || ifnull(company, '') || ifnull(service, '') || message || source
+                || request_id || ip_hash || ifnull(meta_json, '') || status FROM lead_inbox";
+    let audit = "id || event || ifnull(actor, '') || ifnull(lead_id, '') || request_id || ifnull(details_json, '')
+                 FROM audit_log";
+    for columns in [lead, audit] {
+        let rows = run(execute, &dir, &format!("SELECT {columns}")).await;
+        assert!(rows.len() > 1);
+        person.assert_nowhere_in(&rows.concat());
+    }
+    person.assert_not_logged();
+}
+
+/// However full the table.
+pub async fn pages_are_read_from_an_index(open: Open, execute: Execute) {
+    let (_, dir) = migrated(open).await;
+    let cursor = Cursor { created_at: new_lead().created_at(), id: new_lead().id().as_uuid() };
+    let (status, before) = (LeadStatus::Received, cursor.created_at);
+    let due = Due { status, before, minds_contact: true, after: Some(cursor), limit: 200 };
+    let by_status = crate::LeadFilter { statuses: vec![LeadStatus::Resolved], ..Default::default() };
+    let (pages, emails) = ("ix_lead_inbox_status_created_at", "ix_lead_inbox_email");
+    for (statement, index) in [
+        (Dialect::Sqlite.page(&crate::LeadFilter::default(), Some(cursor), 100), pages),
+        (Dialect::Sqlite.page(&by_status, None, 100), pages),
+        (Dialect::Sqlite.due(&due), pages),
+        (Dialect::Sqlite.find_by_email("500@example.com"), emails),
+    ] {
+        let plan = run(execute, &dir, &format!("EXPLAIN QUERY PLAN {}", statement.text)).await.join("; ");
+        assert!(plan.contains(index) && !plan.contains("SCAN lead_inbox"), "{plan}");
+    }
+}
+
+/// While others arrive.
+pub async fn a_walk_of_a_hundred_thousand_leads_sees_each_once(open: Open, _: Execute) {
+    let (database, _dir) = migrated(open).await;
+    walk(database, 100_000).await;
 }
 
 /// WAL mode and FULL, and nothing to warn of; a database in memory is.

@@ -2,8 +2,9 @@ use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
 use fastcore_leads::{
-    AuditRecord, Insertion, LeadDatabase, LeadId, LeadInbox, LeadStore, MemoryLeadStore, NewLead, RequestId,
-    StoreError, StoreErrorKind, StoredLead,
+    AuditRecord, Insertion, LeadDatabase, LeadFilter, LeadId, LeadInbox, LeadPage, LeadStatus, LeadStore,
+    MemoryLeadStore, NewLead, RequestId, StoreError, StoreErrorKind, StoredLead,
+    inbox::{Change, Cursor, Due, InboxError},
     testing::{self, databases, stores},
 };
 
@@ -126,6 +127,26 @@ impl LeadInbox for Broken {
             _ => {}
         }
         Ok(trail)
+    }
+
+    async fn page(&self, filter: &LeadFilter, after: Option<Cursor>, limit: u32) -> Result<LeadPage, StoreError> {
+        self.inner.page(filter, after, limit).await
+    }
+
+    async fn find_by_email(&self, email: &str) -> Result<Vec<StoredLead>, StoreError> {
+        self.inner.find_by_email(email).await
+    }
+
+    async fn counts(&self) -> Result<Vec<(LeadStatus, u64)>, StoreError> {
+        self.inner.counts().await
+    }
+
+    async fn due(&self, due: &Due) -> Result<Vec<StoredLead>, StoreError> {
+        self.inner.due(due).await
+    }
+
+    async fn change(&self, change: &Change) -> Result<Vec<StoredLead>, InboxError> {
+        self.inner.change(change).await
     }
 }
 

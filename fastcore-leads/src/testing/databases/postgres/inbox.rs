@@ -1,0 +1,184 @@
+//! The inbox in PostgreSQL: an older version's tables, erasure, plans, roles.
+
+use serde_json::json;
+
+use super::{migrated, psql};
+use crate::{
+    audit::Actor,
+    inbox::{InboxExt, Target},
+    lead::LeadStatus,
+    sql::{
+        inbox::{Dialect, Param, Statement},
+        postgres as sql,
+    },
+    store::{Insertion, NewLead},
+    testing::{
+        databases::{CANARY, Open, Person, assert_upgraded},
+        inbox::walk,
+        new_lead,
+        postgres::Cluster,
+    },
+};
+
+/// Migrated by the first version, with leads in it.
+pub async fn an_older_version_is_brought_up_to_date(open: Open) {
+    let url = Cluster::shared().database();
+    let first = &sql::MIGRATIONS[0];
+    psql(&url, sql::CREATE_MIGRATIONS_TABLE);
+    psql(
+        &url,
+        &format!(
+            "BEGIN; {}; INSERT INTO fastcore_leads_migrations (version, name, checksum)
+             VALUES (1, '{}', '{}'); COMMIT",
+            first.sql,
+            first.name,
+            first.checksum()
+        ),
+    );
+    assert_upgraded(open(url).await.expect("it opens")).await;
+}
+
+/// In no column of any table, and in no log.
+pub async fn an_erased_person_is_nowhere(open: Open) {
+    let (database, url) = migrated(open).await;
+    let person = Person::new();
+    person.live_and_be_erased(&database).await;
+    let tables = psql(&url, "SELECT tablename FROM pg_tables WHERE schemaname = 'public'");
+    assert!(tables.lines().count() >= 3);
+    for table in tables.lines() {
+        let rows = psql(&url, &format!("SELECT row_to_json(t)::text FROM {table} AS t"));
+        person.assert_nowhere_in(&rows);
+    }
+    person.assert_not_logged();
+}
+
+/// However full the table: no scan of all, no sort of more than a page a status.
+pub async fn pages_are_read_from_an_index(open: Open) {
+    let (_, url) = migrated(open).await;
+    psql(
+        &url,
+        "INSERT INTO lead_inbox (id, created_at_utc, name, email, message, ip_hash, request_id, status)
+         SELECT gen_random_uuid(), now() - i * interval '1 second', 'x', i || '@example.com', 'x', 'x', gen_random_uuid(),
+                (ARRAY['received', 'processing', 'resolved', 'archived'])[1 + i % 4]
+           FROM generate_series(1, 20000) AS i;
+         INSERT INTO audit_log (id, event, lead_id, request_id)
+         SELECT gen_random_uuid(), 'LEAD_RECEIVED', id, request_id FROM lead_inbox;
+         ANALYZE",
+    );
+    let new = new_lead();
+    let cursor = crate::inbox::Cursor { created_at: new.created_at(), id: new.id().as_uuid() };
+    let due = crate::inbox::Due {
+        status: LeadStatus::Received,
+        before: new.created_at() - chrono::TimeDelta::hours(1),
+        minds_contact: true,
+        after: Some(cursor),
+        limit: 200,
+    };
+    let by_status = crate::LeadFilter { statuses: vec![LeadStatus::Resolved], ..Default::default() };
+    let (pages, emails) = ("ix_lead_inbox_status_created_at", "ix_lead_inbox_email");
+    for (statement, index) in [
+        (Dialect::Postgres.page(&crate::LeadFilter::default(), Some(cursor), 100), pages),
+        (Dialect::Postgres.page(&by_status, None, 100), pages),
+        (Dialect::Postgres.due(&due), pages),
+        (Dialect::Postgres.find_by_email("500@example.com"), emails),
+    ] {
+        let plan = psql(&url, &explain(&statement));
+        assert!(plan.contains(index) && !plan.contains("Seq Scan"), "{plan}");
+    }
+}
+
+/// The plan of a statement, as `psql` takes it.
+fn explain(statement: &Statement) -> String {
+    let values: Vec<String> = statement
+        .params
+        .iter()
+        .map(|param| match param {
+            Param::Text(text) => format!("'{text}'"),
+            Param::BigInt(number) => number.to_string(),
+            Param::Uuid(id) => format!("'{id}'"),
+            Param::Timestamptz(instant) => format!("'{instant}'"),
+        })
+        .collect();
+    let values = if values.is_empty() { String::new() } else { format!("({})", values.join(", ")) };
+    format!("PREPARE asked AS {}; EXPLAIN EXECUTE asked{values}", statement.text)
+}
+
+/// An owner that migrates, and a writer that does the daily work and cannot touch what was written to the log.
+pub async fn a_writer_cannot_touch_the_log(open: Open) {
+    let cluster = Cluster::shared();
+    let url = cluster.database();
+    let name = url.rsplit('/').next().unwrap_or_default();
+    let (owner, writer) = (format!("{name}_owner"), format!("{name} \"writer\""));
+    let quoted = writer.replace('"', "\"\"");
+    psql(
+        &url,
+        &format!("CREATE ROLE {owner} LOGIN; CREATE ROLE \"{quoted}\" LOGIN; GRANT CREATE ON SCHEMA public TO {owner}"),
+    );
+    let as_role = |role: &str| url.replace("postgres@", &format!("{}@", role.replace(' ', "%20").replace('"', "%22")));
+    open(as_role(&owner)).await.expect("it opens").migrate().await.expect("the owner migrates");
+    psql(&url, &sql::grants(&owner, &writer));
+    psql(&url, &sql::grants(&owner, &writer));
+
+    let database = open(as_role(&writer)).await.expect("it opens");
+    database.migrate().await.expect("nothing to do");
+    database.ready().await.expect("ready");
+    let new = new_lead();
+    assert_eq!(database.insert(std::slice::from_ref(&new)).await.expect("insert"), [Insertion::Inserted]);
+    let marie = Actor::new("marie").expect("a name");
+    let (seen, to) = (LeadStatus::Received, LeadStatus::Processing);
+    database.transition(new.id(), seen, to, marie.clone(), None).await.expect("moved");
+    database.erase(Target::Lead(new.id()), marie, None).await.expect("erased");
+    assert_eq!(
+        database.insert(&[NewLead::new(new.lead().clone(), Actor::SITE_INGEST)]).await.expect("insert"),
+        [Insertion::Erased]
+    );
+
+    let before = psql(&url, "SELECT * FROM audit_log ORDER BY id");
+    for statement in [
+        "UPDATE audit_log SET actor = 'x'",
+        "DELETE FROM audit_log",
+        "TRUNCATE audit_log",
+        "TRUNCATE lead_inbox CASCADE",
+        "DELETE FROM lead_inbox",
+        "ALTER TABLE audit_log DISABLE TRIGGER ALL",
+        "ALTER TABLE audit_log DISABLE TRIGGER audit_log_no_change",
+        "DROP TRIGGER audit_log_no_change ON audit_log",
+        "DROP TABLE audit_log",
+        "SET session_replication_role = replica",
+        "CREATE OR REPLACE FUNCTION audit_log_is_append_only() RETURNS trigger LANGUAGE sql AS 'SELECT NULL'",
+        "INSERT INTO audit_log SELECT * FROM audit_log ON CONFLICT (id) DO UPDATE SET actor = 'x'",
+        "UPDATE fastcore_leads_migrations SET checksum = 'x'",
+        "CREATE TABLE elsewhere (x int)",
+    ] {
+        let (is_done, text) = cluster.try_psql(&url, &format!("SET ROLE \"{quoted}\"; {statement}"));
+        assert!(!is_done, "{statement}: {text}");
+        assert!(
+            ["permission denied", "must be owner"].iter().any(|refusal| text.contains(refusal)),
+            "{statement}: {text}"
+        );
+    }
+    assert_eq!(psql(&url, "SELECT * FROM audit_log ORDER BY id"), before);
+    drop(database);
+    // Roles belong to the server, which other tests share.
+    while !cluster.try_psql(&url, &format!("DROP OWNED BY {owner}, \"{quoted}\"; DROP ROLE {owner}, \"{quoted}\"")).0 {
+        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+    }
+}
+
+/// While others arrive.
+pub async fn a_walk_of_a_hundred_thousand_leads_sees_each_once(open: Open) {
+    let (database, _) = migrated(open).await;
+    walk(database, 100_000).await;
+}
+
+/// What the audit log holds of a person cannot be erased: nothing but the mask and the hash of the address.
+pub async fn the_audit_log_never_names_the_person(open: Open) {
+    let (database, url) = migrated(open).await;
+    let person = Person::new();
+    person.live(&database).await;
+    let rows = psql(&url, "SELECT row_to_json(t)::text FROM audit_log AS t");
+    person.assert_nowhere_in(&rows);
+    let details = psql(&url, "SELECT details_json::text FROM audit_log WHERE event = 'LEAD_RECEIVED' LIMIT 1");
+    let details: serde_json::Value = serde_json::from_str(&details).expect("JSON");
+    assert_eq!(details["email"], json!(format!("{}***", &CANARY[..3])));
+}

@@ -1,0 +1,151 @@
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use fastcore_leads::{
+    AuditRecord, Insertion, LeadFilter, LeadId, LeadInbox, LeadPage, LeadStatus, LeadStore, MemoryLeadStore, NewLead,
+    RequestId, StoreError, StoredLead,
+    audit::LEAD_RECEIVED,
+    inbox::{Change, Cursor, Due, InboxError, Target},
+    testing::inbox,
+};
+
+use super::assert_failed_for;
+
+#[derive(Clone, Copy, PartialEq)]
+enum Fault {
+    AuditsNoMove,
+    AuditsAMoveTwice,
+    MovesWhateverWasSeen,
+    SwallowsRefusals,
+    KeepsHashes,
+    ForgetsTheTombstone,
+    ErasesByCase,
+    OverlooksContact,
+    StartsOver,
+    TurnsThePage,
+    ShowsTheQuarantine,
+    IgnoresTheFilter,
+    CountsOneShort,
+}
+
+struct Broken {
+    inner: MemoryLeadStore,
+    fault: Fault,
+}
+
+#[async_trait]
+impl LeadStore for Broken {
+    async fn insert(&self, batch: &[NewLead]) -> Result<Vec<Insertion>, StoreError> {
+        self.inner.insert(batch).await
+    }
+
+    async fn ready(&self) -> Result<(), StoreError> {
+        self.inner.ready().await
+    }
+}
+
+#[async_trait]
+impl LeadInbox for Broken {
+    async fn get(&self, id: LeadId) -> Result<Option<StoredLead>, StoreError> {
+        let row = self.inner.get(id).await?;
+        Ok(row.map(|mut row| {
+            let is_erased = row.erased_at_utc.is_some();
+            match self.fault {
+                Fault::KeepsHashes if is_erased => "abc123def456".clone_into(&mut row.ip_hash),
+                Fault::ForgetsTheTombstone => row.erased_at_utc = None,
+                _ => {}
+            }
+            row
+        }))
+    }
+
+    async fn find(&self, request_id: RequestId) -> Result<Option<StoredLead>, StoreError> {
+        self.inner.find(request_id).await
+    }
+
+    async fn audit_trail(&self, id: LeadId) -> Result<Vec<AuditRecord>, StoreError> {
+        let mut trail = self.inner.audit_trail(id).await?;
+        match self.fault {
+            Fault::AuditsNoMove => trail.retain(|record| record.event == LEAD_RECEIVED),
+            Fault::AuditsAMoveTwice if trail.len() > 1 => trail.push(trail[trail.len() - 1].clone()),
+            _ => {}
+        }
+        Ok(trail)
+    }
+
+    async fn page(&self, filter: &LeadFilter, after: Option<Cursor>, limit: u32) -> Result<LeadPage, StoreError> {
+        let mut filter = filter.clone();
+        match self.fault {
+            Fault::ShowsTheQuarantine if filter.statuses.is_empty() => filter.statuses = LeadStatus::ALL.to_vec(),
+            Fault::IgnoresTheFilter => filter.service = None,
+            _ => {}
+        }
+        let after = after.filter(|_| self.fault != Fault::StartsOver);
+        let mut page = self.inner.page(&filter, after, limit).await?;
+        if self.fault == Fault::TurnsThePage {
+            page.leads.reverse();
+        }
+        Ok(page)
+    }
+
+    async fn find_by_email(&self, email: &str) -> Result<Vec<StoredLead>, StoreError> {
+        self.inner.find_by_email(email).await
+    }
+
+    async fn counts(&self) -> Result<Vec<(LeadStatus, u64)>, StoreError> {
+        let mut counts = self.inner.counts().await?;
+        if self.fault == Fault::CountsOneShort {
+            counts.pop();
+        }
+        Ok(counts)
+    }
+
+    async fn due(&self, due: &Due) -> Result<Vec<StoredLead>, StoreError> {
+        let minds_contact = due.minds_contact && self.fault != Fault::OverlooksContact;
+        self.inner.due(&Due { minds_contact, ..*due }).await
+    }
+
+    async fn change(&self, change: &Change) -> Result<Vec<StoredLead>, InboxError> {
+        match (self.fault, self.inner.change(change).await, change.target()) {
+            (Fault::MovesWhateverWasSeen, Err(InboxError::StatusChanged { .. }), Target::Lead(id))
+            | (Fault::SwallowsRefusals, Err(InboxError::IllegalMove { .. }), Target::Lead(id)) => {
+                Ok(vec![self.inner.get(*id).await?.unwrap()])
+            }
+            (Fault::ErasesByCase, Ok(mut rows), Target::Email(_)) => {
+                rows.truncate(1);
+                Ok(rows)
+            }
+            (_, result, _) => result,
+        }
+    }
+}
+
+macro_rules! bites {
+    ($($name:ident: $fault:ident, $case:ident, $reason:literal;)*) => {
+        $(
+            #[tokio::test]
+            async fn $name() {
+                let store = Broken { inner: MemoryLeadStore::new(), fault: Fault::$fault };
+                let result = tokio::spawn(inbox::$case(Arc::new(store))).await;
+                assert_failed_for(result, $reason);
+            }
+        )*
+    };
+}
+
+bites! {
+    a_move_without_its_audit_row: AuditsNoMove, a_lead_goes_its_way, "LEAD_RECEIVED";
+    a_move_with_two: AuditsAMoveTwice, a_random_history_can_be_rebuilt_from_its_trail, "a row for what was done";
+    a_move_from_a_status_that_nobody_saw: MovesWhateverWasSeen, a_move_from_a_status_that_changed_is_refused, "Ok";
+    a_refusal_that_nobody_hears: SwallowsRefusals, every_other_move_is_refused_and_writes_nothing, "Ok";
+    a_tombstone_with_hashes: KeepsHashes, an_erased_lead_is_a_tombstone, "abc123def456";
+    an_erasure_without_a_tombstone: ForgetsTheTombstone, an_erased_lead_is_a_tombstone, "left: None";
+    an_erasure_that_minds_case: ErasesByCase, all_leads_of_an_address_are_erased_in_any_case, "left == right";
+    a_purge_of_whom_one_talked_to: OverlooksContact, contact_keeps_a_lead, "left == right";
+    a_walk_in_a_circle: StartsOver, a_walk_sees_each_older_lead_once, "the newest comes first";
+    a_page_upside_down: TurnsThePage, a_walk_sees_each_older_lead_once, "the newest comes first";
+    a_quarantine_with_an_open_door: ShowsTheQuarantine, a_quarantined_lead_is_on_no_default_page_until_released,
+        "left: (1, 1)";
+    a_filter_with_a_hole: IgnoresTheFilter, pages_show_what_the_filter_says, "left == right";
+    a_status_that_does_not_count: CountsOneShort, leads_are_counted_by_status, "left == right";
+}
