@@ -3,10 +3,11 @@
 use std::net::SocketAddr;
 
 use fastcore_leads::{INBOUND_LEADS_PATH, SAMPLE_LEAD, token::TOKEN_VARIABLE};
+use fastcore_leads_examples::database::Url;
 use serde_json::Value;
 use uuid::Uuid;
 
-use crate::{database::Url, options::Options};
+use crate::options::Options;
 
 /// What a newcomer needs to try the service.
 pub(crate) struct Banner<'a> {

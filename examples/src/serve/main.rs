@@ -4,16 +4,16 @@
 
 mod app;
 mod banner;
-mod database;
 mod logs;
 mod options;
 mod server;
 mod token;
 
-use std::process::ExitCode;
+use std::{process::ExitCode, sync::Arc};
 
 use clap::Parser;
-use fastcore_leads::{ConsentPolicy, Endpoint};
+use fastcore_leads::{ConsentPolicy, Endpoint, LeadDatabase, StoreError};
+use fastcore_leads_examples::database::Url;
 use tokio::net::TcpListener;
 
 use self::{banner::Banner, options::Options, token::Tokens};
@@ -31,10 +31,26 @@ async fn main() -> ExitCode {
     }
 }
 
+/// Opens the database, brings its tables up to date, and warns of what could lose leads.
+async fn open(options: &Options) -> Result<Arc<dyn LeadDatabase>, String> {
+    let url = Url::parse(&options.database_url)?;
+    let shown = url.shown();
+    let failed = |error: StoreError| format!("{shown}: {error}");
+    let database = options.connect().open(&url).await.map_err(failed)?;
+    database.migrate().await.map_err(failed)?;
+    for warning in database.durability_warnings().await.map_err(failed)? {
+        tracing::warn!("{warning}");
+    }
+    for guard in database.missing_guards().await.map_err(failed)? {
+        tracing::warn!(guard, "the audit log is not protected: a trigger is missing or off; restore it");
+    }
+    Ok(database)
+}
+
 /// Starts, serves until a signal, drains. Errors are sentences for the operator.
 async fn run(options: &Options) -> Result<(), String> {
     let Tokens { set, made } = token::from_environment()?;
-    let database = database::open(options).await?;
+    let database = open(options).await?;
     let ingest = options.ingest(database);
     let mut endpoint = Endpoint::new(ingest.clone(), set);
     if options.require_consent {

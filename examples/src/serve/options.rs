@@ -2,6 +2,7 @@ use std::time::Duration;
 
 use clap::{Parser, ValueEnum, value_parser};
 use fastcore_leads::{Ingest, LeadStore};
+use fastcore_leads_examples::database::{Connect, Driver};
 
 /// Takes in website leads: POST /inbound/leads.
 ///
@@ -32,11 +33,11 @@ pub(crate) struct Options {
 
     /// PostgreSQL connections that are kept open.
     #[arg(long, env = "FASTCORE_MIN_DB_CONNECTIONS", default_value_t = 10, value_parser = value_parser!(u32).range(..=10_000))]
-    pub(crate) min_db_connections: u32,
+    min_db_connections: u32,
 
     /// PostgreSQL connections at most.
     #[arg(long, env = "FASTCORE_MAX_DB_CONNECTIONS", default_value_t = 30, value_parser = value_parser!(u32).range(1..=10_000))]
-    pub(crate) max_db_connections: u32,
+    max_db_connections: u32,
 
     /// HTTP connections at most; more wait to be accepted.
     #[arg(long, env = "FASTCORE_MAX_CONNECTIONS", default_value_t = 1024, value_parser = value_parser!(u32).range(1..=1_000_000))]
@@ -72,6 +73,11 @@ pub(crate) struct Options {
 }
 
 impl Options {
+    pub(crate) fn connect(&self) -> Connect {
+        let (min_connections, max_connections) = (self.min_db_connections, self.max_db_connections);
+        Connect { driver: self.driver, min_connections, max_connections }
+    }
+
     /// The ingest workflow over a store.
     pub(crate) fn ingest(&self, store: impl LeadStore + 'static) -> Ingest {
         Ingest::builder(store)
@@ -85,12 +91,6 @@ impl Options {
     pub(crate) fn drain(&self) -> Duration {
         Duration::from_secs(self.drain_seconds)
     }
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Driver {
-    Sqlx,
-    Diesel,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]

@@ -1,9 +1,10 @@
-use std::{env, fmt::Write};
+use std::env;
 
 use fastcore_leads::{
     TokenSet,
     token::{TOKEN_VARIABLE, TokenError},
 };
+use fastcore_leads_examples::token::make;
 
 /// The tokens that are accepted, and the one that was made for this run, if any.
 pub(crate) struct Tokens {
@@ -20,14 +21,4 @@ pub(crate) fn from_environment() -> Result<Tokens, String> {
     }
     let token = make()?;
     Ok(Tokens { set: TokenSet::parse(&token).map_err(refused)?, made: Some(token) })
-}
-
-/// 256 random bits in hexadecimal.
-fn make() -> Result<String, String> {
-    let mut bytes = [0; 32];
-    getrandom::fill(&mut bytes).map_err(|_| format!("the system gives no random numbers: set {TOKEN_VARIABLE}"))?;
-    Ok(bytes.iter().fold(String::new(), |mut token, byte| {
-        let _ = write!(token, "{byte:02x}");
-        token
-    }))
 }

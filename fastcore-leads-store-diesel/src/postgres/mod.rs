@@ -199,6 +199,13 @@ impl LeadDatabase for PgLeadStore {
         })
         .await
     }
+
+    async fn missing_guards(&self) -> Result<Vec<String>, StoreError> {
+        let guards: Vec<rows::Guard> = self
+            .read(|connection| Box::pin(async { diesel::sql_query(sql::MISSING_GUARDS).load(connection).await }))
+            .await?;
+        Ok(guards.into_iter().map(|guard| guard.name).collect())
+    }
 }
 
 statement! {

@@ -126,6 +126,13 @@ pub(super) struct Setting {
     pub(super) setting: String,
 }
 
+/// A trigger.
+#[derive(QueryableByName)]
+pub(super) struct Guard {
+    #[diesel(sql_type = Text)]
+    pub(super) name: String,
+}
+
 /// A row of the bookkeeping table.
 #[derive(QueryableByName)]
 pub(super) struct AppliedRow {

@@ -114,6 +114,14 @@ impl LeadDatabase for SqliteLeadStore {
     async fn durability_warnings(&self) -> Result<Vec<&'static str>, StoreError> {
         self.writer.run(migrate::durability_warnings).await
     }
+
+    async fn missing_guards(&self) -> Result<Vec<String>, StoreError> {
+        let read = |connection: &mut SqliteConnection| {
+            let guards: Vec<rows::Guard> = diesel::sql_query(sql::MISSING_GUARDS).load(connection).map_err(running)?;
+            Ok(guards.into_iter().map(|guard| guard.name).collect())
+        };
+        self.reader.run(read).await
+    }
 }
 
 /// What a batch's statements are run with.

@@ -103,6 +103,13 @@ pub(super) struct LastAudited {
     pub(super) last: String,
 }
 
+/// A trigger.
+#[derive(QueryableByName)]
+pub(super) struct Guard {
+    #[diesel(sql_type = Text)]
+    pub(super) name: String,
+}
+
 /// A row of the bookkeeping table.
 #[derive(QueryableByName)]
 pub(super) struct AppliedRow {

@@ -160,6 +160,10 @@ impl LeadDatabase for PgLeadStore {
         })
         .await
     }
+
+    async fn missing_guards(&self) -> Result<Vec<String>, StoreError> {
+        self.read(async |connection| sqlx::query_scalar(sql::MISSING_GUARDS).fetch_all(connection).await).await
+    }
 }
 
 /// Runs the one statement; answers the ids of the leads that are new.

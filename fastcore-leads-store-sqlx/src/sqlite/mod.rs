@@ -164,6 +164,10 @@ impl LeadDatabase for SqliteLeadStore {
         let level: i32 = sqlx::query_scalar(sql::SYNCHRONOUS).fetch_one(&mut *connection).await.map_err(running)?;
         Ok(sql::durability_warnings(&mode, level))
     }
+
+    async fn missing_guards(&self) -> Result<Vec<String>, StoreError> {
+        sqlx::query_scalar(sql::MISSING_GUARDS).fetch_all(&mut *self.acquire().await?).await.map_err(running)
+    }
 }
 
 /// What a batch's statements are run with.

@@ -50,6 +50,12 @@ pub const AUDIT_TRAIL: &str = include_str!("../../sql/postgres/audit_trail.sql")
 pub const REWRITE_LEADS: &str = include_str!("../../sql/postgres/rewrite_leads.sql");
 /// Writes their audit rows. Parameter: the second of [`rewrites_json`](super::inbox::rewrites_json).
 pub const APPEND_AUDIT: &str = include_str!("../../sql/postgres/append_audit.sql");
+/// The audit log's triggers that are missing, or do not fire under every `session_replication_role`: `name`.
+pub const MISSING_GUARDS: &str =
+    "SELECT wanted.name FROM (VALUES ('audit_log_no_change'), ('audit_log_no_row_change')) AS wanted (name)
+      WHERE NOT EXISTS (
+          SELECT FROM pg_trigger
+           WHERE tgname = wanted.name AND tgrelid = to_regclass('audit_log') AND tgenabled = 'A')";
 /// The settings that durability hangs on: name, value.
 pub const DURABILITY_SETTINGS: &str =
     "SELECT name, setting FROM pg_settings WHERE name IN ('fsync', 'synchronous_commit', 'full_page_writes')";

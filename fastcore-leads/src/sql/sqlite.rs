@@ -36,6 +36,10 @@ pub const SET_UP_CONNECTION: &str =
     "PRAGMA busy_timeout = 2000; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON; PRAGMA recursive_triggers = ON";
 /// Turns write-ahead logging on, once for a file: readers and the writer then do not block each other.
 pub const USE_WAL: &str = "PRAGMA journal_mode = WAL";
+/// The audit log's triggers that are missing: `name`.
+pub const MISSING_GUARDS: &str =
+    "WITH wanted (name) AS (VALUES ('audit_log_no_update'), ('audit_log_no_delete'), ('audit_log_no_replace'))
+     SELECT name FROM wanted WHERE name NOT IN (SELECT name FROM sqlite_schema WHERE type = 'trigger')";
 /// How the file keeps its journal: one word, `journal_mode`.
 pub const JOURNAL_MODE: &str = "PRAGMA journal_mode";
 /// How often a connection waits for the disk: one number, `synchronous`.

@@ -141,6 +141,13 @@ pub trait LeadDatabase: LeadInbox {
     /// # Errors
     /// [`StoreError`] where the database does not answer.
     async fn durability_warnings(&self) -> Result<Vec<&'static str>, StoreError>;
+
+    /// The triggers that keep the audit log append-only and are missing, or switched off, by name. Empty on a sound
+    /// database.
+    ///
+    /// # Errors
+    /// [`StoreError`] where the database does not answer.
+    async fn missing_guards(&self) -> Result<Vec<String>, StoreError>;
 }
 
 /// What became of one lead of a batch.
@@ -226,6 +233,10 @@ macro_rules! forward {
 
             async fn durability_warnings(&self) -> Result<Vec<&'static str>, StoreError> {
                 (**self).durability_warnings().await
+            }
+
+            async fn missing_guards(&self) -> Result<Vec<String>, StoreError> {
+                (**self).missing_guards().await
             }
         }
     };

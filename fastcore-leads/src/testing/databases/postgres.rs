@@ -232,6 +232,13 @@ pub async fn the_audit_log_is_append_only(open: Open) {
         assert!(!is_done && text.contains("append-only"), "{statement}: {text}");
     }
     assert_eq!(database.audit_trail(new.id()).await.expect("audit_trail").len(), 1);
+    assert_eq!(database.missing_guards().await.expect("guards"), [""; 0]);
+    psql(
+        &url,
+        "ALTER TABLE audit_log ENABLE TRIGGER audit_log_no_change; DROP TRIGGER audit_log_no_row_change ON audit_log",
+    );
+    let missing = database.missing_guards().await.expect("guards");
+    assert_eq!(missing, ["audit_log_no_change", "audit_log_no_row_change"]);
 }
 
 /// 410 for the sender: the person is not made again.

@@ -107,6 +107,9 @@ pub async fn the_audit_log_is_append_only(open: Open, execute: Execute) {
     }
     let trail = database.audit_trail(new.id()).await.expect("audit_trail");
     assert_eq!((trail.len(), trail[0].actor.as_str()), (1, "site_ingest"));
+    assert_eq!(database.missing_guards().await.expect("guards"), [""; 0]);
+    run(execute, &dir, "DROP TRIGGER audit_log_no_replace").await;
+    assert_eq!(database.missing_guards().await.expect("guards"), ["audit_log_no_replace"]);
 }
 
 /// 410 for the sender: the person is not made again.

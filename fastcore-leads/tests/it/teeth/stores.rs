@@ -159,6 +159,10 @@ impl LeadDatabase for Broken {
     async fn durability_warnings(&self) -> Result<Vec<&'static str>, StoreError> {
         Ok(Vec::new())
     }
+
+    async fn missing_guards(&self) -> Result<Vec<String>, StoreError> {
+        Ok(Vec::new())
+    }
 }
 
 macro_rules! bites {

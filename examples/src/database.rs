@@ -1,0 +1,106 @@
+//! Databases by URL, for the programs here.
+
+use std::sync::Arc;
+
+use clap::ValueEnum;
+use fastcore_leads::{LeadDatabase, StoreError, sql::SqliteLocation};
+use fastcore_leads_store_diesel as diesel_store;
+use fastcore_leads_store_sqlx as sqlx_store;
+
+/// The library that talks to a database.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Driver {
+    /// sqlx.
+    Sqlx,
+    /// diesel.
+    Diesel,
+}
+
+/// How to reach a database.
+#[derive(Clone, Debug)]
+pub struct Connect {
+    /// The library that talks to it.
+    pub driver: Driver,
+    /// PostgreSQL connections that are kept open.
+    pub min_connections: u32,
+    /// PostgreSQL connections at most.
+    pub max_connections: u32,
+}
+
+impl Connect {
+    /// Opens a database; its tables stay as they are.
+    ///
+    /// # Errors
+    /// [`StoreError`], as the stores' `connect`.
+    pub async fn open(&self, url: &Url) -> Result<Arc<dyn LeadDatabase>, StoreError> {
+        Ok(match (self.driver, url) {
+            (Driver::Sqlx, Url::Postgres(url)) => {
+                let settings = sqlx_store::PgOptions::new()
+                    .min_connections(self.min_connections)
+                    .max_connections(self.max_connections);
+                Arc::new(settings.connect(url).await?)
+            }
+            (Driver::Sqlx, Url::Sqlite(url)) => Arc::new(sqlx_store::SqliteLeadStore::connect(url).await?),
+            (Driver::Diesel, Url::Postgres(url)) => {
+                let settings = diesel_store::PgOptions::new()
+                    .min_connections(self.min_connections)
+                    .max_connections(self.max_connections);
+                Arc::new(settings.connect(url).await?)
+            }
+            (Driver::Diesel, Url::Sqlite(url)) => Arc::new(diesel_store::SqliteLeadStore::connect(url).await?),
+        })
+    }
+}
+
+/// A database by its URL. `Debug` and [`shown`](Self::shown) leave user and password out.
+#[derive(Clone)]
+pub enum Url {
+    /// PostgreSQL.
+    Postgres(String),
+    /// SQLite.
+    Sqlite(String),
+}
+
+impl Url {
+    /// Takes what `DATABASE_URL` means to the FastAPI service too: SQLAlchemy puts a driver's name into the scheme.
+    ///
+    /// # Errors
+    /// A sentence for the operator, where the scheme is no database's.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        let scheme = text.split(':').next().unwrap_or_default();
+        match scheme.split('+').next().unwrap_or_default() {
+            "postgres" | "postgresql" => Ok(Self::Postgres(format!("postgres{}", &text[scheme.len()..]))),
+            "sqlite" => Ok(Self::Sqlite(text.to_owned())),
+            _ => {
+                Err("--database-url: give postgres://user:password@host/database or sqlite:path/to/file.db".to_owned())
+            }
+        }
+    }
+
+    /// The database as a log may show it: no user, no password, no parameters.
+    pub fn shown(&self) -> String {
+        match self {
+            Self::Postgres(url) => match url::Url::parse(url) {
+                Ok(parsed) => {
+                    let port = parsed.port().unwrap_or(5432);
+                    format!("PostgreSQL at {}:{port}{}", parsed.host_str().unwrap_or("localhost"), parsed.path())
+                }
+                Err(_) => "PostgreSQL".to_owned(),
+            },
+            Self::Sqlite(url) => match SqliteLocation::parse(url) {
+                Ok(SqliteLocation::File(path)) => {
+                    let absolute = std::path::absolute(&path).map(|path| path.display().to_string());
+                    format!("SQLite file {}", absolute.unwrap_or(path))
+                }
+                Ok(SqliteLocation::Memory) => "SQLite in memory".to_owned(),
+                Err(_) => "SQLite".to_owned(),
+            },
+        }
+    }
+}
+
+impl std::fmt::Debug for Url {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.shown())
+    }
+}

@@ -1,0 +1,139 @@
+//! Leads into a file.
+
+use std::{
+    fs::OpenOptions,
+    io::{self, BufWriter, Write},
+    path::Path,
+};
+
+use fastcore_leads::LeadDatabase;
+use serde_json::Value;
+
+use crate::{
+    import::MEMBERS,
+    options::{DumpArguments, Format, Options},
+    outcome::{Failure, Outcome},
+    shown,
+};
+
+const PAGE: u32 = 500;
+
+pub(crate) async fn run(options: &Options, database: &dyn LeadDatabase, dump: &DumpArguments) -> Outcome {
+    let mut rows = Rows::new(open(dump.output.as_deref())?, dump.format).map_err(unwritten)?;
+    let (filter, mut after, mut count) = (dump.filter.filter(), None, 0_u64);
+    loop {
+        let page = database.page(&filter, after, PAGE).await?;
+        for lead in &page.leads {
+            rows.write(&flat(&shown::lead(lead, options.reveal))).map_err(unwritten)?;
+            count += 1;
+        }
+        after = page.next;
+        if after.is_none() {
+            break;
+        }
+    }
+    rows.finish().map_err(unwritten)?;
+    eprintln!("{count} leads");
+    Ok(())
+}
+
+/// A file that nobody else may read, or standard output.
+pub(crate) fn open(path: Option<&Path>) -> Result<Box<dyn Write>, Failure> {
+    use std::os::unix::fs::OpenOptionsExt;
+
+    let Some(path) = path else { return Ok(Box::new(BufWriter::new(io::stdout()))) };
+    let file = OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(path)
+        .map_err(|error| Failure::BadInput(format!("{} cannot be made: {error}", path.display())))?;
+    Ok(Box::new(BufWriter::new(file)))
+}
+
+#[allow(clippy::needless_pass_by_value, reason = "for map_err")]
+pub(crate) fn unwritten(error: io::Error) -> Failure {
+    Failure::Failed(format!("the output cannot be written: {error}"))
+}
+
+/// The members of the endpoint's body, as an import takes them, and those of the store.
+fn flat(lead: &Value) -> Vec<(&'static str, Value)> {
+    let meta = |name: &str| lead["meta_json"].get(name).cloned().unwrap_or_default();
+    let own = ["id", "created_at_utc", "status"].into_iter().map(|name| (name, lead[name].clone()));
+    let members = MEMBERS.iter().map(|&(name, member)| {
+        let value = match member {
+            ["meta", "user_agent_hash"] => meta("user_agent_hash"),
+            ["meta", "timestamp_utc"] => meta("timestamp_utc"),
+            ["meta", "suspicion"] => meta("suspicion"),
+            ["meta", "consent", part] => meta("consent").get(*part).cloned().unwrap_or_default(),
+            [.., last] => lead[*last].clone(),
+            [] => Value::Null,
+        };
+        (name, value)
+    });
+    own.chain(members).collect()
+}
+
+enum Rows {
+    Jsonl(Box<dyn Write>),
+    Csv(Box<csv::Writer<Box<dyn Write>>>),
+}
+
+impl Rows {
+    fn new(file: Box<dyn Write>, format: Format) -> io::Result<Self> {
+        Ok(match format {
+            Format::Jsonl => Self::Jsonl(file),
+            Format::Csv => {
+                let mut writer = csv::Writer::from_writer(file);
+                let header =
+                    ["id", "created_at_utc", "status"].into_iter().chain(MEMBERS.iter().map(|(name, _)| *name));
+                writer.write_record(header)?;
+                Self::Csv(Box::new(writer))
+            }
+        })
+    }
+
+    fn write(&mut self, row: &[(&'static str, Value)]) -> io::Result<()> {
+        match self {
+            Self::Jsonl(file) => {
+                let row: serde_json::Map<_, _> =
+                    row.iter().map(|(name, value)| ((*name).to_owned(), value.clone())).collect();
+                serde_json::to_writer(&mut *file, &row)?;
+                file.write_all(b"\n")
+            }
+            Self::Csv(writer) => {
+                let cells = row.iter().map(|(_, value)| match value {
+                    Value::Array(codes) => codes.iter().filter_map(Value::as_str).collect::<Vec<_>>().join(" "),
+                    other => neutral(&text(other)),
+                });
+                Ok(writer.write_record(cells)?)
+            }
+        }
+    }
+
+    fn finish(self) -> io::Result<()> {
+        match self {
+            Self::Jsonl(mut file) => file.flush(),
+            Self::Csv(mut writer) => writer.flush(),
+        }
+    }
+}
+
+fn text(value: &Value) -> String {
+    match value {
+        Value::Null => String::new(),
+        Value::String(text) => text.clone(),
+        other => other.to_string(),
+    }
+}
+
+/// A cell that a spreadsheet would run as a formula gets an apostrophe in front (OWASP, "CSV Injection"); an import takes
+/// it off again.
+fn neutral(cell: &str) -> String {
+    if is_formula(cell) { format!("'{cell}") } else { cell.to_owned() }
+}
+
+/// What a spreadsheet would run.
+pub(crate) fn is_formula(cell: &str) -> bool {
+    cell.starts_with(['=', '+', '-', '@', '\t', '\r', '\n', '＝', '＋', '－', '＠'])
+}

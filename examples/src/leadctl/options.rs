@@ -1,0 +1,260 @@
+use std::path::PathBuf;
+
+use chrono::{DateTime, NaiveDate, Utc};
+use clap::{Args, Parser, Subcommand, ValueEnum, builder::PossibleValuesParser, builder::TypedValueParser};
+use clap_complete::Shell;
+use fastcore_leads::{
+    Actor, LeadFilter, LeadId, LeadStatus, Service,
+    inbox::{Cursor, MAX_PAGE, Reason},
+};
+use fastcore_leads_examples::database::Driver;
+use uuid::Uuid;
+
+/// Works the lead inbox: read, move, import, keep it lawful.
+///
+/// Personal data is shown masked; --reveal shows it. Exit codes: 0 done, 1 the database or the file system failed, 2 unknown
+/// options, 3 no such lead, 4 the lead's state does not allow it, 5 the input cannot be used, 6 some lines of an import were
+/// refused, 7 not confirmed.
+#[derive(Debug, Parser)]
+#[command(name = "leadctl", version)]
+pub(crate) struct Options {
+    /// Where leads are kept: <postgres://user:password@host/database>, or sqlite:path/to/file.db.
+    #[arg(
+        long,
+        global = true,
+        env = "DATABASE_URL",
+        default_value = "sqlite:fastcore-leads.db",
+        hide_env_values = true
+    )]
+    pub(crate) database_url: String,
+
+    /// The library that talks to the database.
+    #[arg(long, global = true, env = "FASTCORE_DRIVER", value_enum, default_value_t = Driver::Sqlx)]
+    pub(crate) driver: Driver,
+
+    /// Prints JSON for programs instead of tables for people.
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
+
+    /// Shows personal data in full.
+    #[arg(long, global = true)]
+    pub(crate) reveal: bool,
+
+    /// Who acts, for the audit log: 1 to 50 characters.
+    #[arg(long, global = true, env = "FASTCORE_ACTOR", default_value = "leadctl", value_parser = actor)]
+    pub(crate) actor: Actor,
+
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Lists leads, newest first; those in quarantine only with --status quarantined.
+    List(ListArguments),
+    /// Counts leads by status.
+    Counts,
+    /// Shows a lead and what happened to it.
+    Show {
+        /// The lead's id, or the id of its request.
+        id: Uuid,
+    },
+    /// Moves a lead on: received, processing, resolved, archived; or back to received or processing.
+    Move {
+        /// The lead's id.
+        #[arg(value_parser = lead_id)]
+        id: LeadId,
+        /// Where to.
+        #[arg(value_parser = status())]
+        status: LeadStatus,
+        /// The status that you saw it in; where it has changed since, nothing is done. Default: as it is now.
+        #[arg(long, value_parser = status())]
+        seen: Option<LeadStatus>,
+        /// Why, for the audit log, which keeps it for ever: nothing personal.
+        #[arg(long, value_parser = reason)]
+        reason: Option<Reason>,
+    },
+    /// Takes a lead out of quarantine.
+    Release {
+        /// The lead's id.
+        #[arg(value_parser = lead_id)]
+        id: LeadId,
+        /// Why, for the audit log: nothing personal.
+        #[arg(long, value_parser = reason)]
+        reason: Option<Reason>,
+    },
+    /// Records that the person has withdrawn the consent.
+    WithdrawConsent {
+        /// The lead's id.
+        #[arg(value_parser = lead_id)]
+        id: LeadId,
+        /// Why, for the audit log: nothing personal.
+        #[arg(long, value_parser = reason)]
+        reason: Option<Reason>,
+    },
+    /// Writes all that is held on an email address as JSON. Needs --reveal: it is for the person.
+    Export {
+        /// The address, in any case.
+        email: String,
+        /// The file to write, for nobody else to read. Default: standard output.
+        #[arg(long)]
+        output: Option<PathBuf>,
+    },
+    /// Erases a lead, or all leads of an email address: a tombstone stays.
+    Erase {
+        /// A lead's id, or an email address.
+        subject: String,
+        /// Why, for the audit log: nothing personal.
+        #[arg(long, value_parser = reason)]
+        reason: Option<Reason>,
+        /// Does not ask.
+        #[arg(long)]
+        yes: bool,
+    },
+    /// Says what the retention rule would erase; with --execute, erases it.
+    Purge(PurgeArguments),
+    /// Takes leads in from a file, JSON Lines or CSV. May be started again after any end: no lead is made twice.
+    Import(ImportArguments),
+    /// Writes leads to a file, JSON Lines or CSV.
+    Dump(DumpArguments),
+    /// Brings the tables up to date.
+    Migrate,
+    /// Checks connection, tables, settings and triggers.
+    Check,
+    /// Makes a token for `FASTCORE_SITE_INGEST_TOKEN`.
+    Token,
+    /// Prints the PostgreSQL statements for two roles: an owner that migrates, and a writer that cannot touch the audit log.
+    Grants {
+        /// The role that owns the tables and migrates.
+        #[arg(long, default_value = "fastcore_owner")]
+        owner: String,
+        /// The role that services connect as.
+        #[arg(long, default_value = "fastcore_writer")]
+        writer: String,
+    },
+    /// Prints a completion script for a shell.
+    Completions {
+        /// Which shell.
+        shell: Shell,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct FilterArguments {
+    /// Only leads in this status; may be given several times.
+    #[arg(long, value_parser = status())]
+    status: Vec<LeadStatus>,
+    /// Only enquiries about this.
+    #[arg(long, value_parser = service())]
+    service: Option<Service>,
+    /// Only from this site.
+    #[arg(long)]
+    source: Option<String>,
+    /// Only taken in at this instant (RFC 3339) or day (YYYY-MM-DD, UTC) or later.
+    #[arg(long, value_parser = instant)]
+    from: Option<DateTime<Utc>>,
+    /// Only taken in before.
+    #[arg(long, value_parser = instant)]
+    before: Option<DateTime<Utc>>,
+    /// Only from this address.
+    #[arg(long)]
+    email: Option<String>,
+}
+
+impl FilterArguments {
+    pub(crate) fn filter(&self) -> LeadFilter {
+        LeadFilter {
+            statuses: self.status.clone(),
+            service: self.service,
+            source: self.source.clone(),
+            received_from: self.from,
+            received_before: self.before,
+            email: self.email.clone(),
+        }
+    }
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ListArguments {
+    #[command(flatten)]
+    pub(crate) filter: FilterArguments,
+    /// How many at most.
+    #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..=i64::from(MAX_PAGE)))]
+    pub(crate) limit: u32,
+    /// Where the page before ended.
+    #[arg(long)]
+    pub(crate) after: Option<Cursor>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct PurgeArguments {
+    /// Leads without contact for so many days. The CNIL's usual figure for prospects is three years.
+    #[arg(long, default_value_t = 1095, value_parser = clap::value_parser!(u32).range(1..=36_500))]
+    pub(crate) days: u32,
+    /// Leads in quarantine for so many days.
+    #[arg(long, default_value_t = 30, value_parser = clap::value_parser!(u32).range(1..=36_500))]
+    pub(crate) quarantine_days: u32,
+    /// Erases them, instead of saying how many there are.
+    #[arg(long)]
+    pub(crate) execute: bool,
+    /// Does not ask.
+    #[arg(long)]
+    pub(crate) yes: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ImportArguments {
+    /// The file. The columns of a CSV, and the members of a line of JSON, are those of the endpoint's body; `meta.` may be
+    /// left out.
+    pub(crate) file: PathBuf,
+    /// Default: by the file's ending.
+    #[arg(long, value_enum)]
+    pub(crate) format: Option<Format>,
+    /// Where refused lines go, with their reasons. Default: the file's name and `.refused.jsonl`.
+    #[arg(long)]
+    pub(crate) refused: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct DumpArguments {
+    #[command(flatten)]
+    pub(crate) filter: FilterArguments,
+    /// How leads are written.
+    #[arg(long, value_enum, default_value_t = Format::Jsonl)]
+    pub(crate) format: Format,
+    /// The file to write, for nobody else to read. Default: standard output.
+    #[arg(long)]
+    pub(crate) output: Option<PathBuf>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Format {
+    Jsonl,
+    Csv,
+}
+
+fn status() -> impl TypedValueParser<Value = LeadStatus> {
+    PossibleValuesParser::new(LeadStatus::ALL.iter().map(|status| status.as_str())).try_map(|word| word.parse())
+}
+
+fn service() -> impl TypedValueParser<Value = Service> {
+    PossibleValuesParser::new(Service::ALL.iter().map(|service| service.as_str())).try_map(|word| word.parse())
+}
+
+fn actor(text: &str) -> Result<Actor, String> {
+    Actor::new(text).map_err(|error| error.to_string())
+}
+
+fn reason(text: &str) -> Result<Reason, String> {
+    Reason::new(text).map_err(|error| error.to_string())
+}
+
+fn lead_id(text: &str) -> Result<LeadId, String> {
+    Uuid::try_parse(text).map(LeadId::from_uuid).map_err(|_| "not a lead's id, which is a UUID".to_owned())
+}
+
+fn instant(text: &str) -> Result<DateTime<Utc>, String> {
+    let day = || text.parse::<NaiveDate>().ok().and_then(|day| day.and_hms_opt(0, 0, 0)).map(|time| time.and_utc());
+    let instant = DateTime::parse_from_rfc3339(text).ok().map(|instant| instant.to_utc()).or_else(day);
+    instant.ok_or_else(|| "neither an instant such as 2026-01-31T10:00:00Z nor a day such as 2026-01-31".to_owned())
+}

@@ -1,0 +1,91 @@
+//! What a person may ask for, and what the law asks for: export, erasure, purge.
+
+use std::path::Path;
+
+use fastcore_leads::{
+    LeadDatabase, LeadId,
+    inbox::{InboxExt, Reason, Retention, Target},
+};
+use serde_json::json;
+use uuid::Uuid;
+
+use crate::{
+    dump,
+    options::{Options, PurgeArguments},
+    outcome::{Failure, Outcome, confirm},
+};
+
+pub(crate) async fn export(
+    options: &Options,
+    database: &dyn LeadDatabase,
+    email: &str,
+    output: Option<&Path>,
+) -> Outcome {
+    if !options.reveal {
+        let held = database.find_by_email(email).await?.len();
+        return Err(Failure::Refused(format!(
+            "{held} leads are held on this address; add --reveal to write them in full"
+        )));
+    }
+    let export = database.export(email).await?;
+    let text = serde_json::to_string_pretty(&export).map_err(|error| Failure::Failed(error.to_string()))?;
+    let mut file = dump::open(output)?;
+    file.write_all(text.as_bytes())
+        .and_then(|()| file.write_all(b"\n"))
+        .and_then(|()| file.flush())
+        .map_err(dump::unwritten)?;
+    eprintln!("{} leads", export.leads.len());
+    Ok(())
+}
+
+pub(crate) async fn erase(
+    options: &Options,
+    database: &dyn LeadDatabase,
+    subject: &str,
+    reason: Option<Reason>,
+    yes: bool,
+) -> Outcome {
+    let target = if subject.contains('@') {
+        let held = database.find_by_email(subject).await?.len();
+        if held == 0 {
+            return Err(Failure::NotFound("nothing is held on this address".to_owned()));
+        }
+        confirm(&format!("Erase {held} leads for good?"), yes)?;
+        Target::Email(subject.to_owned())
+    } else {
+        let id = Uuid::try_parse(subject)
+            .map_err(|_| Failure::BadInput("neither a lead's id nor an email address".to_owned()))?;
+        confirm("Erase this lead for good?", yes)?;
+        Target::Lead(LeadId::from_uuid(id))
+    };
+    let erased = database.erase(target, options.actor.clone(), reason).await?;
+    if options.json {
+        let ids: Vec<_> = erased.iter().map(ToString::to_string).collect();
+        println!("{}", json!({"erased": ids}));
+    } else {
+        println!("{} erased", erased.len());
+    }
+    Ok(())
+}
+
+pub(crate) async fn purge(options: &Options, database: &dyn LeadDatabase, purge: &PurgeArguments) -> Outcome {
+    let retention = Retention { without_contact_days: Some(purge.days), quarantine_days: Some(purge.quarantine_days) };
+    let mut report = database.purge_dry_run(retention).await?;
+    if purge.execute && report.total() > 0 {
+        confirm(&format!("Erase {} leads for good?", report.total()), purge.yes)?;
+        report = database.purge(retention, options.actor.clone()).await?;
+    }
+    let word = if purge.execute { "erased" } else { "due" };
+    if options.json {
+        println!("{}", json!({word: {"without_contact": report.without_contact, "quarantined": report.quarantined}}));
+    } else {
+        println!(
+            "{word}: {} without contact for {} days, {} in quarantine for {} days",
+            report.without_contact, purge.days, report.quarantined, purge.quarantine_days
+        );
+        if !purge.execute && report.total() > 0 {
+            println!("nothing was changed: add --execute to erase them");
+        }
+    }
+    Ok(())
+}

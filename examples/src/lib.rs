@@ -1,0 +1,4 @@
+//! What `serve` and `leadctl` share.
+
+pub mod database;
+pub mod token;
