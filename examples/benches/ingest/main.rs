@@ -6,7 +6,8 @@
 //!
 //! `-- --seconds 3 --rounds 3 --connections 1,16,64,256 --only NAME,NAME` change what is run; `-- --million` sends a million
 //! leads through one service and watches its memory; `-- --full-table` compares an empty table with one of ten million rows; `-- --direct` measures
-//! `Ingest::ingest_many`; `-- --overload` how quickly a full queue refuses.
+//! `Ingest::ingest_many`; `-- --overload` how quickly a full queue refuses; `-- --import`
+//! `leadctl import`; `-- --inbox` pages of a million leads, and a purge of half of them.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stdout, clippy::print_stderr, missing_docs)]
 #![allow(
@@ -20,6 +21,8 @@ mod candidates;
 mod direct;
 mod handwritten;
 mod idle;
+mod import;
+mod inbox;
 mod load;
 mod long;
 mod overload;
@@ -75,6 +78,12 @@ fn main() {
     }
     if arguments.iter().any(|argument| argument == "--direct") {
         return direct::measure(&cluster);
+    }
+    if arguments.iter().any(|argument| argument == "--import") {
+        return import::measure(&cluster);
+    }
+    if arguments.iter().any(|argument| argument == "--inbox") {
+        return inbox::measure(&cluster, plan.seconds);
     }
     if arguments.iter().any(|argument| argument == "--overload") {
         return overload::measure(&cluster);

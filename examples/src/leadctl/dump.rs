@@ -33,7 +33,7 @@ pub(crate) async fn run(options: &Options, database: &dyn LeadDatabase, dump: &D
         }
     }
     rows.finish().map_err(unwritten)?;
-    eprintln!("{count} leads");
+    eprintln!("leads: {count}");
     Ok(())
 }
 

@@ -150,7 +150,7 @@ fn summary(options: &Options, tally: &Tally, refused: Refused, failure: Option<S
     }
     match path {
         Some(path) => {
-            Err(Failure::SomeRefused(format!("{count} lines were refused: see {} for the reasons", path.display())))
+            Err(Failure::SomeRefused(format!("lines refused: {count}; see {} for the reasons", path.display())))
         }
         None => Ok(()),
     }

@@ -24,7 +24,7 @@ pub(crate) async fn export(
     if !options.reveal {
         let held = database.find_by_email(email).await?.len();
         return Err(Failure::Refused(format!(
-            "{held} leads are held on this address; add --reveal to write them in full"
+            "leads held on this address: {held}; add --reveal to write them in full"
         )));
     }
     let export = database.export(email).await?;
@@ -34,7 +34,7 @@ pub(crate) async fn export(
         .and_then(|()| file.write_all(b"\n"))
         .and_then(|()| file.flush())
         .map_err(dump::unwritten)?;
-    eprintln!("{} leads", export.leads.len());
+    eprintln!("leads: {}", export.leads.len());
     Ok(())
 }
 
@@ -50,7 +50,7 @@ pub(crate) async fn erase(
         if held == 0 {
             return Err(Failure::NotFound("nothing is held on this address".to_owned()));
         }
-        confirm(&format!("Erase {held} leads for good?"), yes)?;
+        confirm(&format!("Leads to erase for good: {held}. Go on?"), yes)?;
         Target::Email(subject.to_owned())
     } else {
         let id = Uuid::try_parse(subject)
@@ -72,7 +72,7 @@ pub(crate) async fn purge(options: &Options, database: &dyn LeadDatabase, purge:
     let retention = Retention { without_contact_days: Some(purge.days), quarantine_days: Some(purge.quarantine_days) };
     let mut report = database.purge_dry_run(retention).await?;
     if purge.execute && report.total() > 0 {
-        confirm(&format!("Erase {} leads for good?", report.total()), purge.yes)?;
+        confirm(&format!("Leads to erase for good: {}. Go on?", report.total()), purge.yes)?;
         report = database.purge(retention, options.actor.clone()).await?;
     }
     let word = if purge.execute { "erased" } else { "due" };

@@ -65,7 +65,7 @@ pub(crate) fn reasons(error: &ParseError) -> Value {
             .iter()
             .map(|violation| {
                 let (pointer, code) = (violation.pointer(), violation.code().as_str());
-                json!({"pointer": pointer, "code": code, "detail": violation.to_string()})
+                json!({"pointer": pointer, "code": code, "detail": violation.detail()})
             })
             .collect(),
         ParseError::Malformed => json!([{"code": "malformed_body", "detail": error.to_string()}]),
