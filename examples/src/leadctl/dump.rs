@@ -127,13 +127,18 @@ fn text(value: &Value) -> String {
     }
 }
 
-/// A cell that a spreadsheet would run as a formula gets an apostrophe in front (OWASP, "CSV Injection"); an import takes
-/// it off again.
+/// A cell that a spreadsheet would run as a formula gets an apostrophe in front (OWASP, "CSV Injection"); so does one that
+/// looks as if it had got one already, so that an import can take it off again.
 fn neutral(cell: &str) -> String {
-    if is_formula(cell) { format!("'{cell}") } else { cell.to_owned() }
+    if is_formula(cell.trim_start_matches('\'')) { format!("'{cell}") } else { cell.to_owned() }
+}
+
+/// A cell as it was before it was neutralised.
+pub(crate) fn restored(cell: &str) -> &str {
+    cell.strip_prefix('\'').filter(|rest| is_formula(rest.trim_start_matches('\''))).unwrap_or(cell)
 }
 
 /// What a spreadsheet would run.
-pub(crate) fn is_formula(cell: &str) -> bool {
+fn is_formula(cell: &str) -> bool {
     cell.starts_with(['=', '+', '-', '@', '\t', '\r', '\n', '＝', '＋', '－', '＠'])
 }

@@ -7,6 +7,7 @@ mod crash;
 mod drivers;
 mod golden;
 mod http2;
+mod leadctl;
 mod load;
 mod mounts;
 mod newcomer;

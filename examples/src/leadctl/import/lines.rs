@@ -4,7 +4,7 @@ use fastcore_leads::lead::limits::MAX_BODY_BYTES;
 use serde_json::{Map, Value};
 
 use super::MEMBERS;
-use crate::{dump::is_formula, options::Format};
+use crate::{dump::restored, options::Format};
 
 /// Columns that a CSV must have: the others are optional members.
 const REQUIRED: [&str; 8] = ["name", "email", "message", "consent", "source", "request_id", "ip_hash", "timestamp_utc"];
@@ -166,8 +166,7 @@ fn row(
     for (cell, way) in record.iter().zip(columns) {
         let Some(way) = way else { continue };
         let Ok(cell) = std::str::from_utf8(cell) else { return Err(refused("not UTF-8".to_owned())) };
-        // As a dump neutralises it.
-        let cell = cell.strip_prefix('\'').filter(|rest| is_formula(rest)).unwrap_or(cell);
+        let cell = restored(cell);
         let value = match *way {
             ["consent"] => match cell.trim().to_ascii_lowercase().as_str() {
                 "true" => Value::Bool(true),
