@@ -1,6 +1,6 @@
 //! Databases by URL, for the programs here.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use clap::ValueEnum;
 use fastcore_leads::{LeadDatabase, StoreError, sql::SqliteLocation};
@@ -25,6 +25,8 @@ pub struct Connect {
     pub min_connections: u32,
     /// PostgreSQL connections at most.
     pub max_connections: u32,
+    /// How long PostgreSQL may take for a call.
+    pub timeout: Duration,
 }
 
 impl Connect {
@@ -37,14 +39,16 @@ impl Connect {
             (Driver::Sqlx, Url::Postgres(url)) => {
                 let settings = sqlx_store::PgOptions::new()
                     .min_connections(self.min_connections)
-                    .max_connections(self.max_connections);
+                    .max_connections(self.max_connections)
+                    .timeout(self.timeout);
                 Arc::new(settings.connect(url).await?)
             }
             (Driver::Sqlx, Url::Sqlite(url)) => Arc::new(sqlx_store::SqliteLeadStore::connect(url).await?),
             (Driver::Diesel, Url::Postgres(url)) => {
                 let settings = diesel_store::PgOptions::new()
                     .min_connections(self.min_connections)
-                    .max_connections(self.max_connections);
+                    .max_connections(self.max_connections)
+                    .timeout(self.timeout);
                 Arc::new(settings.connect(url).await?)
             }
             (Driver::Diesel, Url::Sqlite(url)) => Arc::new(diesel_store::SqliteLeadStore::connect(url).await?),
@@ -74,6 +78,17 @@ impl Url {
             _ => {
                 Err("--database-url: give postgres://user:password@host/database or sqlite:path/to/file.db".to_owned())
             }
+        }
+    }
+
+    /// False for a SQLite file that is not there yet.
+    pub fn is_there(&self) -> bool {
+        match self {
+            Self::Sqlite(url) => match SqliteLocation::parse(url) {
+                Ok(SqliteLocation::File(path)) => std::path::Path::new(&path).exists(),
+                _ => true,
+            },
+            Self::Postgres(_) => true,
         }
     }
 

@@ -11,7 +11,7 @@ pub const LEADS: &str = "fastcore_leads_ingest_total";
 pub const DURATION: &str = "fastcore_leads_ingest_duration_seconds";
 /// Gauge: leads that wait for a writer.
 pub const QUEUE_LEADS: &str = "fastcore_leads_queue_leads";
-/// Gauge: the memory of the leads that wait for a writer, in bytes.
+/// Gauge: the memory of the leads that wait or are under way, in bytes: what `queue_bytes` bounds.
 pub const QUEUE_BYTES: &str = "fastcore_leads_queue_bytes";
 /// Counter: leads that were refused because the queue was full, or shutting down.
 pub const QUEUE_REFUSED: &str = "fastcore_leads_queue_refused_total";
@@ -32,7 +32,7 @@ pub fn describe() {
     describe_counter!(LEADS, Unit::Count, "Leads by outcome");
     describe_histogram!(DURATION, Unit::Seconds, "Time from the call to its answer, by outcome");
     describe_gauge!(QUEUE_LEADS, Unit::Count, "Leads that wait for a writer");
-    describe_gauge!(QUEUE_BYTES, Unit::Bytes, "Memory of the leads that wait for a writer");
+    describe_gauge!(QUEUE_BYTES, Unit::Bytes, "Memory of the leads that wait or are under way");
     describe_counter!(QUEUE_REFUSED, Unit::Count, "Leads refused because the queue was full or shutting down");
     describe_histogram!(BATCH_LEADS, Unit::Count, "Leads of a committed transaction");
     describe_histogram!(COMMIT_DURATION, Unit::Seconds, "Time from a transaction's start to its COMMIT's answer");

@@ -62,8 +62,9 @@ pub(crate) fn measure(cluster: &Cluster, seconds: Duration) {
 fn show_plans(cluster: &Cluster, url: &str) {
     use fastcore_leads::{
         LeadFilter, LeadStatus,
-        inbox::Cursor,
-        sql::inbox::{Dialect, Param},
+        inbox::{Cursor, Due},
+        sql::inbox::Dialect,
+        testing::databases::postgres::explain,
     };
 
     let middle = cluster.psql(
@@ -73,32 +74,27 @@ fn show_plans(cluster: &Cluster, url: &str) {
     );
     let cursor: Cursor = middle.parse().expect("a cursor");
     let resolved = LeadFilter { statuses: vec![LeadStatus::Resolved], ..Default::default() };
+    let oldest: Cursor = cluster
+        .psql(
+            url,
+            "SELECT (extract(epoch FROM created_at_utc) * 1000000)::bigint || '_' || replace(id::text, '-', '')
+               FROM lead_inbox WHERE status = 'received' ORDER BY created_at_utc, id OFFSET 99 LIMIT 1",
+        )
+        .parse()
+        .expect("a cursor");
+    let before = oldest.created_at + chrono::TimeDelta::days(300);
+    let due =
+        Due { status: LeadStatus::Received, before, minds_contact: true, after: None, until: Some(oldest), limit: 100 };
     let asked = [
         ("the first page", Dialect::Postgres.page(&LeadFilter::default(), None, 50)),
         ("a page behind 300,000 leads", Dialect::Postgres.page(&LeadFilter::default(), Some(cursor), 50)),
         ("a page of one status", Dialect::Postgres.page(&resolved, Some(cursor), 50)),
         ("an address", Dialect::Postgres.find_by_email("jean77777@example.com")),
+        ("what is due for a purge", Dialect::Postgres.due(&due)),
         ("counts by status", Dialect::Postgres.counts()),
     ];
     for (what, statement) in asked {
-        let values: Vec<_> = statement
-            .params
-            .iter()
-            .map(|param| match param {
-                Param::Text(text) => format!("'{text}'"),
-                Param::BigInt(number) => number.to_string(),
-                Param::Uuid(id) => format!("'{id}'"),
-                Param::Timestamptz(instant) => format!("'{instant}'"),
-            })
-            .collect();
-        let values = if values.is_empty() { String::new() } else { format!("({})", values.join(", ")) };
-        let plan = cluster.psql(
-            url,
-            &format!(
-                "PREPARE asked AS {}; EXPLAIN (ANALYZE, COSTS OFF, TIMING OFF, SUMMARY ON) EXECUTE asked{values}",
-                statement.text
-            ),
-        );
+        let plan = cluster.psql(url, &explain(&statement, "ANALYZE, COSTS OFF, TIMING OFF, SUMMARY ON"));
         println!("### {what}\n\n```\n{plan}\n```\n");
     }
 }

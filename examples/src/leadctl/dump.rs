@@ -84,7 +84,8 @@ impl Rows {
         Ok(match format {
             Format::Jsonl => Self::Jsonl(file),
             Format::Csv => {
-                let mut writer = csv::Writer::from_writer(file);
+                // In quotes, all of them: to a spreadsheet of another country, a semicolon ends a cell.
+                let mut writer = csv::WriterBuilder::new().quote_style(csv::QuoteStyle::Always).from_writer(file);
                 let header =
                     ["id", "created_at_utc", "status"].into_iter().chain(MEMBERS.iter().map(|(name, _)| *name));
                 writer.write_record(header)?;

@@ -16,6 +16,7 @@ use self::{
 use crate::{
     options::{Format, ImportArguments, Options},
     outcome::{Failure, Outcome},
+    shown,
 };
 
 /// The members of the endpoint's body: the name of the column, and the way to the member.
@@ -61,18 +62,14 @@ pub(crate) async fn run(options: &Options, database: Arc<dyn LeadDatabase>, impo
     let reader = BufReader::with_capacity(256 * 1024, progress.wrap_read(file));
     let mut lines = Lines::open(reader, format).map_err(Failure::BadInput)?;
 
-    let refused_path = import.refused.clone().unwrap_or_else(|| {
-        let mut name = import.file.clone().into_os_string();
-        name.push(".refused.jsonl");
-        name.into()
-    });
-    let refused = RefCell::new(Refused::new(refused_path));
+    let refused = Refused::new(&import.file, import.refused.as_deref()).map_err(Failure::BadInput)?;
+    let refused = RefCell::new(refused);
     let tally = RefCell::new(Tally::default());
     let under_way = RefCell::new(VecDeque::<Line>::new());
     let ingest = Ingest::builder(database).start();
     let leads = std::iter::from_fn(|| {
         loop {
-            if tally.borrow().is_interrupted {
+            if tally.borrow().is_interrupted || refused.borrow().has_failed() {
                 return None;
             }
             if let Ok((line, lead)) = next_lead(&mut lines, &refused)? {
@@ -131,16 +128,16 @@ fn next_lead<R: std::io::BufRead>(
 }
 
 fn summary(options: &Options, tally: &Tally, refused: Refused, failure: Option<String>) -> Outcome {
-    let (count, path) = refused.finish().map_err(Failure::Failed)?;
+    let (count, path) = refused.finish();
     if options.json {
-        let file = path.as_ref().map(|path| path.display().to_string());
-        println!(
-            "{}",
-            json!({"received": tally.received, "replayed": tally.replayed, "refused": count, "refused_file": file})
+        let file = path.as_ref().ok().and_then(Option::as_ref).map(|path| path.display().to_string());
+        shown::say(
+            json!({"received": tally.received, "replayed": tally.replayed, "refused": count, "refused_file": file}),
         );
     } else {
-        println!("{} taken in, {} there already, {count} refused", tally.received, tally.replayed);
+        shown::say(format!("{} taken in, {} there already, {count} refused", tally.received, tally.replayed));
     }
+    let path = path.map_err(|failure| Failure::Failed(format!("{failure}; the import stopped there")))?;
     if let Some(failure) = failure {
         return Err(Failure::Failed(format!("{failure}; what came before is taken in: run the import again")));
     }

@@ -45,7 +45,7 @@ pub(crate) async fn show(options: &Options, database: &dyn LeadDatabase, id: &Uu
     let trail: Vec<_> = trail.iter().map(|record| shown::record(record, options.reveal)).collect();
     let lead = shown::lead(&lead, options.reveal);
     if options.json {
-        println!("{}", json!({"lead": lead, "audit": trail}));
+        shown::say(json!({"lead": lead, "audit": trail}));
         return Ok(());
     }
     let members: Vec<_> = lead.as_object().into_iter().flatten().collect();

@@ -11,26 +11,27 @@ mod outcome;
 mod shown;
 mod subjects;
 
-use std::{process::ExitCode, sync::Arc};
+use std::{process::ExitCode, sync::Arc, time::Duration};
 
 use clap::{CommandFactory, Parser};
 use fastcore_leads::{LeadDatabase, sql};
 use fastcore_leads_examples::{
     database::{Connect, Url},
-    token,
+    logs, token,
 };
-use tracing_subscriber::EnvFilter;
 
 use self::{
     options::{Command, Options},
     outcome::{Failure, Outcome},
 };
 
+/// How long the database may take for a call: an operator waits longer than a visitor.
+const TIMEOUT: Duration = Duration::from_secs(30);
+
 #[tokio::main]
 async fn main() -> ExitCode {
     let options = Options::parse();
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("off"));
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    tracing_subscriber::fmt().with_env_filter(logs::filter("off")).with_writer(std::io::stderr).init();
     match run(&options).await {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
@@ -43,15 +44,17 @@ async fn main() -> ExitCode {
 async fn run(options: &Options) -> Outcome {
     match &options.command {
         Command::Token => {
-            println!("{}", token::make().map_err(Failure::Failed)?);
+            shown::say(token::make().map_err(Failure::Failed)?);
             Ok(())
         }
         Command::Grants { owner, writer } => {
-            print!("{}", sql::postgres::grants(owner, writer));
+            shown::say(sql::postgres::grants(owner, writer).trim_end());
             Ok(())
         }
         Command::Completions { shell } => {
-            clap_complete::generate(*shell, &mut Options::command(), "leadctl", &mut std::io::stdout());
+            let mut script = Vec::new();
+            clap_complete::generate(*shell, &mut Options::command(), "leadctl", &mut script);
+            shown::say(String::from_utf8_lossy(&script).trim_end());
             Ok(())
         }
         Command::Migrate => {
@@ -97,6 +100,10 @@ async fn run(options: &Options) -> Outcome {
 
 async fn open(options: &Options) -> Result<Arc<dyn LeadDatabase>, Failure> {
     let url = Url::parse(&options.database_url).map_err(Failure::Failed)?;
-    let connect = Connect { driver: options.driver, min_connections: 1, max_connections: 4 };
+    // Looking at a file must not make one.
+    if !url.is_there() && !matches!(options.command, Command::Migrate) {
+        return Err(Failure::Failed(format!("{} is not there; `leadctl migrate` makes it", url.shown())));
+    }
+    let connect = Connect { driver: options.driver, min_connections: 1, max_connections: 4, timeout: TIMEOUT };
     connect.open(&url).await.map_err(|error| Failure::Failed(format!("{}: {error}", url.shown())))
 }

@@ -115,7 +115,7 @@ pub(crate) enum Command {
     Purge(PurgeArguments),
     /// Takes leads in from a file, JSON Lines or CSV. May be started again after any end: no lead is made twice.
     Import(ImportArguments),
-    /// Writes leads to a file, JSON Lines or CSV.
+    /// Writes leads to a file, JSON Lines or CSV; those in quarantine only with --status quarantined.
     Dump(DumpArguments),
     /// Brings the tables up to date.
     Migrate,

@@ -43,7 +43,7 @@ pub(crate) fn record(record: &AuditRecord, reveal: bool) -> Value {
 /// Prints rows as a table for people, or as JSON for programs.
 pub(crate) fn print(options: &Options, columns: &[&str], rows: &[Value], as_json: impl FnOnce() -> Value) {
     if options.json {
-        println!("{}", as_json());
+        say(as_json());
         return;
     }
     let mut table = Table::new();
@@ -51,10 +51,17 @@ pub(crate) fn print(options: &Options, columns: &[&str], rows: &[Value], as_json
     for row in rows {
         table.add_row(columns.iter().map(|column| cell(&row[*column])));
     }
-    println!("{table}");
+    say(table);
 }
 
-/// A value for a terminal: what would move its cursor does not reach it.
+/// Prints a line. Whoever reads may have gone away: what was done is done all the same.
+pub(crate) fn say(text: impl std::fmt::Display) {
+    use std::io::Write;
+
+    let _ = writeln!(std::io::stdout().lock(), "{text}");
+}
+
+/// A value for a terminal: what would move its cursor, or turn the direction of writing, does not reach it.
 pub(crate) fn cell(value: &Value) -> String {
     let text = match value {
         Value::Null => String::new(),
@@ -62,7 +69,11 @@ pub(crate) fn cell(value: &Value) -> String {
         Value::Object(members) if members.is_empty() => String::new(),
         other => other.to_string(),
     };
-    text.chars().map(|c| if c.is_control() && c != '\n' { '\u{FFFD}' } else { c }).collect()
+    let is_odd = |c: char| {
+        (c.is_control() && c != '\n')
+            || matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+    };
+    text.chars().map(|c| if is_odd(c) { '\u{FFFD}' } else { c }).collect()
 }
 
 pub(crate) fn instant(instant: chrono::DateTime<chrono::Utc>) -> String {
@@ -77,18 +88,25 @@ fn masked(text: &str) -> String {
     text.chars().next().map_or_else(String::new, |first| format!("{first}***"))
 }
 
+/// What is known to be nobody's stays; everything else is masked.
 fn without_hashes(value: Value) -> Value {
-    match value {
-        Value::Object(members) => {
-            let masked = members.into_iter().map(|(name, value)| {
-                let value = match value {
-                    Value::String(text) if name.ends_with("hash") => masked(&text).into(),
-                    other => other,
-                };
-                (name, value)
-            });
-            Value::Object(masked.collect::<Map<_, _>>())
-        }
-        other => other,
-    }
+    const HARMLESS: [&str; 10] = [
+        "consent",
+        "consent_withdrawn_at",
+        "email",
+        "from",
+        "reason",
+        "service",
+        "status",
+        "suspicion",
+        "timestamp_utc",
+        "to",
+    ];
+    let Value::Object(members) = value else { return value };
+    let masked = members.into_iter().map(|(name, value)| {
+        let is_shown = HARMLESS.contains(&name.as_str()) || value.is_null();
+        let value = if is_shown { value } else { masked(value.as_str().unwrap_or("*")).into() };
+        (name, value)
+    });
+    Value::Object(masked.collect::<Map<_, _>>())
 }

@@ -13,6 +13,7 @@ use crate::{
     dump,
     options::{Options, PurgeArguments},
     outcome::{Failure, Outcome, confirm},
+    shown,
 };
 
 pub(crate) async fn export(
@@ -61,9 +62,9 @@ pub(crate) async fn erase(
     let erased = database.erase(target, options.actor.clone(), reason).await?;
     if options.json {
         let ids: Vec<_> = erased.iter().map(ToString::to_string).collect();
-        println!("{}", json!({"erased": ids}));
+        shown::say(json!({"erased": ids}));
     } else {
-        println!("{} erased", erased.len());
+        shown::say(format!("{} erased", erased.len()));
     }
     Ok(())
 }
@@ -77,14 +78,14 @@ pub(crate) async fn purge(options: &Options, database: &dyn LeadDatabase, purge:
     }
     let word = if purge.execute { "erased" } else { "due" };
     if options.json {
-        println!("{}", json!({word: {"without_contact": report.without_contact, "quarantined": report.quarantined}}));
+        shown::say(json!({word: {"without_contact": report.without_contact, "quarantined": report.quarantined}}));
     } else {
         println!(
             "{word}: {} without contact for {} days, {} in quarantine for {} days",
             report.without_contact, purge.days, report.quarantined, purge.quarantine_days
         );
         if !purge.execute && report.total() > 0 {
-            println!("nothing was changed: add --execute to erase them");
+            shown::say("nothing was changed: add --execute to erase them");
         }
     }
     Ok(())

@@ -9,12 +9,12 @@ mod options;
 mod server;
 mod token;
 
-use std::{process::ExitCode, sync::Arc};
+use std::{process::ExitCode, sync::Arc, time::Duration};
 
 use clap::Parser;
 use fastcore_leads::{ConsentPolicy, Endpoint, LeadDatabase, StoreError};
 use fastcore_leads_examples::database::Url;
-use tokio::net::TcpListener;
+use tokio::{net::TcpListener, time::Instant};
 
 use self::{banner::Banner, options::Options, token::Tokens};
 
@@ -30,6 +30,9 @@ async fn main() -> ExitCode {
         }
     }
 }
+
+/// How long queued leads may take at least, after the connections are closed.
+const LAST_BATCHES: Duration = Duration::from_secs(2);
 
 /// Opens the database, brings its tables up to date, and warns of what could lose leads.
 async fn open(options: &Options) -> Result<Arc<dyn LeadDatabase>, String> {
@@ -70,7 +73,8 @@ async fn run(options: &Options) -> Result<(), String> {
         options::Framework::Axum => server::run(listener, app::axum(endpoint), settings).await,
         options::Framework::Warp => server::run(listener, app::warp(endpoint), settings).await,
     };
-    let left = started.drain_until();
+    // What is queued was sent in time: it is written, also where a stalled connection took all the time there was.
+    let left = started.drain_until().max(Instant::now() + LAST_BATCHES);
     if tokio::time::timeout_at(left, ingest.shutdown()).await.is_err() {
         tracing::warn!("not all leads could be written in time; none of those was acknowledged");
     }

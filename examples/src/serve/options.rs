@@ -75,7 +75,9 @@ pub(crate) struct Options {
 impl Options {
     pub(crate) fn connect(&self) -> Connect {
         let (min_connections, max_connections) = (self.min_db_connections, self.max_db_connections);
-        Connect { driver: self.driver, min_connections, max_connections }
+        // A caller that waits longer wants the database to have longer.
+        let timeout = Duration::from_millis(self.deadline_ms.max(2000));
+        Connect { driver: self.driver, min_connections, max_connections, timeout }
     }
 
     /// The ingest workflow over a store.

@@ -292,6 +292,13 @@ fn a_database_that_cannot_be_used_is_named() {
     let run = gone.run(&["list"]);
     assert_eq!(run.code, 1);
     assert!(run.err.contains("not available") && !run.err.contains("SECRET"), "{}", run.err);
+    let missing = Place { dir: TempDir::new(), url: "sqlite:missing.db".to_owned(), driver: "sqlx" };
+    for arguments in [&["list"][..], &["check"], &["purge"]] {
+        let run = missing.run(arguments);
+        assert_eq!(run.code, 1);
+        assert!(run.err.contains("leadctl migrate"), "{}", run.err);
+    }
+    assert!(!missing.dir.path().join("missing.db").exists(), "looking makes no file");
     let odd = Place { dir: TempDir::new(), url: "mysql://x".to_owned(), driver: "sqlx" };
     assert!(odd.run(&["list"]).err.contains("postgres://"));
 }
@@ -306,6 +313,18 @@ impl Place {
             sqlx::raw_sql(sql).execute(store.pool()).await.unwrap();
         });
     }
+}
+
+#[test]
+fn nobody_has_to_read_to_the_end() {
+    let place = Place::sqlite();
+    let id = &place.with(&[body()])[0];
+    for arguments in [&["list"][..], &["list", "--json"], &["completions", "bash"], &["move", id, "processing"]] {
+        let mut child = place.command(arguments).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+        drop(child.stdout.take());
+        assert!(child.wait().unwrap().success(), "{arguments:?}");
+    }
+    assert_eq!(place.json(&["counts"])["processing"], 1);
 }
 
 #[test]

@@ -7,7 +7,7 @@ use diesel::{
     ExpressionMethods, QueryDsl, SelectableHelper,
     pg::Pg,
     query_builder::{BoxedSqlQuery, SqlQuery},
-    sql_types::{BigInt, Text, Timestamptz, Uuid as SqlUuid},
+    sql_types::{Array, BigInt, Text, Timestamptz, Uuid as SqlUuid},
 };
 use diesel_async::{AsyncPgConnection, RunQueryDsl, SimpleAsyncConnection};
 use fastcore_leads::{
@@ -87,7 +87,7 @@ impl LeadInbox for PgLeadStore {
 
     async fn change(&self, change: &Change) -> Result<Vec<StoredLead>, InboxError> {
         let work = async {
-            let mut lease = Lease::take_from_pool(&self.shared.pool, self.shared.timeout).await?;
+            let mut lease = self.begin().await?;
             let result = change_on(lease.connection()?, change).await;
             // A change that was decided against leaves the connection as it was.
             if !matches!(result, Err(InboxError::Store(_))) {
@@ -101,6 +101,19 @@ impl LeadInbox for PgLeadStore {
 }
 
 impl PgLeadStore {
+    /// A connection in a transaction. One that died while it was idle shows here, and another is taken.
+    async fn begin(&self) -> Result<Lease, StoreError> {
+        loop {
+            let mut lease = Lease::take_from_pool(&self.shared.pool, self.shared.timeout).await?;
+            let is_fresh = lease.is_fresh();
+            match lease.connection()?.batch_execute("BEGIN").await.map_err(running) {
+                Ok(()) => return Ok(lease),
+                Err(error) if is_fresh => return Err(error),
+                Err(_) => {}
+            }
+        }
+    }
+
     async fn leads(&self, statement: Statement) -> Result<Vec<StoredLead>, StoreError> {
         let rows: Vec<LeadRow> = self
             .read(move |connection| {
@@ -112,8 +125,8 @@ impl PgLeadStore {
     }
 }
 
+/// In the transaction that the connection is in.
 async fn change_on(connection: &mut AsyncPgConnection, change: &Change) -> Result<Vec<StoredLead>, InboxError> {
-    connection.batch_execute("BEGIN").await.map_err(running)?;
     let locked: Vec<LeadRow> =
         query(Dialect::Postgres.lock(change.target())).load(connection).await.map_err(running)?;
     let leads: Vec<StoredLead> = locked.into_iter().map(StoredLead::from).collect();
@@ -143,6 +156,7 @@ fn query(statement: Statement) -> BoxedSqlQuery<'static, Pg, SqlQuery> {
         Param::Text(text) => query.bind::<Text, _>(text),
         Param::BigInt(number) => query.bind::<BigInt, _>(number),
         Param::Uuid(id) => query.bind::<SqlUuid, _>(id),
+        Param::Uuids(ids) => query.bind::<Array<SqlUuid>, _>(ids),
         Param::Timestamptz(instant) => query.bind::<Timestamptz, _>(instant),
     })
 }

@@ -48,7 +48,7 @@ type Reading<'c, T> = Pin<Box<dyn Future<Output = QueryResult<T>> + Send + 'c>>;
 
 /// Keeps leads in PostgreSQL.
 ///
-/// A batch is one prepared statement and one round trip. Writing connections are kept between batches, up to two of the
+/// A batch is one prepared statement and one round trip. Writing connections are kept between batches, up to half of the
 /// pool's, and are never given back to the pool in doubt: one that did not answer in time is closed.
 #[derive(Clone)]
 pub struct PgLeadStore {
@@ -75,7 +75,7 @@ impl PgLeadStore {
         PgOptions::new().connect(url).await
     }
 
-    /// Uses a pool that the host has already. Of its connections two are kept for writing, at most half of them.
+    /// Uses a pool that the host has already. As many of its connections as write at once are kept for writing, at most half of them.
     ///
     /// Waiting for a connection is bounded by [`with_timeout`](Self::with_timeout), whatever the pool's timeouts are. Set a
     /// `statement_timeout` of about as much on the pool's connections, so that the server gives up too.
@@ -90,7 +90,7 @@ impl PgLeadStore {
     }
 
     fn over(pool: Pool<AsyncPgConnection>, timeout: Duration, target: Option<Target>) -> Self {
-        let max_idle = (pool.status().max_size / 2).min(2);
+        let max_idle = pool.status().max_size / 2;
         let diagnosis = target.map(Diagnosis::new);
         Self { shared: Arc::new(Shared { pool, timeout, idle: Mutex::default(), max_idle, diagnosis }) }
     }

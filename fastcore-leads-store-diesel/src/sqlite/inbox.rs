@@ -3,6 +3,7 @@
 use async_trait::async_trait;
 use diesel::{
     ExpressionMethods, QueryDsl, RunQueryDsl, SelectableHelper, SqliteConnection,
+    connection::SimpleConnection,
     query_builder::{BoxedSqlQuery, SqlQuery},
     sql_types::{BigInt, Text},
     sqlite::Sqlite,
@@ -80,7 +81,12 @@ impl LeadInbox for SqliteLeadStore {
     async fn change(&self, change: &Change) -> Result<Vec<StoredLead>, InboxError> {
         let change = change.clone();
         let work = move |connection: &mut SqliteConnection| {
-            in_transaction(connection, |connection| change_on(connection, &change))
+            let changed = in_transaction(connection, |connection| change_on(connection, &change))?;
+            if change.is_erasure() && changed.is_ok() {
+                // Readers may stand in its way: the erasure itself is done.
+                let _ = connection.batch_execute(sql::FORGET);
+            }
+            Ok(changed)
         };
         self.writer.run(work).await?
     }
@@ -123,6 +129,7 @@ fn query(statement: Statement) -> BoxedSqlQuery<'static, Sqlite, SqlQuery> {
         Param::Text(text) => query.bind::<Text, _>(text),
         Param::BigInt(number) => query.bind::<BigInt, _>(number),
         Param::Uuid(id) => query.bind::<Text, _>(id.hyphenated().to_string()),
+        Param::Uuids(ids) => query.bind::<Text, _>(sql::ids_json(ids)),
         Param::Timestamptz(instant) => query.bind::<Text, _>(instant.to_rfc3339()),
     })
 }

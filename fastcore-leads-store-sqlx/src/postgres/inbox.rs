@@ -120,6 +120,7 @@ where
         Param::Text(text) => query.bind(text),
         Param::BigInt(number) => query.bind(number),
         Param::Uuid(id) => query.bind(id),
+        Param::Uuids(ids) => query.bind(ids),
         Param::Timestamptz(instant) => query.bind(instant),
     });
     query.fetch_all(connection).await

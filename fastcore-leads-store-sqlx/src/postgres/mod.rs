@@ -29,7 +29,7 @@ use crate::error::{while_connecting, while_running};
 
 /// Keeps leads in PostgreSQL.
 ///
-/// A batch is one prepared statement and one round trip. Writing connections are kept between batches, up to two of the
+/// A batch is one prepared statement and one round trip. Writing connections are kept between batches, up to half of the
 /// pool's, and are never given back to the pool in doubt: one that did not answer in time is closed.
 #[derive(Clone)]
 pub struct PgLeadStore {
@@ -55,7 +55,7 @@ impl PgLeadStore {
         PgOptions::new().connect(url).await
     }
 
-    /// Uses a pool that the host has already. Of its connections two are kept for writing, at most half of them.
+    /// Uses a pool that the host has already. As many of its connections as write at once are kept for writing, at most half of them.
     ///
     /// `acquire_timeout` of the pool does not matter: waiting for a connection is bounded by
     /// [`with_timeout`](Self::with_timeout). Set a `statement_timeout` of about as much on the pool's connections, so that
@@ -66,7 +66,7 @@ impl PgLeadStore {
     }
 
     fn over(pool: PgPool, timeout: Duration) -> Self {
-        let max_idle = (pool.options().get_max_connections() / 2).min(2) as usize;
+        let max_idle = (pool.options().get_max_connections() / 2) as usize;
         let shared = Shared { pool, timeout, idle: Mutex::default(), max_idle, is_watching: AtomicBool::new(false) };
         Self { shared: Arc::new(shared) }
     }

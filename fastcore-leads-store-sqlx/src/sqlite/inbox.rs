@@ -10,7 +10,7 @@ use fastcore_leads::{
         sqlite as sql,
     },
 };
-use sqlx::{AssertSqlSafe, FromRow, SqliteConnection, sqlite::SqliteRow};
+use sqlx::{AssertSqlSafe, FromRow, SqliteConnection, raw_sql, sqlite::SqliteRow};
 use uuid::Uuid;
 
 use super::{
@@ -81,7 +81,12 @@ impl SqliteLeadStore {
     async fn carry_out(self, change: Change) -> Result<Changed, StoreError> {
         let _turn = self.turn().await?;
         let mut connection = self.acquire_to_write().await?;
-        in_transaction(&mut connection, async |connection| change_on(connection, &change).await).await
+        let changed = in_transaction(&mut connection, async |connection| change_on(connection, &change).await).await?;
+        if change.is_erasure() && changed.is_ok() {
+            // Readers may stand in its way: the erasure itself is done.
+            let _ = raw_sql(sql::FORGET).execute(&mut *connection).await;
+        }
+        Ok(changed)
     }
 }
 
@@ -115,6 +120,7 @@ where
         Param::Text(text) => query.bind(text),
         Param::BigInt(number) => query.bind(number),
         Param::Uuid(id) => query.bind(id.hyphenated().to_string()),
+        Param::Uuids(ids) => query.bind(sql::ids_json(ids)),
         Param::Timestamptz(instant) => query.bind(instant.to_rfc3339()),
     });
     query.fetch_all(connection).await.map_err(running)

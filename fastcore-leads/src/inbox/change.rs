@@ -74,6 +74,11 @@ impl Change {
         Self { target: Target::Due(due), action: Action::Purge, actor, reason: None }
     }
 
+    /// Whether what it writes over must not be found in the database's file afterwards.
+    pub fn is_erasure(&self) -> bool {
+        matches!(self.action, Action::Erase | Action::Purge)
+    }
+
     /// Which leads it is for.
     pub fn target(&self) -> &Target {
         &self.target
@@ -109,10 +114,12 @@ impl Change {
         if self.reason.as_ref().is_some_and(|reason| reason.names(&row)) {
             return Err(InboxError::ReasonNamesPerson);
         }
-        let current: LeadStatus = row.status.parse().map_err(|_| InboxError::UnknownStatus)?;
+        // Whatever the status is, a person can be erased.
+        let current = || row.status.parse::<LeadStatus>().map_err(|_| InboxError::UnknownStatus);
         let mut details = json!({});
         let event = match self.action {
             Action::Move { seen, to } => {
+                let current = current()?;
                 if current != seen {
                     return Err(InboxError::StatusChanged { current });
                 }
@@ -122,6 +129,7 @@ impl Change {
                 event
             }
             Action::Release => {
+                let current = current()?;
                 if current != LeadStatus::Quarantined {
                     return Err(InboxError::NotQuarantined { current });
                 }

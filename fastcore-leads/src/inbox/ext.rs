@@ -1,10 +1,11 @@
 use async_trait::async_trait;
-use tokio::time::{Duration, sleep};
+use tokio::time::{Duration, Instant, sleep};
 
 use super::{Change, Cursor, Due, Export, ExportedLead, InboxError, PurgeReport, Reason, Retention, Target};
 use crate::{
     audit::Actor,
     lead::{LeadId, LeadStatus},
+    sql::inbox::MAX_LOCKED,
     store::{LeadInbox, StoreError, StoreErrorKind, StoredLead},
     time,
 };
@@ -13,8 +14,10 @@ use crate::{
 const ATTEMPTS: u32 = 5;
 /// How long it waits before it tries again, times the number of the attempt.
 const BACKOFF: Duration = Duration::from_millis(10);
-/// How long a purge rests between two transactions, so that ingest gets its turn.
-const REST: Duration = Duration::from_millis(20);
+/// How long a purge rests between two transactions, so that ingest gets its turn: at least this, and so many times as long
+/// as the last transaction took.
+const REST: Duration = Duration::from_millis(10);
+const REST_FACTOR: u32 = 4;
 
 /// What a service does with an inbox. For every [`LeadInbox`].
 #[async_trait]
@@ -59,13 +62,22 @@ pub trait InboxExt: LeadInbox {
     }
 
     /// Erases at a person's wish (GDPR, article 17): all that is personal is emptied, hashes too; the row stays as a tombstone,
-    /// so that a retry of its request is answered 410. Answers the ids; none where nothing is held on the address.
+    /// so that a retry of its request is answered 410. Answers the ids; none where nothing is held on the address. An
+    /// address with very many leads is erased in several transactions; after an error, erase again.
     ///
     /// # Errors
     /// [`InboxError`]: [`InboxError::Erased`] where the one lead that was asked for is erased already.
     async fn erase(&self, target: Target, actor: Actor, reason: Option<Reason>) -> Result<Vec<LeadId>, InboxError> {
-        let rows = changed(self, &Change::erase(target, actor, reason)).await?;
-        Ok(rows.iter().map(StoredLead::lead_id).collect())
+        let change = Change::erase(target, actor, reason);
+        let mut erased = Vec::new();
+        loop {
+            let rows = changed(self, &change).await?;
+            erased.extend(rows.iter().map(StoredLead::lead_id));
+            let is_all = !matches!(change.target(), Target::Email(_)) || rows.len() < MAX_LOCKED as usize;
+            if is_all {
+                return Ok(erased);
+            }
+        }
     }
 
     /// All that is held on an address.
@@ -88,12 +100,8 @@ pub trait InboxExt: LeadInbox {
     async fn purge_dry_run(&self, retention: Retention) -> Result<PurgeReport, StoreError> {
         let mut report = PurgeReport::default();
         for mut due in retention.due(time::now()) {
-            loop {
-                let leads = self.due(&due).await?;
-                report.count(due.status, leads.len());
-                if !goes_on(&mut due, &leads) {
-                    break;
-                }
+            while next_window(self, &mut due).await? {
+                report.count(due.status, self.due(&due).await?.len());
             }
         }
         Ok(report)
@@ -107,13 +115,11 @@ pub trait InboxExt: LeadInbox {
     async fn purge(&self, retention: Retention, actor: Actor) -> Result<PurgeReport, InboxError> {
         let mut report = PurgeReport::default();
         for mut due in retention.due(time::now()) {
-            loop {
+            while next_window(self, &mut due).await? {
+                let started = Instant::now();
                 let leads = changed(self, &Change::purge(due, actor.clone())).await?;
                 report.count(due.status, leads.len());
-                if !goes_on(&mut due, &leads) {
-                    break;
-                }
-                sleep(REST).await;
+                sleep(REST.max(started.elapsed() * REST_FACTOR)).await;
             }
         }
         Ok(report)
@@ -139,8 +145,11 @@ fn one(rows: Vec<StoredLead>) -> Result<StoredLead, InboxError> {
     rows.into_iter().next().ok_or(InboxError::NotFound)
 }
 
-/// Steps behind the leads that were read; false where there are no more.
-fn goes_on(due: &mut Due, leads: &[StoredLead]) -> bool {
-    due.after = leads.last().map(Cursor::at);
-    leads.len() >= due.limit as usize
+/// Goes on to the next few leads of the status and age, whatever contact there was: a statement that looks for contact looks
+/// at so many leads and no more. False where there are no more.
+async fn next_window<I: LeadInbox + ?Sized>(inbox: &I, due: &mut Due) -> Result<bool, StoreError> {
+    let behind = Due { after: due.until, until: None, minds_contact: false, ..*due };
+    let last = inbox.due(&behind).await?.last().map(Cursor::at);
+    (due.after, due.until) = (due.until, last);
+    Ok(last.is_some())
 }

@@ -23,6 +23,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod address;
 mod change;
 mod error;
 mod export;
@@ -32,7 +33,8 @@ mod page;
 mod reason;
 mod retention;
 
-pub(crate) use self::page::is_same_address;
+pub(crate) use self::address::{is_same_address, spellings};
+pub(crate) use self::retention::CONTACTS;
 pub use self::{
     change::{Change, Rewrite, Target},
     error::InboxError,

@@ -1,12 +1,12 @@
 use std::{fmt, str::FromStr};
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, Datelike, Utc};
 use uuid::Uuid;
 
+use super::is_same_address;
 use crate::{
     lead::{LeadStatus, Service},
     store::StoredLead,
-    time,
 };
 
 /// The most leads of a page.
@@ -25,7 +25,7 @@ pub struct LeadFilter {
     pub received_from: Option<DateTime<Utc>>,
     /// Only taken in before this instant.
     pub received_before: Option<DateTime<Utc>>,
-    /// Only from this address, whole, in any case.
+    /// Only from this address, whole, in any case and spelling of its domain.
     pub email: Option<String>,
 }
 
@@ -51,11 +51,6 @@ impl LeadFilter {
             && self.received_before.is_none_or(|before| lead.created_at_utc < before)
             && self.email.as_ref().is_none_or(|email| is_same_address(email, &lead.email))
     }
-}
-
-/// Whether two addresses are one person's: people do not tell upper from lower case in theirs.
-pub(crate) fn is_same_address(one: &str, other: &str) -> bool {
-    one.trim().to_lowercase() == other.to_lowercase()
 }
 
 impl fmt::Debug for LeadFilter {
@@ -120,7 +115,11 @@ impl FromStr for Cursor {
     fn from_str(text: &str) -> Result<Self, InvalidCursor> {
         let (micros, id) = text.split_once('_').ok_or(InvalidCursor)?;
         let created_at = micros.parse().ok().and_then(DateTime::from_timestamp_micros).ok_or(InvalidCursor)?;
-        Ok(Self { created_at: time::to_micros(created_at), id: Uuid::try_parse(id).map_err(|_| InvalidCursor)? })
+        // What every database can hold.
+        if !(1..=9999).contains(&created_at.year()) {
+            return Err(InvalidCursor);
+        }
+        Ok(Self { created_at, id: Uuid::try_parse(id).map_err(|_| InvalidCursor)? })
     }
 }
 

@@ -26,17 +26,28 @@ impl Reason {
         &self.0
     }
 
-    /// Whether it holds something of the person whose lead this is: a name, a company, a number, an address.
+    /// Whether it holds something of the person whose lead this is: a name of three letters or more, a company, a number in
+    /// any spelling, an address. What is said in other words it cannot know.
     pub(super) fn names(&self, lead: &StoredLead) -> bool {
         let words = self.0.to_lowercase();
         let local = lead.email.rsplit_once('@').map(|(local, _)| local);
-        let whole = [Some(lead.email.as_str()), local, lead.phone.as_deref(), lead.company.as_deref()];
+        let phone = lead.phone.as_deref().map(digits).unwrap_or_default();
+        // With or without the country's code.
+        let number = phone.get(phone.len().saturating_sub(9)..).filter(|number| number.len() >= 6);
+        if number.is_some_and(|number| digits(&words).contains(number)) {
+            return true;
+        }
+        let whole = [Some(lead.email.as_str()), local, lead.company.as_deref()];
         // A first name is enough; short particles are not a name.
         let names = lead.name.split_whitespace().filter(|word| word.chars().count() >= 3).map(Some);
         whole.into_iter().chain(names).flatten().map(|text| text.trim().to_lowercase()).any(|text| {
             text.chars().count() >= 3 && words.match_indices(&text).any(|(at, found)| stands_alone(&words, at, found))
         })
     }
+}
+
+fn digits(text: &str) -> String {
+    text.chars().filter(char::is_ascii_digit).collect()
 }
 
 /// "Ali" is in "Ali asked", but not in "qualified".

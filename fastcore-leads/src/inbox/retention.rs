@@ -1,14 +1,17 @@
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::Cursor;
-use crate::lead::LeadStatus;
+use crate::{
+    audit::{LEAD_PROCESSED, LEAD_RESOLVED},
+    lead::LeadStatus,
+};
 
 /// How long leads are kept. What is older is erased by [`InboxExt::purge`](super::InboxExt::purge): the row stays as a
 /// tombstone, so that a late retry does not bring the person back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Retention {
-    /// Leads without contact for so many days. Contact is the lead itself, anything that the audit log has of it, and a
-    /// later lead from the same address. None: kept.
+    /// Leads without contact for so many days. Contact is the lead itself, a move to processing or resolved, and a later
+    /// lead from the same address that is not in quarantine. An imported lead counts from its import. None: kept.
     pub without_contact_days: Option<u32>,
     /// Leads in quarantine, from the day that they came. None: kept.
     pub quarantine_days: Option<u32>,
@@ -25,7 +28,8 @@ impl Default for Retention {
 impl Retention {
     /// What is due at an instant, status by status.
     pub(super) fn due(self, now: DateTime<Utc>) -> Vec<Due> {
-        let before = |days: u32| now - TimeDelta::days(i64::from(days));
+        // So long ago that there is no such instant: nothing is due.
+        let before = |days: u32| now.checked_sub_signed(TimeDelta::days(i64::from(days)));
         LeadStatus::ALL
             .iter()
             .filter_map(|&status| {
@@ -33,14 +37,17 @@ impl Retention {
                     LeadStatus::Quarantined => (self.quarantine_days?, false),
                     _ => (self.without_contact_days?, true),
                 };
-                Some(Due { status, before: before(days), minds_contact, after: None, limit: BATCH })
+                Some(Due { status, before: before(days)?, minds_contact, after: None, until: None, limit: BATCH })
             })
             .collect()
     }
 }
 
 /// Leads of a transaction: few enough that nobody waits long for its locks.
-const BATCH: u32 = 200;
+const BATCH: u32 = 100;
+
+/// The events that are contact.
+pub(crate) const CONTACTS: [&str; 2] = [LEAD_PROCESSED, LEAD_RESOLVED];
 
 /// Leads of one status that are due, in the order of their coming.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,6 +60,8 @@ pub struct Due {
     pub minds_contact: bool,
     /// Only those behind this place.
     pub after: Option<Cursor>,
+    /// Only those up to this place, it included.
+    pub until: Option<Cursor>,
     /// So many at most.
     pub limit: u32,
 }

@@ -3,7 +3,10 @@ use std::{fmt, sync::Arc, time::Duration};
 use super::{Ingest, many::Window, metrics::Metrics, queue::Queue, writer::Writer};
 use crate::store::LeadStore;
 
+const MIN_DEADLINE: Duration = Duration::from_millis(1);
 const MAX_DEADLINE: Duration = Duration::from_secs(3600);
+/// Room for any lead, the largest that a body can hold included.
+const MIN_QUEUE_BYTES: usize = 128 * 1024;
 
 /// Settings of [`Ingest`], each with a default that suits a website's leads.
 #[must_use = "call `start`"]
@@ -30,11 +33,12 @@ impl IngestBuilder {
         }
     }
 
-    /// How long a caller waits at most, from the call to the answer. Default 2 s, at most an hour.
+    /// How long a caller waits at most, from the call to the answer. Default 2 s, from a millisecond to an hour.
     ///
-    /// Longer rides out a longer hiccup of the database; shorter tells the sender sooner to come back.
+    /// Longer rides out a longer hiccup of the database, as far as the store's own limit allows (2 s, unless it was set
+    /// to another); shorter tells the sender sooner to come back.
     pub fn deadline(mut self, deadline: Duration) -> Self {
-        self.deadline = deadline.min(MAX_DEADLINE);
+        self.deadline = deadline.clamp(MIN_DEADLINE, MAX_DEADLINE);
         self
     }
 
@@ -46,9 +50,12 @@ impl IngestBuilder {
         self
     }
 
-    /// How many bytes of leads may wait or be under way; one lead more is refused at once. Default 16 MiB.
+    /// How many bytes of leads may wait or be under way; one lead more is refused at once. Default 16 MiB, at least
+    /// 128 KiB.
+    ///
+    /// More absorbs a burst of long messages; fewer bounds the memory that a flood of them can take.
     pub fn queue_bytes(mut self, bytes: usize) -> Self {
-        self.queue_bytes = bytes;
+        self.queue_bytes = bytes.max(MIN_QUEUE_BYTES);
         self
     }
 
@@ -61,6 +68,8 @@ impl IngestBuilder {
     }
 
     /// How many bytes of leads share a transaction at most; a batch goes over by less than one lead. Default 1 MiB.
+    ///
+    /// More saves commits where messages are long; fewer keeps each statement, and what is sent again after a fault, small.
     pub fn max_batch_bytes(mut self, bytes: usize) -> Self {
         self.max_batch_bytes = bytes;
         self

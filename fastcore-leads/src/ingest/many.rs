@@ -1,16 +1,13 @@
 //! The direct way for many leads: an importer shares the transactions, and the queue, with everybody else.
 
-use std::{collections::VecDeque, sync::Arc};
+use std::{collections::VecDeque, time::Duration};
 
-use tokio::{
-    sync::oneshot,
-    time::{Instant, timeout_at},
-};
+use tokio::{task::yield_now, time::Instant};
 
 use super::{
     Ingest, IngestBuilder, IngestError, Ingested,
     outcome::Entry,
-    queue::{Answer, Job},
+    queue::{Answer, Job, Waiting},
 };
 use crate::{audit::Actor, lead::Lead, store::NewLead};
 
@@ -32,7 +29,10 @@ impl Ingest {
     /// (from 0). For an importer: as fast as the same number of concurrent callers, and it holds only a window of the
     /// leads in memory.
     ///
-    /// Leaves room for others: it fills at most half of the queue, waits for room where [`ingest`](Self::ingest) would be
+    /// The iterator must not block for long: it is asked on the runtime's thread. Results are told when the next lead is
+    /// asked for, or at the end.
+    ///
+    /// Leaves room for others: one importer fills at most half of the queue, waits for room where [`ingest`](Self::ingest) would be
     /// refused, and has fewer leads under way where the store gets slow. Dropping the future stops after the leads that
     /// are under way; none is half-written.
     ///
@@ -60,64 +60,94 @@ impl Ingest {
         actor: Actor,
         mut tell: impl FnMut(usize, Result<Ingested, IngestError>),
     ) {
-        let mut window = self.window.clone();
-        let (mut under_way, mut bytes) = (VecDeque::<Pending>::new(), 0);
+        let mut under_way = UnderWay { window: self.window.clone(), leads: VecDeque::new(), bytes: 0 };
         let mut place = 0;
-        let mut told = |result| {
-            tell(place, result);
+        let mut told = |answer: Answer| {
+            tell(place, answer.result);
             place += 1;
         };
-        for lead in leads {
-            while window.is_full(under_way.len(), bytes) {
-                let Some(first) = under_way.pop_front() else { break };
-                bytes -= first.bytes;
-                told(self.settle(first, &mut window).await);
+        for (count, lead) in leads.into_iter().enumerate() {
+            while let Some(answer) = under_way.settled() {
+                told(answer);
+            }
+            while under_way.is_full() {
+                let Some(first) = under_way.pop() else { break };
+                told(under_way.settle(first).await);
             }
             let pending = self.send(NewLead::new(lead, actor.clone())).await;
-            bytes += pending.bytes;
-            under_way.push_back(pending);
+            under_way.push(pending);
+            // Where the leads come slowly, and from the thread that the writers run on, these get their turn.
+            if count % TURN == 0 {
+                yield_now().await;
+            }
         }
-        while let Some(first) = under_way.pop_front() {
-            told(self.settle(first, &mut window).await);
+        while let Some(first) = under_way.pop() {
+            told(under_way.settle(first).await);
         }
     }
 
     async fn send(&self, new: NewLead) -> Pending {
-        let entry = Entry::new(new, &self.metrics);
-        let (job, answer) = Job::new(Arc::clone(&entry), self.deadline);
+        let (job, waiting) = Job::new(Entry::new(new, &self.metrics), self.deadline);
         let bytes = job.size();
-        let state = match self.queue.push_when_there_is_room(job).await {
-            Ok(()) => State::Queued { since: Instant::now(), answer },
-            Err(error) => State::Refused(error),
-        };
-        Pending { entry, bytes, state }
-    }
-
-    async fn settle(&self, pending: Pending, window: &mut Window) -> Answer {
-        let result = match pending.state {
-            State::Refused(error) => Err(error),
-            State::Queued { since, answer } => {
-                let answer = timeout_at(since + self.deadline, answer).await;
-                let is_slow = since.elapsed() > self.deadline / 4;
-                window.adapt(is_slow);
-                answer.ok().and_then(Result::ok).unwrap_or(Err(IngestError::Unavailable))
-            }
-        };
-        pending.entry.log(result.as_ref());
-        result
+        let pushed = self.queue.push_when_there_is_room(job).await;
+        let since = Instant::now();
+        Pending { waiting, refused: pushed.err(), bytes, since, deadline: self.deadline }
     }
 }
+
+/// How many leads an importer sends before others get their turn.
+const TURN: usize = 16;
 
 /// A lead that was sent and is not settled.
 struct Pending {
-    entry: Arc<Entry>,
+    waiting: Waiting,
+    refused: Option<IngestError>,
     bytes: usize,
-    state: State,
+    since: Instant,
+    deadline: Duration,
 }
 
-enum State {
-    Queued { since: Instant, answer: oneshot::Receiver<Answer> },
-    Refused(IngestError),
+/// The leads of one importer that are not settled, in their order.
+struct UnderWay {
+    window: Window,
+    leads: VecDeque<Pending>,
+    bytes: usize,
+}
+
+impl UnderWay {
+    fn is_full(&self) -> bool {
+        self.leads.len() >= self.window.leads || self.bytes > self.window.max_bytes
+    }
+
+    fn push(&mut self, pending: Pending) {
+        self.bytes += pending.bytes;
+        self.leads.push_back(pending);
+    }
+
+    fn pop(&mut self) -> Option<Pending> {
+        let first = self.leads.pop_front()?;
+        self.bytes -= first.bytes;
+        Some(first)
+    }
+
+    /// The answer to the first of them, if it is there already.
+    fn settled(&mut self) -> Option<Answer> {
+        let first = self.leads.front_mut()?;
+        let answer = if first.refused.is_none() { first.waiting.now()? } else { return None };
+        self.window.adapt(first, answer);
+        self.pop();
+        Some(answer)
+    }
+
+    async fn settle(&mut self, pending: Pending) -> Answer {
+        if let Some(error) = pending.refused {
+            return pending.waiting.refused(error);
+        }
+        let (since, deadline) = (pending.since, pending.deadline);
+        let answer = pending.waiting.until(since + deadline).await;
+        self.window.adapt_to(since, deadline, answer);
+        answer
+    }
 }
 
 /// How many leads one importer has under way: one more for each that was quick, half as many after one that was slow.
@@ -136,11 +166,12 @@ impl Window {
         Self { leads: max_leads.min(64), max_leads, max_bytes: settings.queue_bytes / 2 }
     }
 
-    fn is_full(&self, leads: usize, bytes: usize) -> bool {
-        leads >= self.leads || bytes > self.max_bytes
+    fn adapt(&mut self, pending: &Pending, answer: Answer) {
+        self.adapt_to(pending.since, pending.deadline, answer);
     }
 
-    fn adapt(&mut self, is_slow: bool) {
+    fn adapt_to(&mut self, since: Instant, deadline: Duration, answer: Answer) {
+        let is_slow = answer.at.saturating_duration_since(since) > deadline / 4;
         self.leads = if is_slow { self.leads / 2 } else { self.leads + 1 }.clamp(1, self.max_leads);
     }
 }

@@ -9,7 +9,7 @@ mod writer;
 
 use std::{fmt, sync::Arc, time::Duration};
 
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 
 pub use self::{
     builder::IngestBuilder,
@@ -73,17 +73,11 @@ impl Ingest {
     /// safe with the same request id.
     pub async fn ingest(&self, lead: Lead, actor: Actor) -> Result<Ingested, IngestError> {
         let entry = Entry::new(NewLead::new(lead, actor), &self.metrics);
-        let result = self.write(&entry).await;
-        entry.log(result.as_ref());
-        result
-    }
-
-    async fn write(&self, entry: &Arc<Entry>) -> Result<Ingested, IngestError> {
-        let (job, answer) = Job::new(Arc::clone(entry), self.deadline);
-        self.queue.push(job)?;
-        match timeout(self.deadline, answer).await {
-            Ok(Ok(result)) => result,
-            Ok(Err(_)) | Err(_) => Err(IngestError::Unavailable),
+        let end = Instant::now() + self.deadline;
+        let (job, waiting) = Job::new(entry, self.deadline);
+        match self.queue.push(job) {
+            Ok(()) => waiting.until(end).await.result,
+            Err(error) => waiting.refused(error).result,
         }
     }
 

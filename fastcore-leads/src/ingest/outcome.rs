@@ -1,14 +1,12 @@
-use std::{
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
-    time::Instant,
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, Ordering},
 };
 
+use tokio::time::Instant;
 use uuid::Uuid;
 
-use super::metrics::Metrics;
+use super::{metrics::Metrics, queue::Answer};
 use crate::{
     lead::{LeadId, Service},
     store::{Insertion, NewLead, Receipt},
@@ -108,14 +106,15 @@ impl Entry {
     }
 
     /// The one event of an ingest, with nothing of the person but the masked address, and its metrics.
-    pub(super) fn log(&self, result: Result<&Ingested, &IngestError>) {
+    pub(super) fn log(&self, answer: Answer) {
+        let result = answer.result.as_ref();
         let lead = self.new.lead();
         let request_id = lead.meta().request_id();
         if self.is_told.swap(true, Ordering::Relaxed) {
             tracing::debug!(%request_id, is_stored = result.is_ok(), "settled after the deadline");
             return;
         }
-        let elapsed = self.started.elapsed();
+        let elapsed = answer.at.saturating_duration_since(self.started);
         self.metrics.settled(result, elapsed);
         let outcome = name(result);
         let lead_id = result.ok().map(|ingested| ingested.receipt.lead_id).map(LeadId::as_uuid).map(Uuid::hyphenated);

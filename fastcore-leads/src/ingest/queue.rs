@@ -1,12 +1,13 @@
 //! The bounded queue in front of the writers: FIFO, by count and by bytes.
 
 use std::{
+    pin::pin,
     sync::{Arc, PoisonError, RwLock},
     time::Duration,
 };
 
 use tokio::{
-    sync::{Mutex, OwnedSemaphorePermit, Semaphore, mpsc, oneshot, watch},
+    sync::{Mutex, Notify, OwnedSemaphorePermit, Semaphore, mpsc, oneshot, watch},
     time::{Instant, timeout_at},
 };
 
@@ -20,6 +21,8 @@ pub(super) struct Queue {
     jobs: RwLock<Option<mpsc::Sender<Job>>>,
     bytes: Arc<Semaphore>,
     metrics: Arc<Metrics>,
+    /// Woken when there may be room.
+    room: Arc<Notify>,
     writers: watch::Receiver<()>,
 }
 
@@ -27,56 +30,62 @@ impl Queue {
     pub(super) fn new(capacity: usize, bytes: usize, metrics: Arc<Metrics>) -> (Self, Inbox) {
         let (sender, receiver) = mpsc::channel(capacity.min(Semaphore::MAX_PERMITS));
         let (alive, writers) = watch::channel(());
+        let room = Arc::new(Notify::new());
         let bytes = Arc::new(Semaphore::new(bytes.min(Semaphore::MAX_PERMITS)));
-        let inbox =
-            Inbox { jobs: Arc::new(Mutex::new(receiver)), _alive: Arc::new(alive), metrics: Arc::clone(&metrics) };
-        (Self { jobs: RwLock::new(Some(sender)), bytes, metrics, writers }, inbox)
+        let inbox = Inbox {
+            jobs: Arc::new(Mutex::new(receiver)),
+            _alive: Arc::new(alive),
+            metrics: Arc::clone(&metrics),
+            room: Arc::clone(&room),
+        };
+        (Self { jobs: RwLock::new(Some(sender)), bytes, metrics, room, writers }, inbox)
     }
 
     /// Queues a job, or refuses it at once: waiting would only hide that the store is too slow.
     pub(super) fn push(&self, job: Job) -> Result<(), IngestError> {
-        let (size, jobs) = (job.size(), self.sender());
-        let pushed = jobs.and_then(|jobs| {
-            let permit = Arc::clone(&self.bytes).try_acquire_many_owned(permits(size)).ok()?;
-            let place = jobs.try_reserve().ok()?;
-            self.metrics.queued(size);
-            place.send(Job { _permit: Some(permit), ..job });
-            Some(())
-        });
-        pushed.ok_or_else(|| {
-            self.metrics.refused();
-            IngestError::Unavailable
-        })
+        self.try_push(job).map_err(|_| self.refused())
     }
 
     /// Queues a job once there is room, for a caller that has more to send and would only come back. The job's time to
     /// live begins when it has its place.
-    pub(super) async fn push_when_there_is_room(&self, job: Job) -> Result<(), IngestError> {
-        let (size, jobs) = (job.size(), self.sender().ok_or(IngestError::Unavailable)?);
+    ///
+    /// It holds nothing while it waits, neither a place nor a share: others go on, and the queue can be closed.
+    pub(super) async fn push_when_there_is_room(&self, mut job: Job) -> Result<(), IngestError> {
         let end = Instant::now() + job.time_to_live;
-        let room = async {
-            let permit = Arc::clone(&self.bytes).acquire_many_owned(permits(size)).await.ok()?;
-            Some((permit, jobs.reserve().await.ok()?))
-        };
-        match timeout_at(end, room).await {
-            Ok(Some((permit, place))) if self.is_open() => {
-                self.metrics.queued(size);
-                place.send(Job { _permit: Some(permit), expires: Instant::now() + job.time_to_live, ..job });
-                Ok(())
-            }
-            _ => {
-                self.metrics.refused();
-                Err(IngestError::Unavailable)
+        loop {
+            let mut room = pin!(self.room.notified());
+            room.as_mut().enable();
+            job.expires = Instant::now() + job.time_to_live;
+            job = match self.try_push(job) {
+                Ok(()) => return Ok(()),
+                Err(job) => job,
+            };
+            if !self.is_open() || timeout_at(end, room).await.is_err() {
+                return Err(self.refused());
             }
         }
     }
 
-    fn sender(&self) -> Option<mpsc::Sender<Job>> {
-        self.jobs.read().unwrap_or_else(PoisonError::into_inner).clone()
+    fn try_push(&self, mut job: Job) -> Result<(), Job> {
+        let (size, jobs) = (job.size(), self.jobs.read().unwrap_or_else(PoisonError::into_inner));
+        let permits = u32::try_from(size).unwrap_or(u32::MAX);
+        let place = jobs.as_ref().and_then(|jobs| jobs.try_reserve().ok());
+        let permit = Arc::clone(&self.bytes).try_acquire_many_owned(permits).ok();
+        let (Some(place), Some(permit)) = (place, permit) else { return Err(job) };
+        job.share = Some(Share::new(permit, size, &self.metrics));
+        place.send(job);
+        Ok(())
     }
 
+    fn refused(&self) -> IngestError {
+        self.metrics.refused();
+        IngestError::Unavailable
+    }
+
+    /// Takes no more.
     pub(super) fn close(&self) {
         self.jobs.write().unwrap_or_else(PoisonError::into_inner).take();
+        self.room.notify_waiters();
     }
 
     /// Whether leads are taken, and somebody writes them.
@@ -97,12 +106,13 @@ impl Queue {
 pub(super) struct Inbox {
     jobs: Arc<Mutex<mpsc::Receiver<Job>>>,
     metrics: Arc<Metrics>,
+    room: Arc<Notify>,
     _alive: Arc<watch::Sender<()>>,
 }
 
 impl Inbox {
     /// Waits for a job, then takes along what else has queued up. Empty once the queue is closed and drained.
-    pub(super) async fn take(&self, max: usize, max_bytes: usize) -> Vec<Job> {
+    pub(super) async fn take(&self, max: usize, max_bytes: usize) -> Taken {
         let mut jobs = self.jobs.lock().await;
         let mut batch = Vec::new();
         let mut bytes = 0;
@@ -115,9 +125,23 @@ impl Inbox {
             }
             next = jobs.try_recv().ok();
         }
-        self.metrics.taken(batch.len(), bytes);
-        batch
+        self.metrics.taken(batch.len());
+        self.has_room();
+        Taken { batch, bytes, left: jobs.len() }
     }
+
+    /// Wakes those that wait for room: jobs were taken, or answered.
+    pub(super) fn has_room(&self) {
+        self.room.notify_waiters();
+    }
+}
+
+/// What a writer took.
+pub(super) struct Taken {
+    pub(super) batch: Vec<Job>,
+    pub(super) bytes: usize,
+    /// How many jobs are still in the queue.
+    pub(super) left: usize,
 }
 
 /// A lead on its way to a writer, and the caller that waits for it.
@@ -128,24 +152,84 @@ pub(super) struct Job {
     /// The caller's, so that a batch's span can name what it stands for.
     span: Span,
     reply: oneshot::Sender<Answer>,
-    /// Its share of the queue's bytes, given back when it is answered.
-    _permit: Option<OwnedSemaphorePermit>,
+    /// Given back when it is answered.
+    share: Option<Share>,
 }
 
-/// What a caller is told.
-pub(super) type Answer = Result<Ingested, IngestError>;
+/// What a caller is told, and when it was settled.
+#[derive(Clone, Copy)]
+pub(super) struct Answer {
+    pub(super) result: Result<Ingested, IngestError>,
+    pub(super) at: Instant,
+}
 
-/// A byte is a permit.
-fn permits(size: usize) -> u32 {
-    u32::try_from(size).unwrap_or(u32::MAX)
+/// A job's share of the queue's bytes.
+struct Share {
+    _permit: OwnedSemaphorePermit,
+    bytes: usize,
+    metrics: Arc<Metrics>,
+}
+
+impl Share {
+    fn new(permit: OwnedSemaphorePermit, bytes: usize, metrics: &Arc<Metrics>) -> Self {
+        metrics.queued(bytes);
+        Self { _permit: permit, bytes, metrics: Arc::clone(metrics) }
+    }
+}
+
+impl Drop for Share {
+    fn drop(&mut self) {
+        self.metrics.given_back(self.bytes);
+    }
+}
+
+/// A caller's end: whoever is the last to know of the outcome tells it. A caller may go away with the answer unread.
+pub(super) struct Waiting {
+    entry: Arc<Entry>,
+    answer: oneshot::Receiver<Answer>,
+}
+
+impl Waiting {
+    /// Waits for the answer until an instant.
+    pub(super) async fn until(mut self, end: Instant) -> Answer {
+        let unavailable = || Answer { result: Err(IngestError::Unavailable), at: Instant::now() };
+        let answer = timeout_at(end, &mut self.answer).await.ok().and_then(Result::ok).unwrap_or_else(unavailable);
+        self.entry.log(answer);
+        answer
+    }
+
+    /// The answer, if it is there already.
+    pub(super) fn now(&mut self) -> Option<Answer> {
+        let answer = self.answer.try_recv().ok()?;
+        self.entry.log(answer);
+        Some(answer)
+    }
+
+    /// There will be no answer.
+    pub(super) fn refused(self, error: IngestError) -> Answer {
+        let answer = Answer { result: Err(error), at: Instant::now() };
+        self.entry.log(answer);
+        answer
+    }
+}
+
+impl Drop for Waiting {
+    fn drop(&mut self) {
+        // From here on the writer finds nobody; what it sent before is told here.
+        self.answer.close();
+        if let Ok(answer) = self.answer.try_recv() {
+            self.entry.log(answer);
+        }
+    }
 }
 
 impl Job {
     /// A job, and where its answer comes.
-    pub(super) fn new(entry: Arc<Entry>, time_to_live: Duration) -> (Self, oneshot::Receiver<Answer>) {
+    pub(super) fn new(entry: Arc<Entry>, time_to_live: Duration) -> (Self, Waiting) {
         let (reply, answer) = oneshot::channel();
         let (expires, span) = (Instant::now() + time_to_live, Span::current());
-        (Self { entry, expires, time_to_live, span, reply, _permit: None }, answer)
+        let waiting = Waiting { entry: Arc::clone(&entry), answer };
+        (Self { entry, expires, time_to_live, span, reply, share: None }, waiting)
     }
 
     pub(super) fn span(&self) -> &Span {
@@ -165,9 +249,11 @@ impl Job {
     }
 
     /// Tells the caller; where it has gone away, writes the log line in its stead.
-    pub(super) fn answer(self, result: Answer) {
-        if let Err(result) = self.reply.send(result) {
-            self.entry.log(result.as_ref());
+    pub(super) fn answer(self, result: Result<Ingested, IngestError>) {
+        let answer = Answer { result, at: Instant::now() };
+        drop(self.share);
+        if self.reply.send(answer).is_err() {
+            self.entry.log(answer);
         }
     }
 }

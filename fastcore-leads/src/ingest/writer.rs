@@ -16,7 +16,7 @@ use super::{
     IngestError,
     metrics::Metrics,
     outcome::conclude,
-    queue::{Inbox, Job},
+    queue::{Inbox, Job, Taken},
 };
 use crate::store::{Insertion, LeadStore, NewLead, StoreError, StoreErrorKind};
 
@@ -36,12 +36,13 @@ impl Writer {
     /// Writes batches until the queue is closed and empty.
     pub(super) async fn run(self) {
         loop {
-            let batch = self.inbox.take(self.max_batch, self.max_batch_bytes).await;
-            if batch.is_empty() {
+            let taken = self.inbox.take(self.max_batch, self.max_batch_bytes).await;
+            if taken.batch.is_empty() {
                 return;
             }
-            let span = span_of(&batch);
-            self.write(batch).instrument(span).await;
+            let span = span_of(&taken);
+            self.write(taken.batch).instrument(span).await;
+            self.inbox.has_room();
         }
     }
 
@@ -121,11 +122,10 @@ impl Writer {
 }
 
 /// Follows from the spans of the callers, so that a trace leads from a request to its transaction.
-fn span_of(batch: &[Job]) -> Span {
-    let bytes: usize = batch.iter().map(Job::size).sum();
-    let span = tracing::debug_span!("lead batch", leads = batch.len(), bytes);
+fn span_of(taken: &Taken) -> Span {
+    let span = tracing::debug_span!("lead batch", leads = taken.batch.len(), bytes = taken.bytes, queued = taken.left);
     if !span.is_disabled() {
-        for job in batch {
+        for job in &taken.batch {
             span.follows_from(job.span());
         }
     }

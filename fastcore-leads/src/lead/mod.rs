@@ -96,6 +96,11 @@ impl Lead {
             + self.meta.source.len()
             + self.meta.ip_hash.len()
             + optional(&self.meta.user_agent_hash)
+            + self
+                .meta
+                .consent
+                .as_ref()
+                .map_or(0, |proof| proof.version().len() + proof.locale().len() + proof.given_at().len())
             + self.meta.suspicion.iter().map(|code| size_of::<String>() + code.len()).sum::<usize>()
     }
 }

@@ -62,7 +62,8 @@ pub const DURABILITY_SETTINGS: &str =
 
 /// The statements of a set-up with two roles: an owner that migrates, and a writer that services connect as, which can add to
 /// the audit log and read it, and do nothing else to it. To be run by a superuser, or by the owner of the tables, after the
-/// owner has migrated; running them again does no harm. The roles must exist.
+/// owner has migrated; running them again does no harm. The roles must exist, and the tables stand in the schema `public`.
+/// A role that owned the tables before, such as the FastAPI service's, loses them: let that service connect as the writer.
 pub fn grants(owner: &str, writer: &str) -> String {
     let (owner, writer) = (quoted(owner), quoted(writer));
     let tables = ["lead_inbox", "audit_log", super::MIGRATIONS_TABLE];
@@ -74,6 +75,7 @@ pub fn grants(owner: &str, writer: &str) -> String {
          ALTER FUNCTION audit_log_is_append_only() OWNER TO {owner};\n\
          REVOKE ALL ON {all} FROM PUBLIC, {writer};\n\
          REVOKE CREATE ON SCHEMA public FROM PUBLIC, {writer};\n\
+         GRANT USAGE, CREATE ON SCHEMA public TO {owner};\n\
          GRANT USAGE ON SCHEMA public TO {writer};\n\
          GRANT SELECT, INSERT, UPDATE ON lead_inbox TO {writer};\n\
          GRANT SELECT, INSERT ON audit_log TO {writer};\n\

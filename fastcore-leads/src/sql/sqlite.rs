@@ -33,13 +33,17 @@ pub const RECORD_MIGRATION: &str =
 /// What a connection that writes leads runs first. FULL: in WAL mode, NORMAL can lose an acknowledged commit on power
 /// loss. A connection that waits for another writer does so for 2 s.
 pub const SET_UP_CONNECTION: &str =
-    "PRAGMA busy_timeout = 2000; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON; PRAGMA recursive_triggers = ON";
+    "PRAGMA busy_timeout = 2000; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON; PRAGMA recursive_triggers = ON;
+     PRAGMA secure_delete = ON";
+/// Run after an erasure: what was written over is left neither in the file, which `secure_delete` sees to, nor in the log
+/// beside it. Where others read, it is done with the next erasure.
+pub const FORGET: &str = "PRAGMA wal_checkpoint(TRUNCATE)";
 /// Turns write-ahead logging on, once for a file: readers and the writer then do not block each other.
 pub const USE_WAL: &str = "PRAGMA journal_mode = WAL";
 /// The audit log's triggers that are missing: `name`.
 pub const MISSING_GUARDS: &str =
     "WITH wanted (name) AS (VALUES ('audit_log_no_update'), ('audit_log_no_delete'), ('audit_log_no_replace'))
-     SELECT name FROM wanted WHERE name NOT IN (SELECT name FROM sqlite_schema WHERE type = 'trigger')";
+     SELECT name FROM wanted WHERE name NOT IN (SELECT name FROM sqlite_schema WHERE type = 'trigger' AND tbl_name = 'audit_log')";
 /// How the file keeps its journal: one word, `journal_mode`.
 pub const JOURNAL_MODE: &str = "PRAGMA journal_mode";
 /// How often a connection waits for the disk: one number, `synchronous`.

@@ -11,8 +11,9 @@ use uuid::Uuid;
 use super::{Insertion, LeadInbox, LeadStore, NewLead, StoreError, StoredLead};
 use crate::{
     audit::{AuditRecord, LEAD_RECEIVED},
-    inbox::{Change, Cursor, Due, InboxError, LeadFilter, LeadPage, MAX_PAGE, Target, is_same_address},
+    inbox::{CONTACTS, Change, Cursor, Due, InboxError, LeadFilter, LeadPage, MAX_PAGE, Target, is_same_address},
     lead::{LeadId, LeadStatus, RequestId},
+    sql::inbox::MAX_LOCKED,
 };
 
 /// Keeps leads in memory: the reference that other stores are measured by, for tests and examples.
@@ -118,7 +119,9 @@ impl LeadInbox for MemoryLeadStore {
         let rows = match change.target() {
             Target::Lead(id) => state.select(|lead| lead.id == id.as_uuid()),
             Target::Email(email) => {
-                state.select(|lead| lead.erased_at_utc.is_none() && is_same_address(email, &lead.email))
+                let mut rows = state.select(|lead| lead.erased_at_utc.is_none() && is_same_address(email, &lead.email));
+                rows.truncate(MAX_LOCKED as usize);
+                rows
             }
             Target::Due(due) => state.due(due),
         };
@@ -149,6 +152,7 @@ impl State {
                 && lead.status == due.status.as_str()
                 && lead.created_at_utc < due.before
                 && due.after.is_none_or(|after| Cursor::at(lead) > after)
+                && due.until.is_none_or(|until| Cursor::at(lead) <= until)
                 && !(due.minds_contact && self.has_contact_since(lead, due.before))
         });
         leads.truncate(due.limit as usize);
@@ -158,10 +162,13 @@ impl State {
     fn has_contact_since(&self, lead: &StoredLead, instant: DateTime<Utc>) -> bool {
         let is_later = |later: &StoredLead| {
             later.erased_at_utc.is_none()
+                && later.status != LeadStatus::Quarantined.as_str()
                 && later.created_at_utc >= instant
                 && is_same_address(&later.email, &lead.email)
         };
-        self.trail(lead.id).any(|record| record.created_at >= instant) || self.by_request.values().any(is_later)
+        let is_contact =
+            |record: &AuditRecord| record.created_at >= instant && CONTACTS.contains(&record.event.as_str());
+        self.trail(lead.id).any(is_contact) || self.by_request.values().any(is_later)
     }
 
     fn insert(&mut self, new: &NewLead) -> Insertion {

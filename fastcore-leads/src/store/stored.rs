@@ -90,8 +90,14 @@ impl StoredLead {
             return None;
         }
         self.consent = false;
-        let meta = self.meta_json.get_or_insert_with(|| Value::Object(Map::new()));
-        meta.as_object_mut()?.insert(WITHDRAWN.to_owned(), time::format(at).into());
+        let mut meta = match self.meta_json.take() {
+            Some(Value::Object(meta)) => meta,
+            None | Some(Value::Null) => Map::new(),
+            // Not of our making: kept as it is.
+            Some(other) => Map::from_iter([("meta".to_owned(), other)]),
+        };
+        meta.insert(WITHDRAWN.to_owned(), time::format(at).into());
+        self.meta_json = Some(Value::Object(meta));
         Some(())
     }
 

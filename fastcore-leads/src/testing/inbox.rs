@@ -88,7 +88,11 @@ async fn trail(store: &Store, id: LeadId) -> Vec<AuditRecord> {
 async fn assert_in_step(store: &Store, id: LeadId) {
     let (row, trail) = (get(store, id).await, trail(store, id).await);
     let state = LeadState::from_trail(&trail).expect("the trail is whole");
-    let is_consent_withdrawn = trail.iter().any(|record| record.event == audit::CONSENT_WITHDRAWN);
+    let is_consent_withdrawn = match row.erased_at_utc {
+        // A tombstone has no consent to show.
+        Some(_) => state.is_consent_withdrawn,
+        None => row.meta_json.as_ref().is_some_and(|meta| meta.get("consent_withdrawn_at").is_some()),
+    };
     let actual = LeadState {
         status: row.status.parse().expect("a status"),
         is_consent_withdrawn,

@@ -130,10 +130,12 @@ async fn a_full_queue_refuses_at_once() {
     for by_bytes in [false, true] {
         let store = Scripted::new(0, &[]);
         let builder = Ingest::builder(Arc::clone(&store)).writers(1).max_batch(1);
-        let room = lead().size_in_memory() * 3;
-        let ingest = if by_bytes { builder.queue_bytes(room).start() } else { builder.queue_capacity(2).start() };
+        // The least that can be set.
+        let bytes = 128 * 1024;
+        let ingest = if by_bytes { builder.queue_bytes(0).start() } else { builder.queue_capacity(2).start() };
+        let room = if by_bytes { bytes / lead().size_in_memory() } else { 3 };
         let mut waiting = Vec::new();
-        for _ in 0..3 {
+        for _ in 0..room {
             waiting.push(tokio::spawn({
                 let ingest = ingest.clone();
                 async move { ingest.ingest(lead(), Actor::SITE_INGEST).await }
@@ -143,7 +145,7 @@ async fn a_full_queue_refuses_at_once() {
         let started = Instant::now();
         assert_eq!(ingest.ingest(lead(), Actor::SITE_INGEST).await, Err(IngestError::Unavailable));
         assert_eq!(started.elapsed(), Duration::ZERO);
-        store.gate.add_permits(100);
+        store.gate.add_permits(1000);
         for call in waiting {
             assert!(call.await.unwrap().is_ok());
         }

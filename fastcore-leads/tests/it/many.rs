@@ -2,10 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use fastcore_leads::{
-    Actor, Ingest, IngestError, StoreErrorKind,
-    testing::{lead, new_lead},
-};
+use fastcore_leads::{Actor, Ingest, IngestError, StoreErrorKind, testing::lead};
 use tokio::{task::yield_now, time::Instant};
 
 use crate::scripted::{Scripted, named, settle};
@@ -57,13 +54,18 @@ async fn each_lead_gets_its_result_in_its_place() {
 async fn an_importer_leaves_room_for_others_and_waits_where_they_are_refused() {
     for by_bytes in [false, true] {
         let store = Scripted::new(0, &[]);
-        let builder = Ingest::builder(Arc::clone(&store)).writers(1).max_batch(4).deadline(Duration::from_secs(3600));
-        let (size, room) = (new_lead().lead().size_in_memory(), 16);
-        let ingest = if by_bytes { builder.queue_bytes(size * room) } else { builder.queue_capacity(room) }.start();
+        let builder = Ingest::builder(Arc::clone(&store)).writers(1).max_batch(128).deadline(Duration::from_secs(3600));
+        let (size, room) = (lead().size_in_memory(), 400);
+        let ingest = if by_bytes { builder.queue_bytes(size * room) } else { builder.queue_capacity(room / 4) }.start();
         let import = tokio::spawn({
             let ingest = ingest.clone();
-            async move { ingest.ingest_many((0..500).map(|_| lead()), actor()).await }
+            async move { ingest.ingest_many((0..2000).map(|_| lead()), actor()).await }
         });
+        // Until it has grown its window as far as it may.
+        for _ in 0..4 {
+            settle().await;
+            store.gate.add_permits(1);
+        }
         settle().await;
         // Fill what the importer has left; the last is refused at once.
         let mut others = Vec::new();
@@ -77,7 +79,9 @@ async fn an_importer_leaves_room_for_others_and_waits_where_they_are_refused() {
             }
             others.push(other);
         }
-        assert!(others.len() >= 4, "the importer left room for {} others only", others.len());
+        let half = if by_bytes { room / 2 - 1 } else { room / 4 / 2 };
+        assert!(others.len() >= half, "the importer left room for {} others, not for {half}", others.len());
+        assert!(others.len() < half + 130, "the importer makes little use of its half: {} others", others.len());
         assert!(!import.is_finished());
         store.gate.add_permits(10_000);
         for other in others {
@@ -112,6 +116,36 @@ async fn an_import_without_a_store_ends_and_says_what_may_be_tried_again() {
     let results = ingest.ingest_many((0..10).map(|_| lead()), actor()).await;
     assert_eq!(results, [Err(IngestError::Unavailable); 10]);
     assert_eq!(started.elapsed(), Duration::ZERO);
+}
+
+/// What a future answers when it is polled for the first time.
+pub(crate) async fn polled_once<T>(mut future: std::pin::Pin<&mut (impl Future<Output = T> + ?Sized)>) -> Option<T> {
+    std::future::poll_fn(|context| match future.as_mut().poll(context) {
+        std::task::Poll::Ready(value) => std::task::Poll::Ready(Some(value)),
+        std::task::Poll::Pending => std::task::Poll::Ready(None),
+    })
+    .await
+}
+
+/// Closing waits for nobody who has not got a place yet.
+#[tokio::test(start_paused = true)]
+async fn shutting_down_does_not_wait_for_an_import_that_nobody_polls() {
+    let store = Scripted::new(0, &[]);
+    let ingest = Ingest::builder(Arc::clone(&store)).writers(1).max_batch(1).queue_capacity(2).start();
+    let mut import = Box::pin(ingest.ingest_many((0..100).map(|_| lead()), actor()));
+    let mut others = Vec::new();
+    for _ in 0..3 {
+        let ingest = ingest.clone();
+        others.push(tokio::spawn(async move { ingest.ingest(lead(), actor()).await }));
+        settle().await;
+    }
+    assert!(polled_once(import.as_mut()).await.is_none(), "it waits for a place");
+    store.gate.add_permits(100);
+    ingest.shutdown().await;
+    for other in others {
+        other.await.unwrap().unwrap();
+    }
+    assert!(import.await.iter().any(Result::is_err));
 }
 
 #[tokio::test(start_paused = true)]

@@ -1,6 +1,14 @@
-use std::io::{BufRead, Read};
+use std::{
+    cell::Cell,
+    io::{BufRead, Read},
+    rc::Rc,
+};
 
 use fastcore_leads::lead::limits::MAX_BODY_BYTES;
+use serde::{
+    Deserialize, Deserializer,
+    de::{MapAccess, Visitor},
+};
 use serde_json::{Map, Value};
 
 use super::MEMBERS;
@@ -14,12 +22,50 @@ pub(crate) struct Line {
     /// Counted from 1, the header too.
     pub(crate) number: u64,
     pub(crate) body: Vec<u8>,
+    /// The line as it stood there, where the body is not the same.
+    raw: Option<Vec<u8>>,
+}
+
+impl Line {
+    /// What an operator recognises.
+    pub(crate) fn shown(&self) -> &[u8] {
+        self.raw.as_deref().unwrap_or(&self.body)
+    }
+}
+
+/// The most bytes of a record of a CSV: one that is longer has a quote that does not end.
+const MAX_RECORD: usize = 256 * 1024;
+
+/// Counts what is read since the last record, so that no record takes the file for its own.
+pub(crate) struct Bounded<R> {
+    reader: R,
+    left: Rc<Cell<usize>>,
+}
+
+impl<R: Read> Read for Bounded<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+        if self.left.get() == 0 {
+            return Err(std::io::Error::other("a record is too long: does a quote not end?"));
+        }
+        let read = self.reader.read(buffer)?;
+        self.left.set(self.left.get().saturating_sub(read));
+        Ok(read)
+    }
 }
 
 /// The lines of a file, read one at a time.
 pub(crate) enum Lines<R> {
-    Jsonl { reader: R, number: u64, failure: Option<String> },
-    Csv { rows: Box<csv::Reader<R>>, columns: Vec<Option<&'static [&'static str]>>, failure: Option<String> },
+    Jsonl {
+        reader: R,
+        number: u64,
+        failure: Option<String>,
+    },
+    Csv {
+        rows: Box<csv::Reader<Bounded<R>>>,
+        left: Rc<Cell<usize>>,
+        columns: Vec<Option<&'static [&'static str]>>,
+        failure: Option<String>,
+    },
 }
 
 impl<R: BufRead> Lines<R> {
@@ -32,6 +78,8 @@ impl<R: BufRead> Lines<R> {
         if format == Format::Jsonl {
             return Ok(Self::Jsonl { reader, number: 0, failure: None });
         }
+        let left = Rc::new(Cell::new(MAX_RECORD));
+        let reader = Bounded { reader, left: Rc::clone(&left) };
         let mut rows = csv::ReaderBuilder::new().flexible(true).from_reader(reader);
         let header = rows.headers().map_err(|_| "the header of the CSV cannot be read: it must be UTF-8".to_owned())?;
         let columns: Vec<_> = header.iter().map(way_to).collect();
@@ -46,7 +94,7 @@ impl<R: BufRead> Lines<R> {
         if let Some((name, _)) = MEMBERS.iter().find(|(name, _)| has(name) > 1) {
             return Err(format!("the CSV has the column {name} twice"));
         }
-        Ok(Self::Csv { rows: Box::new(rows), columns, failure: None })
+        Ok(Self::Csv { rows: Box::new(rows), left, columns, failure: None })
     }
 
     /// The next line that is not blank; `Err` says why it is no body.
@@ -58,7 +106,7 @@ impl<R: BufRead> Lines<R> {
                     Ok(None) => return None,
                     Ok(Some(line)) if line.trim_ascii().is_empty() => {}
                     Ok(Some(line)) => {
-                        let line = Line { number: *number, body: line };
+                        let line = Line { number: *number, body: line, raw: None };
                         return Some(if line.body.len() > MAX_BODY_BYTES {
                             Err((line, format!("longer than {MAX_BODY_BYTES} bytes")))
                         } else {
@@ -71,8 +119,10 @@ impl<R: BufRead> Lines<R> {
                     }
                 }
             },
-            Self::Csv { rows, columns, failure } => {
+            Self::Csv { rows, left, columns, failure } => {
                 let mut record = csv::ByteRecord::new();
+                left.set(MAX_RECORD);
+                let start = rows.position().line();
                 match rows.read_byte_record(&mut record) {
                     Ok(false) => None,
                     Ok(true) => {
@@ -80,7 +130,7 @@ impl<R: BufRead> Lines<R> {
                         Some(row(number, columns, &record))
                     }
                     Err(error) => {
-                        *failure = Some(format!("the file could not be read any further: {error}"));
+                        *failure = Some(format!("from line {start} on the file could not be read: {error}"));
                         None
                     }
                 }
@@ -127,27 +177,69 @@ fn skip_line(reader: &mut impl BufRead) -> std::io::Result<()> {
     }
 }
 
-/// Members of `meta` may stand at the top of a line, as in a dump; a line that nests them already stays as it is.
+/// Members of `meta` may stand at the top of a line, as in a dump; a line that nests them already stays as it is. A line of a
+/// file of refused lines is the lead in it.
 fn nested(line: Line) -> Line {
-    let Ok(Value::Object(members)) = serde_json::from_slice::<Value>(&line.body) else { return line };
-    if members.contains_key("meta") {
+    let Ok(Members(mut members)) = serde_json::from_slice::<Members>(&line.body) else { return line };
+    let number = line.number;
+    let is_refused = members.iter().any(|(name, _)| name == "errors");
+    let lead = members.iter().position(|(name, value)| name == "lead" && value.is_object());
+    if let Some(place) = lead.filter(|_| is_refused) {
+        let lead = members.swap_remove(place).1.to_string().into_bytes();
+        return nested(Line { number, body: lead, raw: None });
+    }
+    if members.iter().any(|(name, _)| name == "meta") {
         return line;
     }
     let mut body = Map::new();
+    let mut seen = Vec::new();
     for (name, value) in members {
-        if let Some(way) = way_to(&name) {
-            put(&mut body, way, value);
+        let Some(way) = way_to(&name) else { continue };
+        // The parser refuses it, and so it does here.
+        if seen.contains(&way) {
+            return line;
         }
+        seen.push(way);
+        put(&mut body, way, value);
     }
-    Line { number: line.number, body: Value::Object(body).to_string().into_bytes() }
+    let raw = Some(line.raw.unwrap_or(line.body));
+    Line { number, body: Value::Object(body).to_string().into_bytes(), raw }
+}
+
+/// The members of an object as they stand there, the same name twice too.
+struct Members(Vec<(String, Value)>);
+
+impl<'de> Deserialize<'de> for Members {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Object;
+
+        impl<'de> Visitor<'de> for Object {
+            type Value = Members;
+
+            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str("an object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Members, A::Error> {
+                let mut members = Vec::new();
+                while let Some(member) = map.next_entry()? {
+                    members.push(member);
+                }
+                Ok(Members(members))
+            }
+        }
+
+        deserializer.deserialize_map(Object)
+    }
 }
 
 /// The member that a column stands for; none for a column that no lead has.
 fn way_to(column: &str) -> Option<&'static [&'static str]> {
     let column = column.trim();
-    // `consent` is a member of its own, and one of `meta`.
-    let name = column.strip_prefix("meta.").unwrap_or(column);
-    MEMBERS.iter().find(|(member, _)| *member == name).map(|(_, way)| *way)
+    // Only what is in `meta` may be called so: `meta.name` is nobody's name.
+    let (name, is_meta) = column.strip_prefix("meta.").map_or((column, false), |name| (name, true));
+    let found = MEMBERS.iter().find(|(member, _)| *member == name).map(|(_, way)| *way);
+    found.filter(|way| !is_meta || way.first() == Some(&"meta"))
 }
 
 fn row(
@@ -157,7 +249,7 @@ fn row(
 ) -> Result<Line, (Line, String)> {
     let refused = |why: String| {
         let cells: Vec<_> = record.iter().map(|cell| String::from_utf8_lossy(cell).into_owned()).collect();
-        (Line { number, body: Value::from(cells).to_string().into_bytes() }, why)
+        (Line { number, body: Value::from(cells).to_string().into_bytes(), raw: None }, why)
     };
     if record.len() != columns.len() {
         return Err(refused(format!("{} cells in {} columns", record.len(), columns.len())));
@@ -180,7 +272,7 @@ fn row(
         put(&mut body, way, value);
     }
     let body = Value::Object(body).to_string().into_bytes();
-    Ok(Line { number, body })
+    Ok(Line { number, body, raw: None })
 }
 
 /// Puts a value at the end of a way. An object of nothing but nulls is none.

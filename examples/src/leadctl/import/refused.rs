@@ -1,7 +1,7 @@
 use std::{
-    fs::{File, OpenOptions},
+    fs::{self, File, OpenOptions},
     io::{BufWriter, Write},
-    path::PathBuf,
+    path::{Path, PathBuf},
 };
 
 use fastcore_leads::ParseError;
@@ -9,18 +9,31 @@ use serde_json::{Value, json};
 
 use super::Line;
 
-/// The file of refused lines, made with the first of them; nobody else may read it. A line of it is the lead's number in
-/// the file, the reasons, and the lead, so that it can be mended and imported again.
+/// The file of refused lines, which nobody else may read. A line of it is the lead's number in the file, the reasons, and
+/// the lead: mended, it can be imported as it is.
 pub(crate) struct Refused {
     path: PathBuf,
+    /// Written beside it, and put in its place in the end.
+    part: PathBuf,
     file: Option<BufWriter<File>>,
     count: u64,
     failure: Option<String>,
 }
 
 impl Refused {
-    pub(crate) fn new(path: PathBuf) -> Self {
-        Self { path, file: None, count: 0, failure: None }
+    /// A file that the operator chose must not be there yet; one of our own name is an earlier run's.
+    pub(crate) fn new(import: &Path, chosen: Option<&Path>) -> Result<Self, String> {
+        if let Some(chosen) = chosen.filter(|chosen| fs::symlink_metadata(chosen).is_ok()) {
+            return Err(format!("{} is there already: choose another file for refused lines", chosen.display()));
+        }
+        let beside = |path: &Path, ending: &str| {
+            let mut name = path.as_os_str().to_owned();
+            name.push(ending);
+            PathBuf::from(name)
+        };
+        let path = chosen.map_or_else(|| beside(import, ".refused.jsonl"), Path::to_owned);
+        let part = beside(&path, ".part");
+        Ok(Self { path, part, file: None, count: 0, failure: None })
     }
 
     pub(crate) fn write(&mut self, line: &Line, reasons: &Value) {
@@ -30,32 +43,43 @@ impl Refused {
         }
     }
 
-    fn append(&mut self, line: &Line, reasons: &Value) -> std::io::Result<()> {
-        use std::os::unix::fs::OpenOptionsExt;
+    /// Whether lines are lost: then an import had better stop.
+    pub(crate) fn has_failed(&self) -> bool {
+        self.failure.is_some()
+    }
 
+    fn append(&mut self, line: &Line, reasons: &Value) -> std::io::Result<()> {
         let file = match &mut self.file {
             Some(file) => file,
-            none => {
-                let file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&self.path)?;
-                none.insert(BufWriter::new(file))
-            }
+            none => none.insert(BufWriter::new(private(&self.part)?)),
         };
-        let lead = serde_json::from_slice(&line.body)
-            .unwrap_or_else(|_| Value::String(String::from_utf8_lossy(&line.body).into_owned()));
+        let lead = serde_json::from_slice(line.shown())
+            .unwrap_or_else(|_| Value::String(String::from_utf8_lossy(line.shown()).into_owned()));
         serde_json::to_writer(&mut *file, &json!({"line": line.number, "errors": reasons, "lead": lead}))?;
         file.write_all(b"\n")
     }
 
-    /// How many there are, and where, if there are any.
-    pub(crate) fn finish(mut self) -> Result<(u64, Option<PathBuf>), String> {
-        if let Some(Err(error)) = self.file.as_mut().map(Write::flush) {
-            self.failure = Some(format!("{} cannot be written: {error}", self.path.display()));
-        }
-        match self.failure {
-            Some(failure) => Err(failure),
-            None => Ok((self.count, (self.count > 0).then_some(self.path))),
+    /// How many there are, and where; or why they could not be written.
+    pub(crate) fn finish(mut self) -> (u64, Result<Option<PathBuf>, String>) {
+        let is_written = match self.file.take() {
+            // What an earlier run refused is mended.
+            None => fs::remove_file(&self.path).or(Ok(())),
+            Some(mut file) => file.flush().and_then(|()| fs::rename(&self.part, &self.path)),
+        };
+        let failure = is_written.err().map(|error| format!("{} cannot be written: {error}", self.path.display()));
+        match self.failure.or(failure) {
+            Some(failure) => (self.count, Err(failure)),
+            None => (self.count, Ok((self.count > 0).then_some(self.path))),
         }
     }
+}
+
+/// A fresh file that nobody else may read.
+fn private(path: &Path) -> std::io::Result<File> {
+    use std::os::unix::fs::OpenOptionsExt;
+
+    let _ = fs::remove_file(path);
+    OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)
 }
 
 /// What the parser found, as the endpoint says it.

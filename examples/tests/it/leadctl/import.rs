@@ -120,6 +120,59 @@ fn a_file_that_cannot_be_used_changes_nothing() {
 }
 
 #[test]
+fn refused_lines_can_be_mended_and_imported_and_nothing_is_written_over() {
+    let place = Place::sqlite();
+    let mut flat = body();
+    let meta = flat["meta"].take();
+    flat.as_object_mut().unwrap().remove("meta");
+    for (name, value) in meta.as_object().unwrap() {
+        flat[name.as_str()] = value.clone();
+    }
+    flat["name"] = "J".into();
+    flat["note"] = "ours".into();
+    let twice = body().to_string().replacen('{', "{\"name\":\"Another\",", 1);
+    let flat_twice = flat.to_string().replacen('{', "{\"email\":\"other@example.com\",", 1);
+    let file = place.write("leads.jsonl", &format!("{flat}\n{twice}\n{flat_twice}\n"));
+    assert_eq!(place.run(&["import", &file]).code, 6);
+    let refused = place.read("leads.jsonl.refused.jsonl");
+    let lines: Vec<Value> = refused.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!(lines[0]["lead"], flat, "the line as the operator wrote it");
+    let codes: Vec<_> = lines.iter().map(|line| line["errors"][0]["code"].as_str().unwrap()).collect();
+    assert_eq!(codes, ["too_short", "malformed_body", "malformed_body"]);
+    let mended = place.write("mended.jsonl", &refused.lines().next().unwrap().replace("\"J\"", "\"Jean Dupont\""));
+    place.done(&["import", &mended]);
+    assert_eq!(place.json(&["counts"])["received"], 1);
+
+    let before = place.read("leads.jsonl");
+    for taken in ["leads.jsonl", "mended.jsonl"] {
+        let run = place.run(&["import", &file, "--refused", taken]);
+        assert_eq!(run.code, 5, "{}", run.err);
+        assert!(run.err.contains("there already"), "{}", run.err);
+    }
+    assert_eq!(place.read("leads.jsonl"), before);
+    let nowhere = place.run(&["import", &file, "--refused", "missing/refused.jsonl", "--json"]);
+    assert_eq!(nowhere.code, 1);
+    assert!(nowhere.err.contains("cannot be written") && nowhere.out.contains("\"refused\":1"), "{}", nowhere.err);
+    place.write("leads.jsonl", &body().to_string());
+    place.done(&["import", &file]);
+    assert!(!place.dir.path().join("leads.jsonl.refused.jsonl").exists(), "what was refused before is mended");
+}
+
+#[test]
+fn a_quote_that_does_not_end_stops_the_import() {
+    let place = Place::sqlite();
+    let mut csv = format!("{HEADER}\n{}\n\"Jean", row(0, &Uuid::now_v7()));
+    for i in 0..5000 {
+        let _ = writeln!(csv, "{}", row(i, &Uuid::now_v7()).replace('"', ""));
+    }
+    let file = place.write("leads.csv", &csv);
+    let run = place.run(&["import", &file]);
+    assert_eq!(run.code, 1, "{}", run.err);
+    assert!(run.err.contains("from line 4 on") && run.err.contains("quote"), "{}", run.err);
+    assert_eq!(place.json(&["counts"])["received"], 1);
+}
+
+#[test]
 fn what_is_dumped_can_be_imported_and_runs_no_formula() {
     let source = Place::sqlite();
     let mut sent = body();

@@ -2,4 +2,4 @@
 -- are in neither.
 
 CREATE INDEX ix_lead_inbox_status_created_at ON lead_inbox (status, created_at_utc, id) WHERE erased_at_utc IS NULL;
-CREATE INDEX ix_lead_inbox_email ON lead_inbox (lower(email)) WHERE erased_at_utc IS NULL;
+CREATE INDEX ix_lead_inbox_email ON lead_inbox (lower(email), created_at_utc) WHERE erased_at_utc IS NULL;

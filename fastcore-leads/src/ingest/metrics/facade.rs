@@ -60,8 +60,12 @@ impl Metrics {
     }
 
     #[allow(clippy::cast_precision_loss, reason = "the queue's bound is far below")]
-    pub(in super::super) fn taken(&self, leads: usize, bytes: usize) {
+    pub(in super::super) fn taken(&self, leads: usize) {
         self.queue_leads.decrement(leads as f64);
+    }
+
+    #[allow(clippy::cast_precision_loss, reason = "the queue's bound is far below")]
+    pub(in super::super) fn given_back(&self, bytes: usize) {
         self.queue_bytes.decrement(bytes as f64);
     }
 

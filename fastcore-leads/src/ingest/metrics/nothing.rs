@@ -16,7 +16,9 @@ impl Metrics {
 
     pub(in super::super) fn refused(&self) {}
 
-    pub(in super::super) fn taken(&self, _: usize, _: usize) {}
+    pub(in super::super) fn taken(&self, _: usize) {}
+
+    pub(in super::super) fn given_back(&self, _: usize) {}
 
     pub(in super::super) fn attempted(&self, _: usize, _: Duration, _: Option<&StoreError>) {}
 

@@ -1,17 +1,20 @@
 //! PostgreSQL. Looks at the database with `psql`, as another program than the store.
 
+mod faults;
 mod inbox;
 mod network;
 
-use std::{sync::Arc, time::Duration};
-
 use serde_json::json;
-use tokio::time::{Instant, sleep};
 use uuid::Uuid;
 
+pub use self::faults::{
+    a_locked_table_does_not_use_up_the_server, a_restart_while_idle_goes_unnoticed,
+    a_stopped_database_is_unavailable_and_comes_back, an_unreachable_database_is_unavailable,
+};
 pub use self::inbox::{
     a_walk_of_a_hundred_thousand_leads_sees_each_once, a_writer_cannot_touch_the_log, an_erased_person_is_nowhere,
-    an_older_version_is_brought_up_to_date, pages_are_read_from_an_index, the_audit_log_never_names_the_person,
+    an_older_version_is_brought_up_to_date, explain, pages_are_read_from_an_index,
+    the_audit_log_never_names_the_person,
 };
 pub use self::network::{
     a_connection_cut_after_its_commit_makes_one_lead, an_outage_of_the_network_is_survived,
@@ -23,7 +26,6 @@ use super::{
 };
 use crate::{
     audit::Actor,
-    ingest::{Ingest, IngestError},
     lead::{LeadId, RequestId, limits},
     sql::postgres as sql,
     store::{Insertion, NewLead, StoreErrorKind},
@@ -317,38 +319,6 @@ pub async fn a_dropped_insert_leaves_no_open_transaction(open: Open) {
     assert_eq!(outcome(&database, lead()).await, Insertion::Inserted);
 }
 
-/// 503 within 3 s while it is down, and 201 within 5 s after it is back, on the same store.
-pub async fn a_stopped_database_is_unavailable_and_comes_back(open: Open) {
-    let cluster = Cluster::start(&[]);
-    let url = cluster.database();
-    let database = open(url).await.expect("it opens");
-    database.migrate().await.expect("migrated");
-    let ingest = Ingest::builder(Arc::clone(&database)).start();
-    for is_killed in [false, true] {
-        ingest.ingest(lead(), Actor::SITE_INGEST).await.expect("taken in");
-        if is_killed {
-            cluster.kill();
-        } else {
-            cluster.stop();
-        }
-        let sent = lead();
-        for _ in 0..3 {
-            let started = Instant::now();
-            let result = ingest.ingest(sent.clone(), Actor::SITE_INGEST).await;
-            assert_eq!(result, Err(IngestError::Unavailable));
-            assert!(started.elapsed() < Duration::from_secs(3), "the caller waited {:?}", started.elapsed());
-        }
-        assert!(ingest.ready().await.is_err());
-        cluster.resume();
-        let started = Instant::now();
-        while ingest.ingest(sent.clone(), Actor::SITE_INGEST).await.is_err() {
-            assert!(started.elapsed() < Duration::from_secs(5), "not back after 5 s");
-            sleep(Duration::from_millis(10)).await;
-        }
-        assert!(ingest.ready().await.is_ok());
-    }
-}
-
 /// Retries hang on the index: one of the expected name that is not unique does not do.
 pub async fn a_table_without_a_unique_index_gets_one(open: Open) {
     let url = Cluster::shared().database();
@@ -359,67 +329,6 @@ pub async fn a_table_without_a_unique_index_gets_one(open: Open) {
     let lead = lead();
     assert_eq!(outcome(&database, lead.clone()).await, Insertion::Inserted);
     assert!(matches!(outcome(&database, lead).await, Insertion::Replayed(_)));
-}
-
-/// The connections that are kept for writing all died meanwhile: the first lead does not find out.
-pub async fn a_restart_while_idle_goes_unnoticed(open: Open) {
-    let cluster = Cluster::start(&[]);
-    let database = open(cluster.database()).await.expect("it opens");
-    database.migrate().await.expect("migrated");
-    let ingest = Ingest::builder(Arc::clone(&database)).writers(2).max_batch(1).start();
-    for _ in 0..3 {
-        // Enough at once for both writers to have a connection.
-        let mut tasks = tokio::task::JoinSet::new();
-        for _ in 0..8 {
-            let ingest = ingest.clone();
-            tasks.spawn(async move { ingest.ingest(lead(), Actor::SITE_INGEST).await });
-        }
-        assert!(tasks.join_all().await.iter().all(Result::is_ok));
-        cluster.stop();
-        cluster.resume();
-        assert!(ingest.ingest(lead(), Actor::SITE_INGEST).await.is_ok(), "the first lead after a restart");
-        assert!(database.get(new_lead().id()).await.is_ok(), "the first read after a restart");
-    }
-}
-
-/// Somebody holds a lock on the table: callers are told, and the server gives up on statements that nobody waits for.
-pub async fn a_locked_table_does_not_use_up_the_server(open: Open) {
-    let (database, url) = migrated(open).await;
-    let ingest = Ingest::builder(Arc::clone(&database)).deadline(Duration::from_millis(300)).start();
-    ingest.ingest(lead(), Actor::SITE_INGEST).await.expect("taken in");
-    let lock = Cluster::shared().session(&url, "BEGIN; LOCK TABLE lead_inbox;");
-    let waiting = "SELECT count(*) FROM pg_stat_activity
-                    WHERE datname = current_database() AND wait_event_type = 'Lock'";
-    let sent = lead();
-    for _ in 0..10 {
-        assert_eq!(ingest.ingest(sent.clone(), Actor::SITE_INGEST).await, Err(IngestError::Unavailable));
-    }
-    let end = Instant::now() + Duration::from_secs(10);
-    while psql(&url, waiting) != "0" {
-        assert!(Instant::now() < end, "statements that nobody waits for go on waiting for the lock");
-        sleep(Duration::from_millis(50)).await;
-    }
-    drop(lock);
-    while ingest.ingest(sent.clone(), Actor::SITE_INGEST).await.is_err() {
-        assert!(Instant::now() < end, "not back after the lock was released");
-    }
-}
-
-/// Nothing listens, a wrong password's sibling (no such role), no such database, no URL at all.
-pub async fn an_unreachable_database_is_unavailable(open: Open) {
-    let port = Cluster::shared().port();
-    for url in [
-        format!("postgres://{CANARY}@127.0.0.1:{port}/postgres"),
-        format!("postgres://postgres@127.0.0.1:{port}/{CANARY}"),
-        format!("postgres://postgres:{CANARY}@127.0.0.1:1/postgres"),
-    ] {
-        let error = open(url).await.err().expect("unreachable");
-        assert_eq!(error.kind(), StoreErrorKind::Unavailable);
-        assert!(!format!("{error} {error:?}").contains(CANARY));
-    }
-    let error = open(format!("postgres://postgres:{CANARY}@127.0.0.1:notaport/x")).await.err().expect("no URL");
-    assert_eq!(error.kind(), StoreErrorKind::Internal);
-    assert!(!format!("{error} {error:?}").contains(CANARY));
 }
 
 async fn migrated(open: Open) -> (Database, String) {

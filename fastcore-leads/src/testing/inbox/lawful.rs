@@ -11,6 +11,7 @@ use crate::{
     audit::Actor,
     inbox::{Due, InboxExt, Retention, Target},
     lead::LeadId,
+    sql::inbox::MAX_LOCKED,
     store::LeadStore,
     testing::lead,
 };
@@ -101,7 +102,7 @@ pub async fn an_erased_lead_is_a_tombstone(store: Store) {
     assert!(store.counts().await.expect("counts").iter().all(|(_, leads)| *leads == 0));
 }
 
-/// The person's, not the neighbour's.
+/// The person's, not the neighbour's; and more than a transaction's worth.
 pub async fn all_leads_of_an_address_are_erased_in_any_case(store: Store) {
     let from = async |email: &str, suspicion: &[&str]| {
         let mut sent = body();
@@ -109,6 +110,19 @@ pub async fn all_leads_of_an_address_are_erased_in_any_case(store: Store) {
         sent["meta"]["suspicion"] = json!(suspicion);
         insert(&store, parse(&sent)).await
     };
+    // Letters beyond ASCII, a domain in Punycode, a letter and its accent apart: one person all the same.
+    for (stored, asked) in [
+        ("Élodie@example.org", "élodie@example.org"),
+        ("noël@example.org", "NOËL@EXAMPLE.ORG"),
+        ("jean@bücher.com", "jean@xn--bcher-kva.com"),
+        ("jean@bücher.com", "JEAN@BÜCHER.COM"),
+        ("zoé@example.org", "zoe\u{301}@example.org"),
+    ] {
+        let id = from(stored, &[]).await;
+        assert_eq!(store.find_by_email(asked).await.expect("found").len(), 1, "{asked} finds {stored}");
+        let erased = store.erase(Target::Email(asked.to_owned()), marie(), None).await.expect("erased");
+        assert_eq!(erased, [id], "{asked} is {stored}");
+    }
     let mut theirs = vec![
         from("Jean.Dupont@example.com", &[]).await,
         from("jean.dupont@EXAMPLE.com", &[]).await,
@@ -116,6 +130,16 @@ pub async fn all_leads_of_an_address_are_erased_in_any_case(store: Store) {
     ];
     let other = from("jean.dupont2@example.com", &[]).await;
     let before = get(&store, other).await;
+    let mut many = body();
+    many["email"] = "jean.dupont@example.com".into();
+    let many: Vec<_> = (0..MAX_LOCKED)
+        .map(|_| {
+            many["meta"]["request_id"] = uuid::Uuid::now_v7().to_string().into();
+            NewLead::new(parse(&many), Actor::SITE_INGEST)
+        })
+        .collect();
+    store.insert(&many).await.expect("insert");
+    theirs.extend(many.iter().map(NewLead::id));
     let target = || Target::Email(" JEAN.DUPONT@example.com ".to_owned());
     let mut erased = store.erase(target(), marie(), None).await.expect("erased");
     erased.sort_unstable();
@@ -191,16 +215,25 @@ pub async fn contact_keeps_a_lead(store: Store) {
     };
     let (silent, moved, wrote) =
         (from("silent@example.com").await, from("moved@example.com").await, from("wrote@example.com").await);
+    let old = [from("archived@example.com").await, from("imitated@example.com").await];
     sleep(Duration::from_millis(2)).await;
     let before = crate::time::now();
     sleep(Duration::from_millis(2)).await;
     store.transition(moved, LeadStatus::Received, LeadStatus::Processing, marie(), None).await.expect("moved");
     store.transition(moved, LeadStatus::Processing, LeadStatus::Received, marie(), None).await.expect("moved back");
     from("WROTE@example.com").await;
-    let due = async |minds_contact: bool| -> Vec<LeadId> {
-        let due = Due { status: LeadStatus::Received, before, minds_contact, after: None, limit: 10 };
+    // Neither is contact: an operator that tidies up, and what somebody sends in another's name.
+    let (archived, imitated) = (old[0], old[1]);
+    store.transition(archived, LeadStatus::Received, LeadStatus::Archived, marie(), None).await.expect("archived");
+    let mut spam = body();
+    spam["email"] = "imitated@example.com".into();
+    spam["meta"]["suspicion"] = json!(["honeypot"]);
+    insert(&store, parse(&spam)).await;
+    let due = async |status: LeadStatus, minds_contact: bool| -> Vec<LeadId> {
+        let due = Due { status, before, minds_contact, after: None, until: None, limit: 10 };
         store.due(&due).await.expect("due").iter().map(crate::StoredLead::lead_id).collect()
     };
-    assert_eq!(due(true).await, [silent]);
-    assert_eq!(due(false).await, [silent, moved, wrote]);
+    assert_eq!(due(LeadStatus::Received, true).await, [silent, imitated]);
+    assert_eq!(due(LeadStatus::Archived, true).await, [archived]);
+    assert_eq!(due(LeadStatus::Received, false).await, [silent, moved, wrote, imitated]);
 }

@@ -1,0 +1,115 @@
+//! A database that stops, restarts, is locked, or is not there.
+
+use std::{sync::Arc, time::Duration};
+
+use tokio::time::{Instant, sleep};
+
+use super::{migrated, psql};
+use crate::{
+    audit::Actor,
+    inbox::{InboxExt, Target},
+    ingest::{Ingest, IngestError},
+    store::StoreErrorKind,
+    testing::{
+        databases::{CANARY, Open},
+        lead, new_lead,
+        postgres::Cluster,
+    },
+};
+
+/// 503 within 3 s while it is down, and 201 within 5 s after it is back, on the same store.
+pub async fn a_stopped_database_is_unavailable_and_comes_back(open: Open) {
+    let cluster = Cluster::start(&[]);
+    let url = cluster.database();
+    let database = open(url).await.expect("it opens");
+    database.migrate().await.expect("migrated");
+    let ingest = Ingest::builder(Arc::clone(&database)).start();
+    for is_killed in [false, true] {
+        ingest.ingest(lead(), Actor::SITE_INGEST).await.expect("taken in");
+        if is_killed {
+            cluster.kill();
+        } else {
+            cluster.stop();
+        }
+        let sent = lead();
+        for _ in 0..3 {
+            let started = Instant::now();
+            let result = ingest.ingest(sent.clone(), Actor::SITE_INGEST).await;
+            assert_eq!(result, Err(IngestError::Unavailable));
+            assert!(started.elapsed() < Duration::from_secs(3), "the caller waited {:?}", started.elapsed());
+        }
+        assert!(ingest.ready().await.is_err());
+        cluster.resume();
+        let started = Instant::now();
+        while ingest.ingest(sent.clone(), Actor::SITE_INGEST).await.is_err() {
+            assert!(started.elapsed() < Duration::from_secs(5), "not back after 5 s");
+            sleep(Duration::from_millis(10)).await;
+        }
+        assert!(ingest.ready().await.is_ok());
+    }
+}
+
+/// The connections that are kept for writing all died meanwhile: the first lead does not find out.
+pub async fn a_restart_while_idle_goes_unnoticed(open: Open) {
+    let cluster = Cluster::start(&[]);
+    let database = open(cluster.database()).await.expect("it opens");
+    database.migrate().await.expect("migrated");
+    let ingest = Ingest::builder(Arc::clone(&database)).writers(2).max_batch(1).start();
+    for _ in 0..3 {
+        // Enough at once for both writers to have a connection.
+        let mut tasks = tokio::task::JoinSet::new();
+        for _ in 0..8 {
+            let ingest = ingest.clone();
+            tasks.spawn(async move { ingest.ingest(lead(), Actor::SITE_INGEST).await });
+        }
+        assert!(tasks.join_all().await.iter().all(Result::is_ok));
+        cluster.stop();
+        cluster.resume();
+        assert!(ingest.ingest(lead(), Actor::SITE_INGEST).await.is_ok(), "the first lead after a restart");
+        assert!(database.get(new_lead().id()).await.is_ok(), "the first read after a restart");
+        cluster.stop();
+        cluster.resume();
+        let erased = database.erase(Target::Email("nobody@example.com".to_owned()), Actor::SITE_INGEST, None).await;
+        assert!(erased.is_ok_and(|ids| ids.is_empty()), "the first change after a restart");
+    }
+}
+
+/// Somebody holds a lock on the table: callers are told, and the server gives up on statements that nobody waits for.
+pub async fn a_locked_table_does_not_use_up_the_server(open: Open) {
+    let (database, url) = migrated(open).await;
+    let ingest = Ingest::builder(Arc::clone(&database)).deadline(Duration::from_millis(300)).start();
+    ingest.ingest(lead(), Actor::SITE_INGEST).await.expect("taken in");
+    let lock = Cluster::shared().session(&url, "BEGIN; LOCK TABLE lead_inbox;");
+    let waiting = "SELECT count(*) FROM pg_stat_activity
+                    WHERE datname = current_database() AND wait_event_type = 'Lock'";
+    let sent = lead();
+    for _ in 0..10 {
+        assert_eq!(ingest.ingest(sent.clone(), Actor::SITE_INGEST).await, Err(IngestError::Unavailable));
+    }
+    let end = Instant::now() + Duration::from_secs(10);
+    while psql(&url, waiting) != "0" {
+        assert!(Instant::now() < end, "statements that nobody waits for go on waiting for the lock");
+        sleep(Duration::from_millis(50)).await;
+    }
+    drop(lock);
+    while ingest.ingest(sent.clone(), Actor::SITE_INGEST).await.is_err() {
+        assert!(Instant::now() < end, "not back after the lock was released");
+    }
+}
+
+/// Nothing listens, a wrong password's sibling (no such role), no such database, no URL at all.
+pub async fn an_unreachable_database_is_unavailable(open: Open) {
+    let port = Cluster::shared().port();
+    for url in [
+        format!("postgres://{CANARY}@127.0.0.1:{port}/postgres"),
+        format!("postgres://postgres@127.0.0.1:{port}/{CANARY}"),
+        format!("postgres://postgres:{CANARY}@127.0.0.1:1/postgres"),
+    ] {
+        let error = open(url).await.err().expect("unreachable");
+        assert_eq!(error.kind(), StoreErrorKind::Unavailable);
+        assert!(!format!("{error} {error:?}").contains(CANARY));
+    }
+    let error = open(format!("postgres://postgres:{CANARY}@127.0.0.1:notaport/x")).await.err().expect("no URL");
+    assert_eq!(error.kind(), StoreErrorKind::Internal);
+    assert!(!format!("{error} {error:?}").contains(CANARY));
+}
