@@ -96,7 +96,7 @@ impl IngestBuilder {
             max_batch = self.max_batch,
             max_batch_bytes = self.max_batch_bytes,
             writers = self.writers,
-            "lead ingest starts"
+            "ingest workflow started"
         );
         let metrics = Arc::new(Metrics::new(&self));
         let (queue, inbox) = Queue::new(self.queue_capacity, self.queue_bytes, Arc::clone(&metrics));

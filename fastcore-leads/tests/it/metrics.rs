@@ -161,7 +161,7 @@ fn traces_lead_from_a_request_to_its_transaction() {
     }
     let told = logs.lines();
     for text in
-        ["lead ingest starts", "max_batch=256", "batch committed leads=1 attempt=1 elapsed_us=", "leads=1 bytes="]
+        ["ingest workflow started", "max_batch=256", "batch committed leads=1 attempt=1 elapsed_us=", "leads=1 bytes="]
     {
         assert!(told.iter().any(|line| line.contains(text)), "{text}: {told:?}");
     }
