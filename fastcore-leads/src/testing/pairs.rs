@@ -6,11 +6,15 @@
 
 use std::{collections::HashSet, sync::Arc};
 
-use tokio::task::JoinSet;
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
+    task::JoinSet,
+};
 use uuid::Uuid;
 
 use super::{
-    TOKEN, body,
+    Random, TOKEN, body,
     http::{Answer, Serve, Server, exchange, lead_request},
     stores::Store,
 };
@@ -48,6 +52,7 @@ cases! {
     a_refused_request_writes_nothing
     a_race_over_http_makes_one_lead
     a_dropped_handler_leaves_a_whole_lead_or_none
+    clients_may_go_away_at_any_byte
 }
 
 /// 201: id and instant of the answer are those of both rows.
@@ -133,6 +138,36 @@ pub async fn a_dropped_handler_leaves_a_whole_lead_or_none(_: Serve, store: Stor
         assert_eq!(endpoint.handle(super::post(sent.to_string())).await.status(), 201);
         let row = store.find(id.expect("a request id")).await.expect("find").expect("the lead is there");
         assert_eq!(store.audit_trail(row.lead_id()).await.expect("audit_trail").len(), 1, "after {polls} polls");
+    }
+}
+
+/// Of the request, or of the answer.
+pub async fn clients_may_go_away_at_any_byte(serve: Serve, store: Store) {
+    let mut random = Random::from_env();
+    let server = mount(serve, &store).await;
+    let mut clients = JoinSet::new();
+    for _ in 0..48 {
+        let sent = body();
+        let request = lead_request(&sent);
+        // Half of them send all, and read some.
+        let (some, answered) = (random.below(request.len()), random.below(300));
+        let (end, read) = if random.one_in(2) { (some, 0) } else { (request.len(), answered) };
+        let address = server.address;
+        clients.spawn(async move {
+            let mut stream = TcpStream::connect(address).await.expect("the server listens");
+            let _ = stream.write_all(&request[..end]).await;
+            let _ = stream.read_exact(&mut vec![0; read]).await;
+            drop(stream);
+            sent
+        });
+    }
+    for sent in clients.join_all().await {
+        let answer = exchange(server.address, &lead_request(&sent)).await;
+        assert_eq!(answer.status, 201);
+        assert_eq!(store.audit_trail(lead_id(&answer)).await.expect("audit_trail").len(), 1);
+        let id = sent["meta"]["request_id"].as_str().and_then(|id| Uuid::try_parse(id).ok()).and_then(RequestId::new);
+        let row = store.find(id.expect("a request id")).await.expect("find").expect("the lead is there");
+        assert_eq!(row.lead_id(), lead_id(&answer));
     }
 }
 
