@@ -62,7 +62,7 @@ pub struct Due {
     pub after: Option<Cursor>,
     /// Only those up to this place, it included.
     pub until: Option<Cursor>,
-    /// So many at most.
+    /// So many are looked at, at most; of those, the ones with contact are left out.
     pub limit: u32,
 }
 

@@ -199,36 +199,31 @@ impl Statement {
 
     fn select_due(&mut self, due: &Due) -> String {
         let before = self.instant(due.before);
-        let mut conditions = vec![
-            "lead.erased_at_utc IS NULL".to_owned(),
-            format!("lead.status = '{}'", due.status),
-            format!("lead.created_at_utc < {before}"),
-        ];
-        if let Some(after) = due.after {
-            let (created_at, id) = (self.instant(after.created_at), self.id(after.id));
-            conditions.push(format!("(lead.created_at_utc, lead.id) > ({created_at}, {id})"));
-        }
-        if let Some(until) = due.until {
-            let (created_at, id) = (self.instant(until.created_at), self.id(until.id));
-            conditions.push(format!("(lead.created_at_utc, lead.id) <= ({created_at}, {id})"));
-        }
-        if due.minds_contact {
-            let contacts = CONTACTS.map(|event| format!("'{event}'")).join(", ");
-            // Asked of each lead by the index, whatever the planner thinks of joining the whole log.
-            conditions.push(format!(
-                "(SELECT 1 FROM audit_log AS audit WHERE audit.lead_id = lead.id \
-                 AND audit.created_at_utc >= {before} AND audit.event IN ({contacts}) LIMIT 1) IS NULL"
-            ));
-            conditions.push(format!(
-                "(SELECT 1 FROM lead_inbox AS later WHERE lower(later.email) = lower(lead.email) \
-                 AND later.erased_at_utc IS NULL AND later.created_at_utc >= {before} \
-                 AND later.status <> 'quarantined' LIMIT 1) IS NULL"
-            ));
+        let mut window = format!("erased_at_utc IS NULL AND status = '{}' AND created_at_utc < {before}", due.status);
+        for (place, sign) in [(due.after, '>'), (due.until, '<')] {
+            if let Some(place) = place {
+                let (created_at, id) = (self.instant(place.created_at), self.id(place.id));
+                let or_equal = if sign == '<' { "=" } else { "" };
+                window += &format!(" AND (created_at_utc, id) {sign}{or_equal} ({created_at}, {id})");
+            }
         }
         let limit = self.bind(Param::BigInt(due.limit.into()));
+        let contacts = CONTACTS.map(|event| format!("'{event}'")).join(", ");
+        // Each lead of the window is asked for by an index, whatever the planner thinks of joining all of the log.
+        let is_silent = if due.minds_contact {
+            format!(
+                "(SELECT 1 FROM audit_log AS audit WHERE audit.lead_id = lead.id AND audit.created_at_utc >= {before} \
+                 AND audit.event IN ({contacts}) LIMIT 1) IS NULL \
+                 AND (SELECT 1 FROM lead_inbox AS later WHERE lower(later.email) = lower(lead.email) \
+                 AND later.erased_at_utc IS NULL AND later.created_at_utc >= {before} \
+                 AND later.status <> 'quarantined' LIMIT 1) IS NULL"
+            )
+        } else {
+            "true".to_owned()
+        };
         format!(
-            "SELECT {COLUMNS} FROM lead_inbox AS lead WHERE {} ORDER BY lead.created_at_utc, lead.id LIMIT {limit}",
-            conditions.join(" AND ")
+            "SELECT {COLUMNS} FROM (SELECT * FROM lead_inbox WHERE {window} ORDER BY created_at_utc, id LIMIT {limit}) \
+             AS lead WHERE {is_silent} ORDER BY created_at_utc, id"
         )
     }
 }

@@ -153,9 +153,9 @@ impl State {
                 && lead.created_at_utc < due.before
                 && due.after.is_none_or(|after| Cursor::at(lead) > after)
                 && due.until.is_none_or(|until| Cursor::at(lead) <= until)
-                && !(due.minds_contact && self.has_contact_since(lead, due.before))
         });
         leads.truncate(due.limit as usize);
+        leads.retain(|lead| !(due.minds_contact && self.has_contact_since(lead, due.before)));
         leads
     }
 
