@@ -1,7 +1,7 @@
 //! Leads into a file.
 
 use std::{
-    fs::OpenOptions,
+    fs::{File, OpenOptions},
     io::{self, BufWriter, Write},
     path::Path,
 };
@@ -39,16 +39,17 @@ pub(crate) async fn run(options: &Options, database: &dyn LeadDatabase, dump: &D
 
 /// A file that nobody else may read, or standard output.
 pub(crate) fn open(path: Option<&Path>) -> Result<Box<dyn Write>, Failure> {
+    let Some(path) = path else { return Ok(Box::new(BufWriter::new(io::stdout()))) };
+    let file =
+        private(path).map_err(|error| Failure::BadInput(format!("{} cannot be made: {error}", path.display())))?;
+    Ok(Box::new(BufWriter::new(file)))
+}
+
+/// A fresh file that nobody else may read; one that is there stays as it is.
+pub(crate) fn private(path: &Path) -> io::Result<File> {
     use std::os::unix::fs::OpenOptionsExt;
 
-    let Some(path) = path else { return Ok(Box::new(BufWriter::new(io::stdout()))) };
-    let file = OpenOptions::new()
-        .write(true)
-        .create_new(true)
-        .mode(0o600)
-        .open(path)
-        .map_err(|error| Failure::BadInput(format!("{} cannot be made: {error}", path.display())))?;
-    Ok(Box::new(BufWriter::new(file)))
+    OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)
 }
 
 #[allow(clippy::needless_pass_by_value, reason = "for map_err")]

@@ -5,7 +5,7 @@ mod refused;
 
 use std::{cell::RefCell, collections::VecDeque, fs::File, io::BufReader, sync::Arc};
 
-use fastcore_leads::{Ingest, IngestError, Lead, LeadDatabase};
+use fastcore_leads::{Ingest, Lead, LeadDatabase};
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::json;
 
@@ -87,15 +87,9 @@ pub(crate) async fn run(options: &Options, database: Arc<dyn LeadDatabase>, impo
                     tally.unavailable_in_a_row = 0;
                     *(if ingested.replayed { &mut tally.replayed } else { &mut tally.received }) += 1;
                 }
-                Err(IngestError::Unavailable) => {
-                    tally.unavailable_in_a_row += 1;
-                    tally.is_interrupted = tally.unavailable_in_a_row >= PATIENCE;
-                    refused.borrow_mut().write(
-                        &line,
-                        &json!([{"code": "unavailable", "detail": IngestError::Unavailable.to_string()}]),
-                    );
-                }
                 Err(error) => {
+                    tally.unavailable_in_a_row = if error.is_retryable() { tally.unavailable_in_a_row + 1 } else { 0 };
+                    tally.is_interrupted |= tally.unavailable_in_a_row >= PATIENCE;
                     refused.borrow_mut().write(&line, &json!([{"code": error.as_str(), "detail": error.to_string()}]));
                 }
             }

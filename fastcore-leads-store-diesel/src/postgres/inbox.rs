@@ -13,7 +13,7 @@ use diesel_async::{AsyncPgConnection, RunQueryDsl, SimpleAsyncConnection};
 use fastcore_leads::{
     AuditRecord, LeadFilter, LeadId, LeadInbox, LeadPage, LeadStatus, RequestId, StoreError, StoreErrorKind,
     StoredLead,
-    inbox::{Change, Cursor, Due, InboxError, MAX_PAGE},
+    inbox::{Change, Cursor, Due, InboxError},
     sql::{
         inbox::{Dialect, Param, Statement, counts_of, rewrites_json},
         postgres as sql,
@@ -65,7 +65,6 @@ impl LeadInbox for PgLeadStore {
     }
 
     async fn page(&self, filter: &LeadFilter, after: Option<Cursor>, limit: u32) -> Result<LeadPage, StoreError> {
-        let limit = limit.clamp(1, MAX_PAGE);
         Ok(LeadPage::of(self.leads(Dialect::Postgres.page(filter, after, limit)).await?, limit))
     }
 

@@ -10,7 +10,7 @@ use diesel::{
 };
 use fastcore_leads::{
     AuditRecord, LeadFilter, LeadId, LeadInbox, LeadPage, LeadStatus, RequestId, StoreError, StoredLead,
-    inbox::{Change, Cursor, Due, InboxError, MAX_PAGE},
+    inbox::{Change, Cursor, Due, InboxError},
     sql::{
         inbox::{Dialect, Param, Statement, counts_of, rewrites_json},
         sqlite as sql,
@@ -58,7 +58,6 @@ impl LeadInbox for SqliteLeadStore {
     }
 
     async fn page(&self, filter: &LeadFilter, after: Option<Cursor>, limit: u32) -> Result<LeadPage, StoreError> {
-        let limit = limit.clamp(1, MAX_PAGE);
         Ok(LeadPage::of(self.leads(Dialect::Sqlite.page(filter, after, limit)).await?, limit))
     }
 

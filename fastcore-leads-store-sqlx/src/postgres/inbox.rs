@@ -7,7 +7,7 @@ use chrono::{DateTime, Utc};
 use fastcore_leads::{
     AuditRecord, LeadFilter, LeadId, LeadInbox, LeadPage, LeadStatus, RequestId, StoreError, StoreErrorKind,
     StoredLead,
-    inbox::{Change, Cursor, Due, InboxError, MAX_PAGE},
+    inbox::{Change, Cursor, Due, InboxError},
     sql::{
         inbox::{Dialect, Param, Statement, counts_of, rewrites_json},
         postgres as sql,
@@ -46,7 +46,6 @@ impl LeadInbox for PgLeadStore {
     }
 
     async fn page(&self, filter: &LeadFilter, after: Option<Cursor>, limit: u32) -> Result<LeadPage, StoreError> {
-        let limit = limit.clamp(1, MAX_PAGE);
         Ok(LeadPage::of(self.leads(Dialect::Postgres.page(filter, after, limit)).await?, limit))
     }
 

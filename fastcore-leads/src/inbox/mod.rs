@@ -34,6 +34,7 @@ mod reason;
 mod retention;
 
 pub(crate) use self::address::{is_same_address, spellings};
+pub(crate) use self::page::page_size;
 pub(crate) use self::retention::CONTACTS;
 pub use self::{
     change::{Change, Rewrite, Target},

@@ -12,6 +12,11 @@ use crate::{
 /// The most leads of a page.
 pub const MAX_PAGE: u32 = 1000;
 
+/// How many leads a page holds, whatever was asked for: at least one, at most [`MAX_PAGE`].
+pub(crate) fn page_size(limit: u32) -> u32 {
+    limit.clamp(1, MAX_PAGE)
+}
+
 /// Which leads a page shows. The default: all but those in quarantine. Erased leads are on no page.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct LeadFilter {
@@ -78,7 +83,7 @@ pub struct LeadPage {
 impl LeadPage {
     /// Makes a page of what a store read: up to one lead more than the page holds.
     pub fn of(mut leads: Vec<StoredLead>, limit: u32) -> Self {
-        let limit = limit as usize;
+        let limit = page_size(limit) as usize;
         let has_more = leads.len() > limit;
         leads.truncate(limit);
         let next = leads.last().filter(|_| has_more).map(Cursor::at);

@@ -134,7 +134,7 @@ impl UnderWay {
     fn settled(&mut self) -> Option<Answer> {
         let first = self.leads.front_mut()?;
         let answer = if first.refused.is_none() { first.waiting.now()? } else { return None };
-        self.window.adapt(first, answer);
+        self.window.adapt(first.since, first.deadline, answer);
         self.pop();
         Some(answer)
     }
@@ -145,7 +145,7 @@ impl UnderWay {
         }
         let (since, deadline) = (pending.since, pending.deadline);
         let answer = pending.waiting.until(since + deadline).await;
-        self.window.adapt_to(since, deadline, answer);
+        self.window.adapt(since, deadline, answer);
         answer
     }
 }
@@ -166,11 +166,7 @@ impl Window {
         Self { leads: max_leads.min(64), max_leads, max_bytes: settings.queue_bytes / 2 }
     }
 
-    fn adapt(&mut self, pending: &Pending, answer: Answer) {
-        self.adapt_to(pending.since, pending.deadline, answer);
-    }
-
-    fn adapt_to(&mut self, since: Instant, deadline: Duration, answer: Answer) {
+    fn adapt(&mut self, since: Instant, deadline: Duration, answer: Answer) {
         let is_slow = answer.at.saturating_duration_since(since) > deadline / 4;
         self.leads = if is_slow { self.leads / 2 } else { self.leads + 1 }.clamp(1, self.max_leads);
     }

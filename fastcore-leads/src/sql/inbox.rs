@@ -12,7 +12,7 @@ use uuid::Uuid;
 
 use super::sqlite::ids_json;
 use crate::{
-    inbox::{CONTACTS, Cursor, Due, LeadFilter, Rewrite, Target, spellings},
+    inbox::{CONTACTS, Cursor, Due, LeadFilter, Rewrite, Target, page_size, spellings},
     lead::{LeadId, LeadStatus},
     time,
 };
@@ -59,6 +59,7 @@ impl Dialect {
     ///
     /// Each status is read in the order of its index; the database merges them.
     pub fn page(self, filter: &LeadFilter, after: Option<Cursor>, limit: u32) -> Statement {
+        let limit = page_size(limit);
         let mut statement = Statement::new(self);
         let branches: Vec<String> =
             filter.shown().into_iter().map(|status| statement.branch(status, filter, after, limit)).collect();

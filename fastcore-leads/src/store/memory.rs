@@ -11,7 +11,7 @@ use uuid::Uuid;
 use super::{Insertion, LeadInbox, LeadStore, NewLead, StoreError, StoredLead};
 use crate::{
     audit::{AuditRecord, LEAD_RECEIVED},
-    inbox::{CONTACTS, Change, Cursor, Due, InboxError, LeadFilter, LeadPage, MAX_PAGE, Target, is_same_address},
+    inbox::{CONTACTS, Change, Cursor, Due, InboxError, LeadFilter, LeadPage, Target, is_same_address, page_size},
     lead::{LeadId, LeadStatus, RequestId},
     sql::inbox::MAX_LOCKED,
 };
@@ -87,11 +87,10 @@ impl LeadInbox for MemoryLeadStore {
     }
 
     async fn page(&self, filter: &LeadFilter, after: Option<Cursor>, limit: u32) -> Result<LeadPage, StoreError> {
-        let limit = limit.clamp(1, MAX_PAGE);
         let mut leads =
             self.lock().select(|lead| filter.shows(lead) && after.is_none_or(|after| Cursor::at(lead) < after));
         leads.reverse();
-        leads.truncate(limit as usize + 1);
+        leads.truncate(page_size(limit) as usize + 1);
         Ok(LeadPage::of(leads, limit))
     }
 

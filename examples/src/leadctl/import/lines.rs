@@ -275,24 +275,19 @@ fn row(
     Ok(Line { number, body, raw: None })
 }
 
-/// Puts a value at the end of a way. An object of nothing but nulls is none.
+/// Puts a value at the end of a way.
 fn put(body: &mut Map<String, Value>, way: &[&str], value: Value) {
     match way {
         [] => {}
         [last] => {
             body.insert((*last).to_owned(), value);
         }
-        [first, .., last] => {
+        // A proof of consent of nothing but nulls is none.
+        ["consent", _] if value.is_null() => {}
+        [first, rest @ ..] => {
             let inner = body.entry(*first).or_insert_with(|| Value::Object(Map::new()));
-            if way.len() == 3 && value.is_null() {
-                return;
-            }
             if let Value::Object(inner) = inner {
-                if way.len() == 3 {
-                    put(inner, &way[1..], value);
-                } else {
-                    inner.insert((*last).to_owned(), value);
-                }
+                put(inner, rest, value);
             }
         }
     }

@@ -1,5 +1,5 @@
 use std::{
-    fs::{self, File, OpenOptions},
+    fs::{self, File},
     io::{BufWriter, Write},
     path::{Path, PathBuf},
 };
@@ -8,6 +8,7 @@ use fastcore_leads::ParseError;
 use serde_json::{Value, json};
 
 use super::Line;
+use crate::dump::private;
 
 /// The file of refused lines, which nobody else may read. A line of it is the lead's number in the file, the reasons, and
 /// the lead: mended, it can be imported as it is.
@@ -51,7 +52,11 @@ impl Refused {
     fn append(&mut self, line: &Line, reasons: &Value) -> std::io::Result<()> {
         let file = match &mut self.file {
             Some(file) => file,
-            none => none.insert(BufWriter::new(private(&self.part)?)),
+            none => {
+                // What a run that was killed has left.
+                let _ = fs::remove_file(&self.part);
+                none.insert(BufWriter::new(private(&self.part)?))
+            }
         };
         let lead = serde_json::from_slice(line.shown())
             .unwrap_or_else(|_| Value::String(String::from_utf8_lossy(line.shown()).into_owned()));
@@ -72,14 +77,6 @@ impl Refused {
             None => (self.count, Ok((self.count > 0).then_some(self.path))),
         }
     }
-}
-
-/// A fresh file that nobody else may read.
-fn private(path: &Path) -> std::io::Result<File> {
-    use std::os::unix::fs::OpenOptionsExt;
-
-    let _ = fs::remove_file(path);
-    OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)
 }
 
 /// What the parser found, as the endpoint says it.

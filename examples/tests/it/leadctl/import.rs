@@ -22,6 +22,17 @@ fn row(i: usize, id: &Uuid) -> String {
     )
 }
 
+/// A lead with the members of `meta` beside the others.
+fn flat() -> Value {
+    let mut flat = body();
+    let meta = flat["meta"].take();
+    flat.as_object_mut().unwrap().remove("meta");
+    for (name, value) in meta.as_object().unwrap() {
+        flat[name.as_str()] = value.clone();
+    }
+    flat
+}
+
 #[test]
 fn lines_go_through_the_parser_and_refused_ones_say_why() {
     for place in Place::all() {
@@ -78,12 +89,7 @@ fn lines_go_through_the_parser_and_refused_ones_say_why() {
 #[test]
 fn json_lines_may_nest_meta_or_not() {
     let place = Place::sqlite();
-    let mut flat = body();
-    let meta = flat["meta"].take();
-    flat.as_object_mut().unwrap().remove("meta");
-    for (name, value) in meta.as_object().unwrap() {
-        flat[name.as_str()] = value.clone();
-    }
+    let flat = flat();
     let long = format!("{{\"name\": \"{}\"}}", "x".repeat(100_000));
     let file = place.write("leads.ndjson", &format!("{}\r\n\n  \n{flat}\n{long}\n{}\nnonsense\n[1]", body(), body()));
     let run = place.run(&["import", &file, "--json", "--refused", "elsewhere.jsonl"]);
@@ -122,12 +128,7 @@ fn a_file_that_cannot_be_used_changes_nothing() {
 #[test]
 fn refused_lines_can_be_mended_and_imported_and_nothing_is_written_over() {
     let place = Place::sqlite();
-    let mut flat = body();
-    let meta = flat["meta"].take();
-    flat.as_object_mut().unwrap().remove("meta");
-    for (name, value) in meta.as_object().unwrap() {
-        flat[name.as_str()] = value.clone();
-    }
+    let mut flat = flat();
     flat["name"] = "J".into();
     flat["note"] = "ours".into();
     let twice = body().to_string().replacen('{', "{\"name\":\"Another\",", 1);
