@@ -71,11 +71,17 @@ pub(crate) async fn erase(
 
 pub(crate) async fn purge(options: &Options, database: &dyn LeadDatabase, purge: &PurgeArguments) -> Outcome {
     let retention = Retention { without_contact_days: Some(purge.days), quarantine_days: Some(purge.quarantine_days) };
-    let mut report = database.purge_dry_run(retention).await?;
-    if purge.execute && report.total() > 0 {
-        confirm(&format!("Leads to erase for good: {}. Go on?", report.total()), purge.yes)?;
-        report = database.purge(retention, options.actor.clone()).await?;
+    if purge.execute && !purge.yes {
+        let due = database.purge_dry_run(retention).await?.total();
+        if due > 0 {
+            confirm(&format!("Leads to erase for good: {due}. Go on?"), false)?;
+        }
     }
+    let report = if purge.execute {
+        database.purge(retention, options.actor.clone()).await?
+    } else {
+        database.purge_dry_run(retention).await?
+    };
     let word = if purge.execute { "erased" } else { "due" };
     if options.json {
         shown::say(json!({word: {"without_contact": report.without_contact, "quarantined": report.quarantined}}));

@@ -10,7 +10,6 @@ use tokio::{
     sync::{Mutex, Notify, OwnedSemaphorePermit, Semaphore, mpsc, oneshot, watch},
     time::{Instant, timeout_at},
 };
-
 use tracing::Span;
 
 use super::{IngestError, Ingested, metrics::Metrics, outcome::Entry};
