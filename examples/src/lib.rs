@@ -1,5 +1,6 @@
-//! What `serve` and `leadctl` share.
+//! What the programs here share.
 
+pub mod contract;
 pub mod database;
 pub mod logs;
 pub mod token;

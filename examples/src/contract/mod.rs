@@ -1,0 +1,59 @@
+//! The wire contract of `POST /inbound/leads`, published: a JSON Schema, an OpenAPI document, and conformance vectors.
+//!
+//! All three are made here, from the limits that the parser uses, and kept in the repository's folder `contract`; a test
+//! finds them changed, `cargo run --bin contract` writes them anew.
+
+mod openapi;
+mod schema;
+mod vectors;
+
+use std::path::PathBuf;
+
+use serde_json::Value;
+
+pub use self::{
+    openapi::document as openapi,
+    vectors::{Body, Policy, Vector, Verdict, all as vectors},
+};
+
+/// A published file: its name in the folder `contract`, and what it holds.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct File {
+    /// Its name.
+    pub name: &'static str,
+    /// Its whole text.
+    pub text: String,
+}
+
+/// The folder `contract` of this repository.
+pub fn folder() -> PathBuf {
+    [env!("CARGO_MANIFEST_DIR"), "..", "contract"].iter().collect()
+}
+
+/// Everything that is published, made anew.
+pub fn files() -> Vec<File> {
+    let lines = vectors().iter().map(|vector| format!("{}\n", vector.to_json())).collect();
+    vec![
+        File { name: "lead.schema.json", text: pretty(&lead_schema()) },
+        File { name: "openapi.json", text: pretty(&openapi()) },
+        File { name: "vectors.jsonl", text: lines },
+    ]
+}
+
+/// The JSON Schema (draft 2020-12) of a request body.
+///
+/// It accepts whatever the parser accepts; [`Vector::is_beyond_schema`] tells what it cannot say.
+pub fn lead_schema() -> Value {
+    let mut schema = serde_json::json!({
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "$id": "https://fast-techservices.com/schemas/lead.schema.json",
+    });
+    if let (Value::Object(head), Ok(Value::Object(lead))) = (&mut schema, serde_json::to_value(schema::lead())) {
+        head.extend(lead);
+    }
+    schema
+}
+
+fn pretty(value: &Value) -> String {
+    format!("{value:#}\n")
+}
