@@ -16,6 +16,31 @@ pub enum Driver {
     Diesel,
 }
 
+/// A database that was opened.
+pub struct Opened {
+    /// The store.
+    pub database: Arc<dyn LeadDatabase>,
+    /// How full its pool is; SQLite has none.
+    pub pool: Option<Box<dyn Fn() -> Pool + Send + Sync>>,
+}
+
+/// The connections of a pool.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Pool {
+    /// Those that are open.
+    pub open: usize,
+    /// Of them, those that nobody holds; a writer keeps the one that it writes with.
+    pub idle: usize,
+    /// As many as there may be.
+    pub max: usize,
+}
+
+impl std::fmt::Debug for Opened {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Opened").finish_non_exhaustive()
+    }
+}
+
 /// How to reach a database.
 #[derive(Clone, Debug)]
 pub struct Connect {
@@ -35,23 +60,45 @@ impl Connect {
     /// # Errors
     /// [`StoreError`], as the stores' `connect`.
     pub async fn open(&self, url: &Url) -> Result<Arc<dyn LeadDatabase>, StoreError> {
+        Ok(self.open_with_pool(url).await?.database)
+    }
+
+    /// Opens a database; its tables stay as they are. Tells of its pool too.
+    ///
+    /// # Errors
+    /// [`StoreError`], as the stores' `connect`.
+    pub async fn open_with_pool(&self, url: &Url) -> Result<Opened, StoreError> {
+        let max = self.max_connections as usize;
         Ok(match (self.driver, url) {
             (Driver::Sqlx, Url::Postgres(url)) => {
                 let settings = sqlx_store::PgOptions::new()
                     .min_connections(self.min_connections)
                     .max_connections(self.max_connections)
                     .timeout(self.timeout);
-                Arc::new(settings.connect(url).await?)
+                let store = settings.connect(url).await?;
+                let pool = store.pool().clone();
+                let look = move || Pool { open: pool.size() as usize, idle: pool.num_idle(), max };
+                Opened { database: Arc::new(store), pool: Some(Box::new(look)) }
             }
-            (Driver::Sqlx, Url::Sqlite(url)) => Arc::new(sqlx_store::SqliteLeadStore::connect(url).await?),
             (Driver::Diesel, Url::Postgres(url)) => {
                 let settings = diesel_store::PgOptions::new()
                     .min_connections(self.min_connections)
                     .max_connections(self.max_connections)
                     .timeout(self.timeout);
-                Arc::new(settings.connect(url).await?)
+                let store = settings.connect(url).await?;
+                let pool = store.pool().clone();
+                let look = move || {
+                    let status = pool.status();
+                    Pool { open: status.size, idle: status.available, max }
+                };
+                Opened { database: Arc::new(store), pool: Some(Box::new(look)) }
             }
-            (Driver::Diesel, Url::Sqlite(url)) => Arc::new(diesel_store::SqliteLeadStore::connect(url).await?),
+            (Driver::Sqlx, Url::Sqlite(url)) => {
+                Opened { database: Arc::new(sqlx_store::SqliteLeadStore::connect(url).await?), pool: None }
+            }
+            (Driver::Diesel, Url::Sqlite(url)) => {
+                Opened { database: Arc::new(diesel_store::SqliteLeadStore::connect(url).await?), pool: None }
+            }
         })
     }
 }

@@ -2,5 +2,19 @@
 
 pub mod contract;
 pub mod database;
+pub mod forward;
 pub mod logs;
+pub mod metrics;
+pub mod site;
+pub mod telemetry;
 pub mod token;
+
+use std::fmt::Write;
+
+/// Bytes in lower-case hexadecimal.
+fn hexadecimal(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::new(), |mut text, byte| {
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
+}

@@ -1,5 +1,7 @@
 //! Writes the published contract anew: the folder `contract`.
 
+#![allow(clippy::print_stderr, reason = "a program's own word")]
+
 use std::{fs, process::ExitCode};
 
 use fastcore_leads_examples::contract;

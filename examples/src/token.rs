@@ -1,8 +1,8 @@
 //! Tokens.
 
-use std::fmt::Write;
-
 use fastcore_leads::token::TOKEN_VARIABLE;
+
+use crate::hexadecimal;
 
 /// Makes a token: 256 random bits in hexadecimal.
 ///
@@ -11,8 +11,5 @@ use fastcore_leads::token::TOKEN_VARIABLE;
 pub fn make() -> Result<String, String> {
     let mut bytes = [0; 32];
     getrandom::fill(&mut bytes).map_err(|_| format!("the system gives no random numbers: set {TOKEN_VARIABLE}"))?;
-    Ok(bytes.iter().fold(String::new(), |mut token, byte| {
-        let _ = write!(token, "{byte:02x}");
-        token
-    }))
+    Ok(hexadecimal(&bytes))
 }

@@ -1,84 +1,72 @@
-//! The service in either framework: the lead endpoint, two probes, and 404 for the rest. One behaviour, written once.
+//! The service in either framework: the lead endpoint, and the rest of its paths.
 
 use std::convert::Infallible;
 
-use axum::{Router, routing::any};
-use bytes::Bytes;
+use axum::Router;
+use bytes::{Buf, Bytes};
 use fastcore_leads::Endpoint;
-use http::{
-    Response, StatusCode,
-    header::{CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE},
-};
+use futures_util::{Stream, TryStreamExt};
+use http::{HeaderMap, Method, Request, Response, Uri};
+use http_body::Frame;
+use http_body_util::StreamBody;
 use tower_service::Service;
-use warp::Filter;
+use warp::{Filter, filters::path::FullPath};
+
+use crate::{rest::Rest, server::Peer};
 
 /// The service over axum.
-pub(crate) fn axum(endpoint: Endpoint) -> Router {
-    let readiness = endpoint.clone();
-    Router::new()
-        .route("/healthz", any(async || healthz().map(axum::body::Body::from)))
-        .route(
-            "/readyz",
-            any(async move || {
-                let response: Response<axum::body::Body> = readyz(readiness).await.map(axum::body::Body::from);
-                response
-            }),
-        )
-        .merge(fastcore_leads_axum::router(endpoint))
-        .fallback(async || not_found().map(axum::body::Body::from))
+pub(crate) fn axum(endpoint: Endpoint, rest: Rest) -> Router {
+    fastcore_leads_axum::router(endpoint).fallback(async move |request: axum::extract::Request| {
+        let response: Response<axum::body::Body> = rest.answer(request).await.map(axum::body::Body::from);
+        response
+    })
 }
 
 /// The service over warp.
 pub(crate) fn warp(
     endpoint: Endpoint,
+    rest: Rest,
 ) -> impl Service<
-    http::Request<hyper::body::Incoming>,
+    Request<hyper::body::Incoming>,
     Response = warp::reply::Response,
     Error = Infallible,
     Future: Send + 'static,
 > + Clone
 + Send
 + 'static {
-    let readiness = endpoint.clone();
-    let healthz = exactly("/healthz").map(healthz);
-    let readyz = exactly("/readyz").then(move || readyz(readiness.clone()));
     let leads = fastcore_leads_warp::filter(endpoint);
-    warp::service(leads.or(healthz).or(readyz).or(warp::any().map(not_found)))
+    let query = warp::query::raw().map(Some).or(warp::any().map(|| None)).unify();
+    let others = warp::method()
+        .and(warp::path::full())
+        .and(query)
+        .and(warp::header::headers_cloned())
+        .and(warp::ext::optional::<Peer>())
+        .and(warp::body::stream())
+        .then(move |method, path: FullPath, query: Option<String>, headers, peer, body| {
+            let rest = rest.clone();
+            async move { rest.answer(request(method, &path, query.as_deref(), headers, peer, body)).await }
+        });
+    warp::service(leads.or(others))
 }
 
-fn exactly(path: &'static str) -> impl Filter<Extract = (), Error = warp::Rejection> + Clone {
-    warp::path::full()
-        .and_then(move |full: warp::path::FullPath| {
-            std::future::ready(if full.as_str() == path { Ok(()) } else { Err(warp::reject::not_found()) })
-        })
-        .untuple_one()
-}
-
-/// Alive: the process answers.
-fn healthz() -> Response<Bytes> {
-    text(StatusCode::OK, "ok\n")
-}
-
-/// Ready: the store answers, and its tables are of this version.
-async fn readyz(endpoint: Endpoint) -> Response<Bytes> {
-    match endpoint.ready().await {
-        Ok(()) => text(StatusCode::OK, "ready\n"),
-        Err(error) => {
-            tracing::warn!(%error, "not ready");
-            text(StatusCode::SERVICE_UNAVAILABLE, "the store does not answer\n")
-        }
+/// Puts together again what warp takes apart.
+fn request<B: Buf>(
+    method: Method,
+    path: &FullPath,
+    query: Option<&str>,
+    headers: HeaderMap,
+    peer: Option<Peer>,
+    body: impl Stream<Item = Result<B, warp::Error>> + Send + 'static,
+) -> Request<impl http_body::Body<Data = Bytes> + 'static> {
+    let whole = |mut data: B| Frame::data(data.copy_to_bytes(data.remaining()));
+    let mut request = Request::new(StreamBody::new(Box::pin(body.map_ok(whole))));
+    *request.method_mut() = method;
+    let target = query.map_or_else(|| path.as_str().to_owned(), |query| format!("{}?{query}", path.as_str()));
+    // It was a target before.
+    *request.uri_mut() = Uri::try_from(target).unwrap_or_default();
+    *request.headers_mut() = headers;
+    if let Some(peer) = peer {
+        request.extensions_mut().insert(peer);
     }
-}
-
-fn not_found() -> Response<Bytes> {
-    text(StatusCode::NOT_FOUND, "not found\n")
-}
-
-fn text(status: StatusCode, text: &'static str) -> Response<Bytes> {
-    let mut response = Response::new(Bytes::from_static(text.as_bytes()));
-    *response.status_mut() = status;
-    response.headers_mut().insert(CONTENT_TYPE, http::HeaderValue::from_static("text/plain; charset=utf-8"));
-    response.headers_mut().insert(CONTENT_LENGTH, text.len().into());
-    response.headers_mut().insert(CACHE_CONTROL, http::HeaderValue::from_static("no-store"));
-    response
+    request
 }

@@ -14,6 +14,7 @@ pub(crate) struct Banner<'a> {
     pub(crate) address: SocketAddr,
     pub(crate) options: &'a Options,
     pub(crate) token: Option<&'a str>,
+    pub(crate) has_site: bool,
 }
 
 impl Banner<'_> {
@@ -23,7 +24,11 @@ impl Banner<'_> {
         if let Ok(url) = Url::parse(&self.options.database_url) {
             println!("Leads are kept in: {}", url.shown());
         }
-        println!("Mounted in {framework:?}, stored over {driver:?}\n");
+        println!("Mounted in {framework:?}, stored over {driver:?}");
+        if self.has_site {
+            println!("Contact page: http://{}/", self.address);
+        }
+        println!("The contract: http://{}/docs\n", self.address);
         if let Some(token) = self.token {
             println!("{TOKEN_VARIABLE} is not set. A token for this run, shown only now:\n  {token}\n");
         }

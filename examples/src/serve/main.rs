@@ -1,28 +1,47 @@
-//! The site's service: `POST /inbound/leads`, `GET /healthz`, `GET /readyz`.
+//! The site's service: `POST /inbound/leads`, probes, metrics, the contract; and the site itself.
 //!
-//! Started with nothing set it keeps leads in a SQLite file, makes a token, and prints a curl line to try.
+//! Started with nothing set it keeps leads in a SQLite file, makes a token, serves the contact page, and prints a curl
+//! line to try.
 
 mod app;
 mod banner;
 mod logs;
+mod observe;
 mod options;
+mod rest;
 mod server;
 mod token;
 
-use std::{process::ExitCode, sync::Arc, time::Duration};
+use std::{net::SocketAddr, process::ExitCode, time::Duration};
 
-use clap::Parser;
-use fastcore_leads::{ConsentPolicy, Endpoint, LeadDatabase, StoreError};
-use fastcore_leads_examples::database::Url;
+use clap::{CommandFactory, FromArgMatches, parser::ValueSource};
+use fastcore_leads::{Endpoint, StoreError};
+use fastcore_leads_examples::{
+    database::{Opened, Url},
+    metrics,
+    telemetry::Telemetry,
+};
 use tokio::{net::TcpListener, time::Instant};
 
-use self::{banner::Banner, options::Options, token::Tokens};
+use self::{banner::Banner, options::Options, rest::Rest, token::Tokens};
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    let options = Options::parse();
-    logs::init(options.log_format);
-    match run(&options).await {
+    let matches = Options::command().get_matches();
+    let is_trial = matches.value_source("database_url") == Some(ValueSource::DefaultValue);
+    let options = Options::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
+    let (telemetry, refused) = match Telemetry::from_env() {
+        Ok(telemetry) => (telemetry, None),
+        Err(refused) => (None, Some(refused)),
+    };
+    logs::init(options.log_format, telemetry.as_ref());
+    let done = match refused {
+        None => run(&options, is_trial, telemetry.is_some()).await,
+        Some(refused) => Err(refused),
+    };
+    // Sending the last spans may take its time; the runtime goes on meanwhile.
+    let _ = tokio::task::spawn_blocking(move || drop(telemetry)).await;
+    match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(problem) => {
             tracing::error!("{problem}");
@@ -35,11 +54,12 @@ async fn main() -> ExitCode {
 const LAST_BATCHES: Duration = Duration::from_secs(2);
 
 /// Opens the database, brings its tables up to date, and warns of what could lose leads.
-async fn open(options: &Options) -> Result<Arc<dyn LeadDatabase>, String> {
+async fn open(options: &Options) -> Result<Opened, String> {
     let url = Url::parse(&options.database_url)?;
     let shown = url.shown();
     let failed = |error: StoreError| format!("{shown}: {error}");
-    let database = options.connect().open(&url).await.map_err(failed)?;
+    let opened = options.connect().open_with_pool(&url).await.map_err(failed)?;
+    let database = &opened.database;
     database.migrate().await.map_err(failed)?;
     for warning in database.durability_warnings().await.map_err(failed)? {
         tracing::warn!("{warning}");
@@ -47,18 +67,17 @@ async fn open(options: &Options) -> Result<Arc<dyn LeadDatabase>, String> {
     for guard in database.missing_guards().await.map_err(failed)? {
         tracing::warn!(guard, "the audit log is not protected: a trigger is missing or off; restore it");
     }
-    Ok(database)
+    Ok(opened)
 }
 
-/// Starts, serves until a signal, drains. Errors are sentences for the operator.
-async fn run(options: &Options) -> Result<(), String> {
-    let Tokens { set, made } = token::from_environment()?;
-    let database = open(options).await?;
+/// Starts, serves until a signal, drains. Errors are sentences for the operator. `is_trial` says that no database was
+/// chosen.
+async fn run(options: &Options, is_trial: bool, is_traced: bool) -> Result<(), String> {
+    let Tokens { set, made, own } = token::from_environment()?;
+    let metrics = metrics::install().map_err(|error| error.to_string())?;
+    let Opened { database, pool } = open(options).await?;
     let ingest = options.ingest(database);
-    let mut endpoint = Endpoint::new(ingest.clone(), set);
-    if options.require_consent {
-        endpoint = endpoint.consent_policy(ConsentPolicy::Required);
-    }
+    let mut endpoint = Endpoint::new(ingest.clone(), set).consent_policy(options.consent_policy());
     if options.validation_as_bad_request {
         endpoint = endpoint.validation_as_bad_request();
     }
@@ -66,12 +85,20 @@ async fn run(options: &Options) -> Result<(), String> {
         .await
         .map_err(|error| format!("cannot listen on {}: {error}; choose another --listen", options.listen))?;
     let address = listener.local_addr().map_err(|error| error.to_string())?;
-    Banner { address, options, token: made.as_deref() }.print();
+    let (site, _worker) = if options.site.is_on(is_trial && made.is_some()) {
+        let (site, worker) = options.site.start(&own_url(address), own, options.consent_policy())?;
+        (Some(site), Some(worker))
+    } else {
+        (None, None)
+    };
+    Banner { address, options, token: made.as_deref(), has_site: site.is_some() }.print();
 
-    let settings = server::Settings { max_connections: options.max_connections as usize, drain: options.drain() };
+    let settings =
+        server::Settings { max_connections: options.max_connections as usize, drain: options.drain(), is_traced };
+    let rest = Rest::new(endpoint.clone(), site, metrics, pool);
     let started = match options.framework {
-        options::Framework::Axum => server::run(listener, app::axum(endpoint), settings).await,
-        options::Framework::Warp => server::run(listener, app::warp(endpoint), settings).await,
+        options::Framework::Axum => server::run(listener, app::axum(endpoint, rest), settings).await,
+        options::Framework::Warp => server::run(listener, app::warp(endpoint, rest), settings).await,
     };
     // What is queued was sent in time: it is written, also where a stalled connection took all the time there was.
     let left = started.drain_until().max(Instant::now() + LAST_BATCHES);
@@ -80,4 +107,14 @@ async fn run(options: &Options) -> Result<(), String> {
     }
     tracing::info!("stopped");
     Ok(())
+}
+
+/// How this process reaches itself: an address that stands for all of them is reached by the loopback.
+fn own_url(mut address: SocketAddr) -> String {
+    if address.ip().is_unspecified() {
+        let loopback: std::net::IpAddr =
+            if address.is_ipv4() { std::net::Ipv4Addr::LOCALHOST.into() } else { std::net::Ipv6Addr::LOCALHOST.into() };
+        address.set_ip(loopback);
+    }
+    format!("http://{address}")
 }

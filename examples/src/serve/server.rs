@@ -4,6 +4,7 @@
 use std::{
     convert::Infallible,
     future::Future,
+    net::IpAddr,
     pin::pin,
     sync::{
         Arc,
@@ -27,6 +28,8 @@ use tokio::{
 };
 use tower_service::Service;
 
+use crate::observe;
+
 /// How long a client may take for a request's head, also on a connection that it keeps open.
 const HEADER_TIMEOUT: Duration = Duration::from_secs(10);
 /// A request's head with all its headers, in bytes.
@@ -37,7 +40,13 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 pub(crate) struct Settings {
     pub(crate) max_connections: usize,
     pub(crate) drain: Duration,
+    /// Whether spans are sent anywhere.
+    pub(crate) is_traced: bool,
 }
+
+/// Where a request's connection comes from.
+#[derive(Clone, Copy)]
+pub(crate) struct Peer(pub(crate) IpAddr);
 
 /// A server that was told to stop.
 pub(crate) struct Stopped {
@@ -74,8 +83,9 @@ where
             next = next => next,
         };
         match accepted {
-            Ok((stream, _)) => {
-                let connection = connection(stream, service.clone(), &graceful);
+            Ok((stream, peer)) => {
+                let peer = Peer(peer.ip());
+                let connection = connection(stream, peer, service.clone(), settings.is_traced, &graceful);
                 tokio::spawn(async move {
                     connection.await;
                     drop(place);
@@ -98,7 +108,9 @@ where
 
 fn connection<S, B>(
     stream: TcpStream,
+    peer: Peer,
     service: S,
+    is_traced: bool,
     graceful: &GracefulShutdown,
 ) -> impl Future<Output = ()> + Send + 'static
 where
@@ -114,9 +126,10 @@ where
     let has_asked = Arc::new(AtomicBool::new(false));
     let service = service_fn({
         let has_asked = Arc::clone(&has_asked);
-        move |request| {
+        move |mut request: Request<Incoming>| {
             has_asked.store(true, Ordering::Relaxed);
-            service.clone().call(request)
+            request.extensions_mut().insert(peer);
+            observe::call(service.clone(), request, is_traced)
         }
     });
     let mut builder = auto::Builder::new(TokioExecutor::new());

@@ -10,15 +10,20 @@ use fastcore_leads_examples::token::make;
 pub(crate) struct Tokens {
     pub(crate) set: TokenSet,
     pub(crate) made: Option<String>,
+    /// What the site of this process sends its leads with: the first, so that it is the new one in a rotation.
+    pub(crate) own: String,
 }
 
 /// Reads the tokens; makes one where the variable is not set at all. A variable that is set and holds no good token is an
 /// error: somebody meant to protect this service.
 pub(crate) fn from_environment() -> Result<Tokens, String> {
     let refused = |error: TokenError| error.to_string();
-    if env::var_os(TOKEN_VARIABLE).is_some() {
-        return Ok(Tokens { set: TokenSet::from_env().map_err(refused)?, made: None });
+    if let Some(tokens) = env::var_os(TOKEN_VARIABLE) {
+        let set = TokenSet::from_env().map_err(refused)?;
+        let tokens = tokens.to_string_lossy();
+        let own = tokens.split(',').map(str::trim).find(|token| !token.is_empty()).unwrap_or_default().to_owned();
+        return Ok(Tokens { set, made: None, own });
     }
     let token = make()?;
-    Ok(Tokens { set: TokenSet::parse(&token).map_err(refused)?, made: Some(token) })
+    Ok(Tokens { set: TokenSet::parse(&token).map_err(refused)?, own: token.clone(), made: Some(token) })
 }

@@ -16,4 +16,6 @@ mod operation;
 mod pairs;
 mod privacy;
 mod service;
+mod site;
 mod stores;
+mod visitor;

@@ -31,6 +31,11 @@ impl Violation {
         self.code
     }
 
+    /// The number in the rule, such as 20 in "must have at least 20 characters": for messages in other words.
+    pub fn bound(&self) -> Option<usize> {
+        matches!(self.code, Code::TooShort | Code::TooLong | Code::TooMany).then_some(self.bound)
+    }
+
     /// Which rule, as a developer reads it: an English phrase such as "must have at least 20 characters".
     pub fn detail(&self) -> String {
         match self.code {

@@ -8,12 +8,11 @@ mod suite;
 mod texts;
 mod values;
 
-use std::fmt::Write;
-
 use fastcore_leads::lead::Code;
 use serde_json::{Value, json};
 
 use self::suite::Suite;
+use crate::hexadecimal;
 
 /// One body and its verdict.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -106,11 +105,4 @@ pub fn all() -> Vec<Vector> {
     values::add(&mut suite);
     meta::add(&mut suite);
     suite.vectors
-}
-
-fn hexadecimal(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::new(), |mut text, byte| {
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
 }

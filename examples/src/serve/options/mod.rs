@@ -1,10 +1,14 @@
+mod site;
+
 use std::time::Duration;
 
 use clap::{Parser, ValueEnum, value_parser};
-use fastcore_leads::{Ingest, LeadStore};
+use fastcore_leads::{ConsentPolicy, Ingest, LeadStore};
 use fastcore_leads_examples::database::{Connect, Driver};
 
-/// Takes in website leads: POST /inbound/leads.
+use self::site::SiteOptions;
+
+/// Takes in website leads: POST /inbound/leads. Can play the site too: a contact page that posts them.
 ///
 /// Tokens come from `FASTCORE_SITE_INGEST_TOKEN` (one, or several separated by commas) and not from an option, which other
 /// users of the machine could see. Without it a token is made for this run and shown once.
@@ -18,6 +22,9 @@ pub(crate) struct Options {
     /// Where leads are kept: <postgres://user:password@host/database>, or sqlite:path/to/file.db.
     #[arg(long, env = "DATABASE_URL", default_value = "sqlite:fastcore-leads.db", hide_env_values = true)]
     pub(crate) database_url: String,
+
+    #[command(flatten)]
+    pub(crate) site: SiteOptions,
 
     /// The library that talks to the database.
     #[arg(long, env = "FASTCORE_DRIVER", value_enum, default_value_t = Driver::Sqlx)]
@@ -61,7 +68,7 @@ pub(crate) struct Options {
 
     /// Refuse leads whose consent is false.
     #[arg(long, env = "FASTCORE_REQUIRE_CONSENT")]
-    pub(crate) require_consent: bool,
+    require_consent: bool,
 
     /// Answer leads that are not valid with 400 instead of 422.
     #[arg(long, env = "FASTCORE_VALIDATION_AS_BAD_REQUEST")]
@@ -88,6 +95,11 @@ impl Options {
             .max_batch(self.max_batch as usize)
             .writers(self.writers as usize)
             .start()
+    }
+
+    /// What becomes of a lead without consent, here and on the site.
+    pub(crate) fn consent_policy(&self) -> ConsentPolicy {
+        if self.require_consent { ConsentPolicy::Required } else { ConsentPolicy::Recorded }
     }
 
     pub(crate) fn drain(&self) -> Duration {

@@ -1,0 +1,163 @@
+use std::time::Duration;
+
+use fastcore_leads::INBOUND_LEADS_PATH;
+use http::{
+    HeaderValue, StatusCode,
+    header::{AUTHORIZATION, CONTENT_TYPE, RETRY_AFTER},
+};
+use metrics::{counter, histogram};
+use reqwest::{Response, Url};
+use tokio::time::{Instant, sleep, timeout};
+use tracing::Instrument;
+
+use super::Envelope;
+use crate::{
+    metrics::{FORWARD_ATTEMPTS, FORWARD_DURATION},
+    telemetry,
+};
+
+/// What came of handing a lead over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Outcome {
+    /// FASTCore has it, or knows that it must not have it any more.
+    Delivered,
+    /// FASTCore cannot be reached, or asks to come back.
+    Unavailable,
+    /// FASTCore does not know this site: its token, its address or its version are wrong. An operator's business.
+    Misconfigured,
+    /// FASTCore will never take this lead.
+    Refused,
+}
+
+/// The first pause between two attempts; each is twice the one before, give or take a half.
+const FIRST_PAUSE: Duration = Duration::from_millis(100);
+
+/// Posts leads to FASTCore.
+pub(super) struct Client {
+    http: reqwest::Client,
+    url: Url,
+    authorization: HeaderValue,
+    timeout: Duration,
+}
+
+enum Answer {
+    Settled(Outcome),
+    /// Another lead has the request id.
+    Conflict,
+    ComeBack(Option<Duration>),
+}
+
+impl Client {
+    pub(super) fn new(base: Url, token: &str, timeout: Duration) -> Result<Self, String> {
+        let unusable = |what: &str| format!("FASTCORE_BASE_URL: {what}; give http://host:port or https://host");
+        let mut url = base;
+        if !matches!(url.scheme(), "http" | "https") || url.host_str().is_none() {
+            return Err(unusable("no address of a web service"));
+        }
+        let path = format!("{}{INBOUND_LEADS_PATH}", url.path().trim_end_matches('/'));
+        url.set_path(&path);
+        let mut authorization = HeaderValue::try_from(format!("Bearer {token}"))
+            .map_err(|_| "the token holds characters that no header can carry".to_owned())?;
+        authorization.set_sensitive(true);
+        // The only library of TLS here is ring's; an earlier choice of the process holds.
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let http = reqwest::Client::builder()
+            .redirect(reqwest::redirect::Policy::none())
+            .connect_timeout(timeout)
+            .tcp_nodelay(true)
+            .build()
+            .map_err(|_| unusable("no client can be built for it"))?;
+        Ok(Self { http, url, authorization, timeout })
+    }
+
+    /// Tries until an instant, with pauses. Moves the lead to another id where its own belongs to other content.
+    pub(super) async fn send_until(&self, envelope: &mut Envelope, end: Instant) -> Outcome {
+        let mut pause = FIRST_PAUSE;
+        loop {
+            let wait = match self.send(envelope, end).await {
+                Answer::Settled(outcome) => return outcome,
+                Answer::Conflict => {
+                    envelope.move_to_another_id();
+                    continue;
+                }
+                Answer::ComeBack(asked) => jittered(pause).max(asked.unwrap_or_default()),
+            };
+            if Instant::now() + wait >= end {
+                return Outcome::Unavailable;
+            }
+            sleep(wait).await;
+            pause *= 2;
+        }
+    }
+
+    async fn send(&self, envelope: &Envelope, end: Instant) -> Answer {
+        let span = tracing::info_span!("forward lead", request_id = %envelope.request_id());
+        let started = Instant::now();
+        let limit = self.timeout.min(end.saturating_duration_since(started));
+        let answer = timeout(limit, self.post(envelope).instrument(span.clone())).await;
+        histogram!(FORWARD_DURATION).record(started.elapsed().as_secs_f64());
+        let (answer, result, status) = match answer {
+            Ok(Ok(response)) => {
+                let (answer, result) = read(&response);
+                (answer, result, response.status().as_u16())
+            }
+            // The library's message names the address, which may hold a password.
+            Ok(Err(_)) | Err(_) => (Answer::ComeBack(None), "unreachable", 0),
+        };
+        counter!(FORWARD_ATTEMPTS, "result" => result).increment(1);
+        span.in_scope(|| match result {
+            "delivered" | "conflict" => tracing::debug!(status, result, "lead handed over"),
+            "misconfigured" => tracing::error!(
+                status,
+                "FASTCore does not take this site's leads: check the base URL, the token and its sources"
+            ),
+            "refused" => tracing::error!(status, "FASTCore refused a lead for good; it is kept in the spool"),
+            _ => tracing::warn!(status, result, "lead not handed over yet"),
+        });
+        answer
+    }
+
+    async fn post(&self, envelope: &Envelope) -> reqwest::Result<Response> {
+        let mut request = self
+            .http
+            .post(self.url.clone())
+            .header(AUTHORIZATION, self.authorization.clone())
+            .header(CONTENT_TYPE, "application/json")
+            .body(envelope.to_bytes())
+            .build()?;
+        telemetry::inject(request.headers_mut());
+        self.http.execute(request).await
+    }
+}
+
+/// What an answer means, and its name among the metrics.
+fn read(response: &Response) -> (Answer, &'static str) {
+    let come_back = || {
+        let seconds = response.headers().get(RETRY_AFTER).and_then(|value| value.to_str().ok()?.parse().ok());
+        Answer::ComeBack(seconds.map(Duration::from_secs))
+    };
+    match response.status() {
+        // A lead that was erased is not to be made anew.
+        StatusCode::CREATED | StatusCode::GONE => (Answer::Settled(Outcome::Delivered), "delivered"),
+        StatusCode::CONFLICT => (Answer::Conflict, "conflict"),
+        StatusCode::BAD_REQUEST
+        | StatusCode::PAYLOAD_TOO_LARGE
+        | StatusCode::UNSUPPORTED_MEDIA_TYPE
+        | StatusCode::UNPROCESSABLE_ENTITY => (Answer::Settled(Outcome::Refused), "refused"),
+        // And those of a proxy between.
+        StatusCode::SERVICE_UNAVAILABLE
+        | StatusCode::BAD_GATEWAY
+        | StatusCode::GATEWAY_TIMEOUT
+        | StatusCode::REQUEST_TIMEOUT
+        | StatusCode::TOO_MANY_REQUESTS => (come_back(), "unavailable"),
+        _ => (Answer::Settled(Outcome::Misconfigured), "misconfigured"),
+    }
+}
+
+/// Between half and one and a half: those who failed together do not come back together.
+pub(super) fn jittered(pause: Duration) -> Duration {
+    let mut byte = [128];
+    // Without random numbers everybody waits alike, which is allowed.
+    let _ = getrandom::fill(&mut byte);
+    pause.mul_f64(0.5 + f64::from(byte[0]) / 256.0)
+}

@@ -1,0 +1,64 @@
+//! The metrics of the service, beside those of the library: their names, and the recorder behind `GET /metrics`.
+
+use std::time::Duration;
+
+use metrics::{Unit, describe_counter, describe_gauge, describe_histogram};
+use metrics_exporter_prometheus::{BuildError, Matcher, PrometheusBuilder, PrometheusHandle};
+
+/// Counter: requests by `route`, `method` and `status`. Paths that are nobody's share one route.
+pub const HTTP_REQUESTS: &str = "fastcore_http_requests_total";
+/// Histogram: seconds from a request's head to its answer, by `route`.
+pub const HTTP_DURATION: &str = "fastcore_http_request_duration_seconds";
+/// Gauge: PostgreSQL connections by `state`: `open`, `idle`, `max`. Those that writers keep are not idle.
+pub const POOL_CONNECTIONS: &str = "fastcore_pool_connections";
+/// Counter: posts of the contact form by `outcome`: `accepted`, or the problem that was answered.
+pub const SITE_POSTS: &str = "fastcore_site_posts_total";
+/// Counter: attempts to hand a lead to FASTCore by `result`: `delivered`, `conflict`, `unavailable`, `unreachable`,
+/// `misconfigured`, `refused`.
+pub const FORWARD_ATTEMPTS: &str = "fastcore_site_forward_attempts_total";
+/// Histogram: seconds of such an attempt.
+pub const FORWARD_DURATION: &str = "fastcore_site_forward_duration_seconds";
+/// Gauge: leads that wait in the spool.
+pub const SPOOL_LEADS: &str = "fastcore_site_spool_leads";
+/// Gauge: how long the oldest of them waits, in seconds.
+pub const SPOOL_AGE: &str = "fastcore_site_spool_oldest_seconds";
+/// Gauge: leads that FASTCore refused for good, kept for a person to look at.
+pub const SPOOL_REFUSED: &str = "fastcore_site_spool_refused_leads";
+/// Counter: leads that were put into the spool.
+pub const SPOOLED: &str = "fastcore_site_spooled_total";
+
+/// How often what the recorder keeps of histograms is folded; else it grows until somebody asks.
+const UPKEEP: Duration = Duration::from_secs(5);
+
+const SECONDS: [f64; 14] = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0];
+const LEADS: [f64; 9] = [1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0];
+
+/// Installs the recorder of this process, and keeps it tidy. Call it once, in a tokio runtime, before the workflow starts.
+///
+/// # Errors
+/// Where there is a recorder already.
+pub fn install() -> Result<PrometheusHandle, BuildError> {
+    let handle = PrometheusBuilder::new()
+        .set_buckets_for_metric(Matcher::Suffix("_seconds".to_owned()), &SECONDS)?
+        .set_buckets_for_metric(Matcher::Full(fastcore_leads::metrics::BATCH_LEADS.to_owned()), &LEADS)?
+        .install_recorder()?;
+    let kept = handle.clone();
+    tokio::spawn(async move {
+        loop {
+            tokio::time::sleep(UPKEEP).await;
+            kept.run_upkeep();
+        }
+    });
+    fastcore_leads::metrics::describe();
+    describe_counter!(HTTP_REQUESTS, Unit::Count, "Requests by route, method and status");
+    describe_histogram!(HTTP_DURATION, Unit::Seconds, "Time from a request's head to its answer, by route");
+    describe_gauge!(POOL_CONNECTIONS, Unit::Count, "PostgreSQL connections by state");
+    describe_counter!(SITE_POSTS, Unit::Count, "Posts of the contact form by outcome");
+    describe_counter!(FORWARD_ATTEMPTS, Unit::Count, "Attempts to hand a lead to FASTCore by result");
+    describe_histogram!(FORWARD_DURATION, Unit::Seconds, "Time of an attempt to hand a lead to FASTCore");
+    describe_gauge!(SPOOL_LEADS, Unit::Count, "Leads that wait in the spool");
+    describe_gauge!(SPOOL_AGE, Unit::Seconds, "How long the oldest lead waits in the spool");
+    describe_gauge!(SPOOL_REFUSED, Unit::Count, "Leads that FASTCore refused for good");
+    describe_counter!(SPOOLED, Unit::Count, "Leads that were put into the spool");
+    Ok(handle)
+}

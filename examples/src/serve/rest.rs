@@ -1,0 +1,161 @@
+//! Every path but the endpoint's: probes, metrics, the contract, the site. One behaviour for both frameworks.
+
+use std::{net::IpAddr, sync::Arc};
+
+use bytes::{Buf, Bytes};
+use fastcore_leads::Endpoint;
+use fastcore_leads_examples::{contract, database::Pool, metrics::POOL_CONNECTIONS, site::Site};
+use http::{
+    HeaderValue, Method, Request, Response, StatusCode,
+    header::{ALLOW, CACHE_CONTROL, CONTENT_LENGTH, CONTENT_SECURITY_POLICY, CONTENT_TYPE, LOCATION},
+};
+use http_body::Body;
+use metrics::gauge;
+use metrics_exporter_prometheus::PrometheusHandle;
+
+use crate::server::Peer;
+
+const HEALTHZ: &str = "/healthz";
+const READYZ: &str = "/readyz";
+const METRICS: &str = "/metrics";
+const OPENAPI: &str = "/openapi.json";
+const DOCS: &str = "/docs";
+
+/// Answers whatever is not the endpoint's.
+#[derive(Clone)]
+pub(crate) struct Rest {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    endpoint: Endpoint,
+    site: Option<Site>,
+    metrics: PrometheusHandle,
+    pool: Option<Box<dyn Fn() -> Pool + Send + Sync>>,
+    openapi: Bytes,
+    reader: Arc<utoipa_swagger_ui::Config<'static>>,
+}
+
+impl Rest {
+    pub(crate) fn new(
+        endpoint: Endpoint,
+        site: Option<Site>,
+        metrics: PrometheusHandle,
+        pool: Option<Box<dyn Fn() -> Pool + Send + Sync>>,
+    ) -> Self {
+        let openapi = contract::openapi().to_string().into();
+        // Nothing is sent to a validator elsewhere.
+        let reader = utoipa_swagger_ui::Config::from(OPENAPI).validator_url("none");
+        Self { shared: Arc::new(Shared { endpoint, site, metrics, pool, openapi, reader: Arc::new(reader) }) }
+    }
+
+    pub(crate) async fn answer<B>(&self, request: Request<B>) -> Response<Bytes>
+    where
+        B: Body,
+        B::Data: Buf,
+    {
+        let path = request.uri().path();
+        let is_known = matches!(path, METRICS | OPENAPI | DOCS) || docs_file(path).is_some();
+        if is_known && !matches!(*request.method(), Method::GET | Method::HEAD) {
+            let mut response = text(StatusCode::METHOD_NOT_ALLOWED, "method not allowed\n");
+            response.headers_mut().insert(ALLOW, HeaderValue::from_static("GET, HEAD"));
+            return response;
+        }
+        match path {
+            HEALTHZ => text(StatusCode::OK, "ok\n"),
+            READYZ => self.readyz().await,
+            METRICS => self.metrics(),
+            OPENAPI => finish(StatusCode::OK, "application/json", self.shared.openapi.clone()),
+            DOCS => {
+                let mut response = text(StatusCode::PERMANENT_REDIRECT, "");
+                response.headers_mut().insert(LOCATION, HeaderValue::from_static("/docs/"));
+                response
+            }
+            _ if is_known => self.docs(docs_file(path).unwrap_or_default()),
+            _ => self.site(request).await.unwrap_or_else(|| text(StatusCode::NOT_FOUND, "not found\n")),
+        }
+    }
+
+    /// Ready: the store answers, and its tables are of this version.
+    async fn readyz(&self) -> Response<Bytes> {
+        match self.shared.endpoint.ready().await {
+            Ok(()) => text(StatusCode::OK, "ready\n"),
+            Err(error) => {
+                tracing::warn!(%error, "not ready");
+                text(StatusCode::SERVICE_UNAVAILABLE, "the store does not answer\n")
+            }
+        }
+    }
+
+    #[allow(clippy::cast_precision_loss, reason = "no pool is that large")]
+    fn metrics(&self) -> Response<Bytes> {
+        if let Some(pool) = &self.shared.pool {
+            let Pool { open, idle, max } = pool();
+            for (state, connections) in [("open", open), ("idle", idle), ("max", max)] {
+                gauge!(POOL_CONNECTIONS, "state" => state).set(connections as f64);
+            }
+        }
+        finish(StatusCode::OK, "text/plain; version=0.0.4; charset=utf-8", self.shared.metrics.render().into())
+    }
+
+    /// The reader of the contract. It sets styles of its own, so its policy is laxer than the site's.
+    fn docs(&self, file: &str) -> Response<Bytes> {
+        let Ok(Some(file)) = utoipa_swagger_ui::serve(file, Arc::clone(&self.shared.reader)) else {
+            return text(StatusCode::NOT_FOUND, "not found\n");
+        };
+        let mut response = finish(StatusCode::OK, "text/plain", file.bytes.into_owned().into());
+        if let Ok(kind) = HeaderValue::try_from(file.content_type) {
+            response.headers_mut().insert(CONTENT_TYPE, kind);
+        }
+        response.headers_mut().insert(
+            CONTENT_SECURITY_POLICY,
+            HeaderValue::from_static(
+                "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; frame-ancestors 'none'",
+            ),
+        );
+        response
+    }
+
+    async fn site<B>(&self, request: Request<B>) -> Option<Response<Bytes>>
+    where
+        B: Body,
+        B::Data: Buf,
+    {
+        let site = self.shared.site.as_ref()?;
+        // The accept loop always says where a connection comes from.
+        let peer = request.extensions().get::<Peer>().map_or(IpAddr::from([0, 0, 0, 0]), |peer| peer.0);
+        site.handle(request, peer).await
+    }
+}
+
+/// The label of a path in metrics and traces: paths that are nobody's share one.
+pub(crate) fn route(path: &str) -> &'static str {
+    use fastcore_leads::INBOUND_LEADS_PATH;
+    use fastcore_leads_examples::site::{CONTACT_PATH, FORM_PATH, THANKS_PATH};
+
+    let routes = [INBOUND_LEADS_PATH, FORM_PATH, CONTACT_PATH, THANKS_PATH, HEALTHZ, READYZ, METRICS, OPENAPI, DOCS];
+    match routes.into_iter().find(|route| *route == path) {
+        Some(route) => route,
+        None if docs_file(path).is_some() => DOCS,
+        None if path.starts_with("/assets/") => "/assets",
+        None => "other",
+    }
+}
+
+fn docs_file(path: &str) -> Option<&str> {
+    path.strip_prefix(DOCS)?.strip_prefix('/')
+}
+
+fn text(status: StatusCode, text: &'static str) -> Response<Bytes> {
+    finish(status, "text/plain; charset=utf-8", Bytes::from_static(text.as_bytes()))
+}
+
+fn finish(status: StatusCode, kind: &'static str, body: Bytes) -> Response<Bytes> {
+    let length = body.len();
+    let mut response = Response::new(body);
+    *response.status_mut() = status;
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(kind));
+    response.headers_mut().insert(CONTENT_LENGTH, length.into());
+    response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response
+}

@@ -1,0 +1,227 @@
+//! Answers: their status, headers and format.
+
+use std::sync::LazyLock;
+
+use bytes::Bytes;
+use fastcore_leads::{Problem as Core, lead::Violation};
+use http::{
+    HeaderMap, HeaderName, HeaderValue, Response, StatusCode,
+    header::{
+        ALLOW, CACHE_CONTROL, CONTENT_LENGTH, CONTENT_SECURITY_POLICY, CONTENT_TYPE, LOCATION, REFERRER_POLICY,
+        RETRY_AFTER, X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
+    },
+};
+use serde_json::json;
+use sha2::{Digest, Sha256};
+use uuid::Uuid;
+
+use super::{THANKS_PATH, messages, pages::Form};
+use crate::hexadecimal;
+
+/// Why a post is not taken in.
+#[derive(Debug)]
+pub(super) enum Problem {
+    CrossSite,
+    Malformed,
+    TooLarge,
+    MediaType,
+    Invalid(Vec<Violation>),
+    TooMany { retry_after: u64 },
+    Unavailable,
+}
+
+impl Problem {
+    /// As the core calls it; what it does not know has a name of its own.
+    pub(super) fn as_str(&self) -> &'static str {
+        match self {
+            Self::CrossSite => "cross_site",
+            Self::Malformed => Core::MalformedBody.as_str(),
+            Self::TooLarge => Core::BodyTooLarge.as_str(),
+            Self::MediaType => Core::UnsupportedMediaType.as_str(),
+            Self::Invalid(_) => Core::ValidationError.as_str(),
+            Self::TooMany { .. } => "too_many_requests",
+            Self::Unavailable => Core::Unavailable.as_str(),
+        }
+    }
+
+    fn status(&self) -> StatusCode {
+        match self {
+            Self::CrossSite => StatusCode::FORBIDDEN,
+            Self::Malformed => Core::MalformedBody.status(),
+            Self::TooLarge => Core::BodyTooLarge.status(),
+            Self::MediaType => Core::UnsupportedMediaType.status(),
+            Self::Invalid(_) => Core::ValidationError.status(),
+            Self::TooMany { .. } => StatusCode::TOO_MANY_REQUESTS,
+            Self::Unavailable => Core::Unavailable.status(),
+        }
+    }
+
+    /// What a visitor is told.
+    pub(super) fn message(&self) -> String {
+        match self {
+            Self::CrossSite => {
+                "Ce message n’a pas été envoyé depuis notre site. Écrivez-nous à partir de ce formulaire.".to_owned()
+            }
+            Self::Malformed => "Votre message nous est parvenu incomplet. Envoyez-le de nouveau.".to_owned(),
+            Self::TooLarge => "Votre message est trop long. Raccourcissez-le, puis envoyez-le de nouveau.".to_owned(),
+            Self::MediaType => "Ce format n’est pas pris en charge. Écrivez-nous à partir de ce formulaire.".to_owned(),
+            Self::Invalid(violations) if violations.len() == 1 => "Un champ est à corriger.".to_owned(),
+            Self::Invalid(violations) => format!("{} points sont à corriger.", violations.len()),
+            Self::TooMany { retry_after } => {
+                format!("Vous avez envoyé beaucoup de messages. Attendez {retry_after} s, puis envoyez de nouveau.")
+            }
+            Self::Unavailable => {
+                "Nous ne pouvons pas enregistrer votre message pour le moment. Appelez-nous, ou revenez plus tard."
+                    .to_owned()
+            }
+        }
+    }
+
+    pub(super) fn violations(&self) -> &[Violation] {
+        match self {
+            Self::Invalid(violations) => violations,
+            _ => &[],
+        }
+    }
+}
+
+/// The format of a post, and so of its answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    Json,
+    Form,
+    Other,
+}
+
+impl Kind {
+    pub(super) fn of(headers: &HeaderMap) -> Self {
+        let essence = |value: &HeaderValue| {
+            let text = value.to_str().unwrap_or_default();
+            text.split(';').next().unwrap_or_default().trim().to_ascii_lowercase()
+        };
+        match headers.get(CONTENT_TYPE).map(essence).as_deref() {
+            Some("application/json") => Self::Json,
+            Some("application/x-www-form-urlencoded") => Self::Form,
+            _ => Self::Other,
+        }
+    }
+}
+
+/// The post was taken in: a browser goes on to a page that can be reloaded, a script is told which.
+pub(super) fn accepted(kind: Kind, reference: Uuid) -> Response<Bytes> {
+    let next = format!("{THANKS_PATH}?ref={reference}");
+    if kind == Kind::Form {
+        let mut response = finish(StatusCode::SEE_OTHER, "text/plain; charset=utf-8", "no-store", Bytes::new());
+        if let Ok(next) = HeaderValue::try_from(next) {
+            response.headers_mut().insert(LOCATION, next);
+        }
+        return response;
+    }
+    // 202 (RFC 9110, section 15.3.3): the lead is safe, but while FASTCore is down not stored there yet.
+    let body = json!({"ok": true, "reference": reference, "next": next}).to_string();
+    finish(StatusCode::ACCEPTED, "application/json", "no-store", body.into())
+}
+
+/// Says what is wrong: in the form, beside the fields, or as problem details (RFC 9457).
+pub(super) fn problem(kind: Kind, problem: &Problem, form: &Form) -> Response<Bytes> {
+    let mut response = if kind == Kind::Form {
+        finish(problem.status(), HTML, "no-store", form.to_string().into())
+    } else {
+        let errors = problem.violations().iter();
+        let body = json!({
+            "type": "about:blank",
+            "title": problem.status().canonical_reason(),
+            "status": problem.status().as_u16(),
+            "detail": problem.message(),
+            "ok": false,
+            "error": problem.as_str(),
+            "errors": errors
+                .map(|v| json!({"pointer": v.pointer(), "code": v.code().as_str(), "detail": messages::violation(v)}))
+                .collect::<Vec<_>>(),
+        });
+        finish(problem.status(), "application/problem+json", "no-store", body.to_string().into())
+    };
+    if let Problem::TooMany { retry_after } = problem {
+        response.headers_mut().insert(RETRY_AFTER, (*retry_after).into());
+    }
+    response
+}
+
+/// A page. Kept by the browser for its way back, so that a form shows its ticket again, but asked for anew at each visit.
+pub(super) fn page(html: &str) -> Response<Bytes> {
+    finish(StatusCode::OK, HTML, "private, no-cache", Bytes::copy_from_slice(html.as_bytes()))
+}
+
+pub(super) fn not_allowed(allowed: &'static str) -> Response<Bytes> {
+    let body = Bytes::from_static("méthode non autorisée\n".as_bytes());
+    let mut response = finish(StatusCode::METHOD_NOT_ALLOWED, "text/plain; charset=utf-8", "no-store", body);
+    response.headers_mut().insert(ALLOW, HeaderValue::from_static(allowed));
+    response
+}
+
+/// A file that the pages ask for.
+#[derive(Debug)]
+pub(super) struct Asset {
+    path: &'static str,
+    kind: &'static str,
+    text: &'static str,
+}
+
+static ASSETS: [Asset; 3] = [
+    Asset { path: "/assets/site.css", kind: "text/css; charset=utf-8", text: include_str!("../../assets/site.css") },
+    Asset {
+        path: "/assets/site.js",
+        kind: "text/javascript; charset=utf-8",
+        text: include_str!("../../assets/site.js"),
+    },
+    Asset { path: "/favicon.ico", kind: "image/svg+xml", text: include_str!("../../assets/icon.svg") },
+];
+
+/// Changes with the assets: pages ask for them under it, so that browsers may keep them.
+pub(super) static ASSETS_VERSION: LazyLock<String> = LazyLock::new(|| {
+    let all: String = ASSETS.iter().map(|asset| asset.text).collect();
+    hexadecimal(&Sha256::digest(all)[..8])
+});
+
+impl Asset {
+    pub(super) fn find(path: &str) -> Option<&'static Self> {
+        ASSETS.iter().find(|asset| asset.path == path)
+    }
+
+    pub(super) fn response(&self) -> Response<Bytes> {
+        let caching = "public, max-age=86400";
+        finish(StatusCode::OK, self.kind, caching, Bytes::from_static(self.text.as_bytes()))
+    }
+}
+
+const HTML: &str = "text/html; charset=utf-8";
+
+/// On every answer (OWASP, HTTP Headers Cheat Sheet). HSTS is the business of whatever terminates TLS.
+const SECURITY: [(HeaderName, &str); 7] = [
+    (
+        CONTENT_SECURITY_POLICY,
+        "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; connect-src 'self'; form-action 'self'; \
+         base-uri 'none'; frame-ancestors 'none'",
+    ),
+    (X_CONTENT_TYPE_OPTIONS, "nosniff"),
+    (X_FRAME_OPTIONS, "DENY"),
+    // Not `no-referrer`: browsers would then send `Origin: null` with the form.
+    (REFERRER_POLICY, "same-origin"),
+    (HeaderName::from_static("permissions-policy"), "camera=(), geolocation=(), microphone=(), payment=()"),
+    (HeaderName::from_static("cross-origin-opener-policy"), "same-origin"),
+    (HeaderName::from_static("cross-origin-resource-policy"), "same-origin"),
+];
+
+fn finish(status: StatusCode, kind: &'static str, caching: &'static str, body: Bytes) -> Response<Bytes> {
+    let length = body.len();
+    let mut response = Response::new(body);
+    *response.status_mut() = status;
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static(kind));
+    headers.insert(CONTENT_LENGTH, length.into());
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static(caching));
+    for (name, value) in SECURITY {
+        headers.insert(name, HeaderValue::from_static(value));
+    }
+    response
+}

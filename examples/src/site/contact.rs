@@ -1,0 +1,179 @@
+use std::{fmt, time::Duration};
+
+use bytes::Bytes;
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+use serde_json::value::{RawValue, to_raw_value};
+use url::form_urlencoded;
+use uuid::Uuid;
+
+use super::{Kind, Pepper, Problem, Ticket};
+
+/// What a visitor posted, as it came: no rule is applied here but those of the two formats.
+#[derive(Default)]
+pub(super) struct Post {
+    members: Members,
+    /// The fields of a form post, to be shown again.
+    fields: Vec<(String, String)>,
+}
+
+/// The members of a JSON post. Their values stay as they were sent, for the core's parser to judge.
+#[derive(Default, Deserialize, Serialize)]
+struct Members {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    name: Option<Box<RawValue>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    email: Option<Box<RawValue>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    phone: Option<Box<RawValue>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    company: Option<Box<RawValue>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    service: Option<Box<RawValue>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    message: Option<Box<RawValue>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    consent: Option<Box<RawValue>>,
+    /// The honeypot: a field that no visitor sees.
+    #[serde(skip_serializing)]
+    website: Option<Box<RawValue>>,
+    #[serde(skip_serializing)]
+    ticket: Option<Box<RawValue>>,
+}
+
+/// What the site says about a lead.
+#[derive(Serialize)]
+pub(super) struct Meta<'a> {
+    pub(super) source: &'a str,
+    pub(super) request_id: Uuid,
+    pub(super) ip_hash: &'a str,
+    pub(super) user_agent_hash: Option<&'a str>,
+    pub(super) timestamp_utc: &'a str,
+    pub(super) consent: Option<Proof<'a>>,
+    pub(super) suspicion: &'a [&'static str],
+}
+
+/// The text that the visitor agreed to.
+#[derive(Serialize)]
+pub(super) struct Proof<'a> {
+    pub(super) version: &'a str,
+    pub(super) locale: &'a str,
+    pub(super) given_at: &'a str,
+}
+
+impl Post {
+    pub(super) fn read(kind: Kind, body: &Bytes) -> Result<Self, Problem> {
+        match kind {
+            Kind::Json => Self::from_json(body),
+            Kind::Form => Self::from_form(body),
+            Kind::Other => Err(Problem::MediaType),
+        }
+    }
+
+    fn from_json(body: &Bytes) -> Result<Self, Problem> {
+        // serde would take the members by their place, too.
+        let is_object = body.trim_ascii_start().starts_with(b"{");
+        let members = serde_json::from_slice(body).ok().filter(|_| is_object).ok_or(Problem::Malformed)?;
+        Ok(Self { members, fields: Vec::new() })
+    }
+
+    /// A field that was left empty is a member that is not there. A known field that comes twice is refused, as in JSON.
+    fn from_form(body: &Bytes) -> Result<Self, Problem> {
+        let fields: Vec<(String, String)> = form_urlencoded::parse(body)
+            // Forms send line breaks as CR LF, scripts as LF: the same message is the same lead.
+            .map(|(name, value)| (name.into_owned(), value.replace("\r\n", "\n")))
+            .collect();
+        let mut post = Self { members: Members::default(), fields };
+        post.members.consent = raw(&false);
+        let mut seen = Vec::new();
+        for (name, value) in post.fields.iter().filter(|(_, value)| !value.is_empty()) {
+            let members = &mut post.members;
+            let member = match name.as_str() {
+                "name" => &mut members.name,
+                "email" => &mut members.email,
+                "phone" => &mut members.phone,
+                "company" => &mut members.company,
+                "service" => &mut members.service,
+                "message" => &mut members.message,
+                "consent" => &mut members.consent,
+                "website" => &mut members.website,
+                "ticket" => &mut members.ticket,
+                _ => continue,
+            };
+            if seen.contains(&name) {
+                return Err(Problem::Malformed);
+            }
+            seen.push(name);
+            // A checkbox is sent where it is ticked, whatever its value.
+            *member = if name == "consent" { raw(&true) } else { raw(value) };
+        }
+        Ok(post)
+    }
+
+    /// The ticket that came back, where it is one of ours.
+    pub(super) fn ticket(&self, pepper: &Pepper) -> Option<Ticket> {
+        Ticket::read(pepper, &text(self.members.ticket.as_deref())?)
+    }
+
+    /// What looks like a machine. None of it is proof: browsers fill in fields that nobody sees, too.
+    pub(super) fn suspicion(
+        &self,
+        ticket: Option<&Ticket>,
+        now: DateTime<Utc>,
+        min_fill: Duration,
+    ) -> Vec<&'static str> {
+        let mut found = Vec::new();
+        if self.members.website.as_deref().is_some_and(|value| text(Some(value)).is_none_or(|text| !text.is_empty())) {
+            found.push("honeypot");
+        }
+        match ticket {
+            None => found.push("no_ticket"),
+            Some(ticket) => {
+                let age = ticket.age(now).and_then(|age| age.to_std().ok());
+                if age.is_some_and(|age| age < min_fill) {
+                    found.push("too_fast");
+                }
+            }
+        }
+        found
+    }
+
+    pub(super) fn consents(&self) -> bool {
+        self.members.consent.as_deref().is_some_and(|value| value.get() == "true")
+    }
+
+    /// What the visitor wrote, to tell posts apart by.
+    pub(super) fn content(&self) -> Vec<u8> {
+        serde_json::to_vec(&self.members).unwrap_or_default()
+    }
+
+    /// The body of a lead, for the core's parser.
+    pub(super) fn to_lead(&self, meta: Meta<'_>) -> Vec<u8> {
+        #[derive(Serialize)]
+        struct Lead<'a> {
+            #[serde(flatten)]
+            members: &'a Members,
+            meta: Meta<'a>,
+        }
+        serde_json::to_vec(&Lead { members: &self.members, meta }).unwrap_or_default()
+    }
+
+    /// A field of a form post as the visitor filled it in.
+    pub(super) fn field(&self, name: &str) -> &str {
+        self.fields.iter().find(|(field, _)| field == name).map_or("", |(_, value)| value)
+    }
+}
+
+impl fmt::Debug for Post {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Post").finish_non_exhaustive()
+    }
+}
+
+fn raw(value: &(impl Serialize + ?Sized)) -> Option<Box<RawValue>> {
+    to_raw_value(value).ok()
+}
+
+fn text(value: Option<&RawValue>) -> Option<String> {
+    serde_json::from_str(value?.get()).ok()
+}

@@ -1,0 +1,188 @@
+//! The site in front: the contact page, and `POST /api/forms/contact`, as one function that a framework mounts.
+//!
+//! What a visitor sends is held to the core's own rules and handed to [`Forward`]. Visitors' addresses and user agents
+//! are known here only as keyed hashes: [`Pepper`].
+
+mod address;
+mod answer;
+mod contact;
+mod limiter;
+mod messages;
+mod pages;
+mod pepper;
+mod request;
+mod ticket;
+
+use std::{net::IpAddr, sync::Arc, time::Duration};
+
+use bytes::{Buf, Bytes};
+use chrono::{SecondsFormat, Utc};
+use fastcore_leads::{ConsentPolicy, Lead, ParseError};
+use http::{Method, Request, Response, header::USER_AGENT, request::Parts};
+use http_body::Body;
+use metrics::counter;
+
+pub use self::{
+    address::{ForwardedHeader, Proxies},
+    pepper::Pepper,
+};
+use self::{
+    answer::{Asset, Kind, Problem},
+    contact::{Meta, Post, Proof},
+    limiter::Limiter,
+    pages::Form,
+    ticket::Ticket,
+};
+use crate::{
+    forward::{Envelope, Forward},
+    metrics::SITE_POSTS,
+};
+
+/// Where the contact page is.
+pub const CONTACT_PATH: &str = "/";
+/// Where the contact form is sent to.
+pub const FORM_PATH: &str = "/api/forms/contact";
+/// Where a visitor is led to once the lead is taken in.
+pub const THANKS_PATH: &str = "/merci";
+
+/// Which text on the page a visitor agrees to. It goes with every lead, so it changes when the text does.
+const CONSENT_VERSION: &str = "contact-2026-11";
+const LOCALE: &str = "fr-FR";
+
+/// How a site behaves.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// The site's name: `meta.source` of its leads.
+    pub source: String,
+    /// What becomes of a visitor who does not agree.
+    pub consent: ConsentPolicy,
+    /// Posts of one visitor in a minute; one more is told to wait.
+    pub posts_per_minute: u32,
+    /// Who fills a form faster is taken for a machine: the lead is quarantined.
+    pub min_fill: Duration,
+    /// Origins that forms may be sent from, besides the site's own.
+    pub origins: Vec<String>,
+    /// Whose word on a visitor's address is taken.
+    pub proxies: Proxies,
+}
+
+/// The site. Clones share everything.
+#[derive(Clone)]
+pub struct Site {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    settings: Settings,
+    pepper: Pepper,
+    limiter: Limiter,
+    forward: Forward,
+}
+
+impl Site {
+    /// A site that hands its leads to `forward`.
+    pub fn new(settings: Settings, pepper: Pepper, forward: Forward) -> Self {
+        let limiter = Limiter::new(settings.posts_per_minute);
+        Self { shared: Arc::new(Shared { settings, pepper, limiter, forward }) }
+    }
+
+    /// Answers a request of one of the site's paths; `None` for other paths, which are somebody else's.
+    ///
+    /// `peer` is where the connection comes from.
+    pub async fn handle<B>(&self, request: Request<B>, peer: IpAddr) -> Option<Response<Bytes>>
+    where
+        B: Body,
+        B::Data: Buf,
+    {
+        let (head, body) = request.into_parts();
+        let is_read = matches!(head.method, Method::GET | Method::HEAD);
+        Some(match head.uri.path() {
+            CONTACT_PATH if is_read => self.contact_page(),
+            THANKS_PATH if is_read => answer::page(&pages::thanks(head.uri.query())),
+            FORM_PATH if head.method == Method::POST => self.take(&head, body, peer).await,
+            CONTACT_PATH | THANKS_PATH => answer::not_allowed("GET, HEAD"),
+            FORM_PATH => answer::not_allowed("POST"),
+            path => {
+                let asset = Asset::find(path)?;
+                if is_read { asset.response() } else { answer::not_allowed("GET, HEAD") }
+            }
+        })
+    }
+
+    /// A fresh form. Each that is shown has a request id of its own, which its reloads and repetitions share.
+    fn contact_page(&self) -> Response<Bytes> {
+        let ticket = Ticket::issue(&self.shared.pepper);
+        answer::page(&Form::empty(&ticket, self.shared.settings.consent).to_string())
+    }
+
+    /// Takes in a post of the contact form. Counts what became of it.
+    async fn take<B>(&self, head: &Parts, body: B, peer: IpAddr) -> Response<Bytes>
+    where
+        B: Body,
+        B::Data: Buf,
+    {
+        let kind = Kind::of(&head.headers);
+        let mut post = Post::default();
+        let (response, outcome) = match self.try_take(head, body, peer, kind, &mut post).await {
+            Ok(reference) => (answer::accepted(kind, reference), "accepted"),
+            Err(problem) => {
+                let outcome = problem.as_str();
+                let ticket = post.ticket(&self.shared.pepper).unwrap_or_else(|| Ticket::issue(&self.shared.pepper));
+                let form = Form::again(&ticket, self.shared.settings.consent, &post, &problem);
+                (answer::problem(kind, &problem, &form), outcome)
+            }
+        };
+        counter!(SITE_POSTS, "outcome" => outcome).increment(1);
+        tracing::info!(outcome, "contact form");
+        response
+    }
+
+    /// Answers a reference that a visitor can name. `post` is what was read until something was wrong.
+    async fn try_take<B>(
+        &self,
+        head: &Parts,
+        body: B,
+        peer: IpAddr,
+        kind: Kind,
+        post: &mut Post,
+    ) -> Result<uuid::Uuid, Problem>
+    where
+        B: Body,
+        B::Data: Buf,
+    {
+        let Shared { settings, pepper, limiter, forward } = &*self.shared;
+        if !request::is_same_site(&head.headers, &settings.origins) {
+            return Err(Problem::CrossSite);
+        }
+        *post = Post::read(kind, &request::read(body).await?)?;
+        let now = Utc::now();
+        let visitor = pepper.hash_address(settings.proxies.client(peer, &head.headers), now);
+        limiter.check(&visitor)?;
+
+        let ticket = post.ticket(pepper);
+        let suspicion = post.suspicion(ticket.as_ref(), now, settings.min_fill);
+        let ticket = ticket.unwrap_or_else(|| Ticket::of_content(pepper, &post.content(), &visitor));
+        let instant = now.to_rfc3339_opts(SecondsFormat::Micros, true);
+        let agent = head.headers.get(USER_AGENT).map(|agent| pepper.hash_user_agent(agent.as_bytes(), now));
+        let body = post.to_lead(Meta {
+            source: &settings.source,
+            request_id: ticket.request_id(),
+            ip_hash: &visitor,
+            user_agent_hash: agent.as_deref(),
+            timestamp_utc: &instant,
+            consent: post.consents().then_some(Proof { version: CONSENT_VERSION, locale: LOCALE, given_at: &instant }),
+            suspicion: &suspicion,
+        });
+        let lead = Lead::parse(&body, settings.consent).map_err(|error| match error {
+            ParseError::Malformed => Problem::Malformed,
+            ParseError::Invalid(violations) => Problem::Invalid(violations),
+        })?;
+        forward.deliver(Envelope::new(&lead)).await.map_err(|_| Problem::Unavailable)
+    }
+}
+
+impl std::fmt::Debug for Site {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Site").field("settings", &self.shared.settings).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,58 @@
+use std::time::Duration;
+
+use bytes::{Buf, Bytes};
+use fastcore_leads::lead::limits::MAX_BODY_BYTES;
+use http::{
+    HeaderMap,
+    header::{HOST, ORIGIN},
+};
+use http_body::Body;
+use http_body_util::BodyExt;
+use tokio::time::timeout;
+
+use super::Problem;
+
+/// How long a post may take to arrive.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Reads a body within bounds of size and time.
+pub(super) async fn read<B>(body: B) -> Result<Bytes, Problem>
+where
+    B: Body,
+    B::Data: Buf,
+{
+    let mut whole = Vec::new();
+    let collect = async {
+        let mut body = std::pin::pin!(body);
+        while let Some(frame) = body.frame().await {
+            let Ok(mut data) = frame.map_err(|_| Problem::Malformed)?.into_data() else { continue };
+            if whole.len() + data.remaining() > MAX_BODY_BYTES {
+                return Err(Problem::TooLarge);
+            }
+            whole.extend_from_slice(&data.copy_to_bytes(data.remaining()));
+        }
+        Ok(())
+    };
+    timeout(PATIENCE, collect).await.unwrap_or(Err(Problem::Malformed))?;
+    Ok(whole.into())
+}
+
+/// Whether a post comes from the site itself, so that no other site can post in a visitor's name (OWASP, Cross-Site Request
+/// Forgery Prevention: Fetch Metadata, and the origin where a browser does not send it).
+///
+/// What sends neither header is no browser, and has no visitor whose name it could abuse.
+pub(super) fn is_same_site(headers: &HeaderMap, origins: &[String]) -> bool {
+    let text = |name: &str| headers.get(name).map(|value| value.to_str().unwrap_or("?"));
+    let origin = text(ORIGIN.as_str());
+    if origin.is_some_and(|origin| origins.iter().any(|allowed| allowed.eq_ignore_ascii_case(origin))) {
+        return true;
+    }
+    match (text("sec-fetch-site"), origin) {
+        (Some(site), _) => matches!(site, "same-origin" | "none"),
+        (None, Some(origin)) => {
+            let host = origin.split_once("://").map(|(_, host)| host);
+            host.zip(text(HOST.as_str())).is_some_and(|(origin, host)| origin.eq_ignore_ascii_case(host))
+        }
+        (None, None) => true,
+    }
+}
