@@ -111,9 +111,10 @@
   const max = Number(message.dataset.max);
   const showCount = () => {
     const left = max - [...message.value.trim()].length;
+    const characters = Math.abs(left) > 1 ? 'caractères' : 'caractère';
     if (left >= 200) count.textContent = '';
-    else if (left >= 0) count.textContent = `${left} caractères restants`;
-    else count.textContent = `${-left} caractères de trop`;
+    else if (left >= 0) count.textContent = `${left} ${characters} ${left > 1 ? 'restants' : 'restant'}`;
+    else count.textContent = `${-left} ${characters} de trop`;
   };
   message.addEventListener('input', showCount);
   showCount();

@@ -1,0 +1,25 @@
+"""What schemathesis is to check besides its own checks."""
+
+import schemathesis
+
+# The codes that README.md lists under "What a JSON Schema cannot say".
+BEYOND_SCHEMA = {"email_invalid", "ip_address", "timestamp_invalid", "locale_invalid", "consent_required"}
+
+
+@schemathesis.check
+def refused_only_for_what_a_schema_cannot_say(ctx, response, case):
+    """Data that fits the schema is refused for a reason that the schema cannot say, or not at all."""
+    is_positive = case.meta is not None and case.meta.generation.mode.is_positive
+    if is_positive and response.status_code == 422:
+        codes = {error["code"] for error in response.json()["errors"]}
+        assert codes <= BEYOND_SCHEMA, f"the schema should say: {sorted(codes - BEYOND_SCHEMA)}"
+
+
+@schemathesis.check
+def answers_never_echo(ctx, response, case):
+    """No answer holds what a member held."""
+    body = case.body if isinstance(case.body, dict) else {}
+    for name in ("name", "email", "phone", "company", "message"):
+        value = body.get(name)
+        if isinstance(value, str) and len(value) > 12:
+            assert value not in response.text, f"the answer echoes {name}"

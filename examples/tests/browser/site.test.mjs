@@ -1,0 +1,303 @@
+// The site as visitors see it: in a real browser, with and without scripts, at a desk and on a phone.
+import assert from 'node:assert/strict';
+import { existsSync, mkdirSync, readdirSync } from 'node:fs';
+import { after, afterEach, before, describe, test } from 'node:test';
+import { fileURLToPath } from 'node:url';
+import axe from 'axe-core';
+import { chromium } from 'playwright-core';
+import { start } from './service.mjs';
+
+const CHROMIUM = [process.env.CHROMIUM, '/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome']
+  .filter(Boolean)
+  .find((path) => existsSync(path));
+const SCREENSHOTS = fileURLToPath(new URL('../../../target/browser', import.meta.url));
+const MESSAGE = 'Bonjour, notre pont ne monte plus depuis ce matin.\nPouvez-vous passer ?';
+const DESK = { viewport: { width: 1280, height: 900 } };
+const PHONE = { viewport: { width: 360, height: 740 }, deviceScaleFactor: 2, isMobile: true, hasTouch: true };
+// What a visitor needs to fill the form is not waited for: these tests fill it at once.
+const AT_ONCE = ['--site-min-fill-ms', '0', '--site-posts-per-minute', '1000'];
+
+let browser;
+const contexts = [];
+const services = [];
+
+before(async () => {
+  assert.ok(CHROMIUM, 'Chromium is missing: ./test --browser installs it, or set CHROMIUM to its path');
+  mkdirSync(SCREENSHOTS, { recursive: true });
+  browser = await chromium.launch({
+    executablePath: CHROMIUM,
+    args: ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking',
+      '--disable-component-update', '--disable-sync'],
+  });
+});
+after(async () => browser?.close());
+afterEach(async () => {
+  for (const context of contexts.splice(0)) await context.close();
+  for (const service of services.splice(0)) await service.stop();
+});
+
+async function serve(options = []) {
+  const service = await start([...AT_ONCE, ...options]);
+  services.push(service);
+  return service;
+}
+
+/** A fresh visitor. What the page complains about fails the test at its end. */
+async function visit(service, options = {}) {
+  const context = await browser.newContext({ ...DESK, locale: 'fr-FR', ...options });
+  contexts.push(context);
+  const page = await context.newPage();
+  page.complaints = [];
+  page.on('pageerror', (error) => page.complaints.push(String(error)));
+  page.on('console', (message) => {
+    // The browser itself notes each answer that is not a success.
+    if (message.type() === 'error' && !message.text().startsWith('Failed to load resource')) page.complaints.push(message.text());
+  });
+  page.on('request', (request) => {
+    if (!request.url().startsWith(service.url) && !request.url().startsWith('data:')) page.complaints.push(request.url());
+  });
+  await page.goto(service.url);
+  return page;
+}
+
+async function fill(page, { email = 'jean@example.com', message = MESSAGE } = {}) {
+  await page.getByLabel('Nom').fill('Jean Dupont');
+  await page.getByLabel('Adresse e-mail').fill(email);
+  await page.getByLabel('Téléphone').fill('06 12 34 56 78');
+  await page.getByLabel('Sujet').selectOption({ label: 'Ponts élévateurs' });
+  await page.getByLabel('Message').fill(message);
+  await page.getByLabel(/J’accepte/).check();
+}
+
+const send = (page) => page.getByRole('button', { name: 'Envoyer' }).click();
+
+async function confirmed(page) {
+  await page.getByRole('heading', { name: 'Merci, votre message est bien arrivé' }).waitFor();
+  assert.match(new URL(page.url()).pathname, /^\/merci$/);
+}
+
+function oneLead(service) {
+  const leads = service.leads();
+  assert.equal(leads.length, 1, 'one lead');
+  const { lead = leads[0], audit_trail: trail = leads[0].audit } = leads[0];
+  assert.equal(lead.name, 'Jean Dupont');
+  assert.equal(lead.message, MESSAGE);
+  assert.equal(lead.status, 'received');
+  assert.deepEqual(trail.map(({ event }) => event), ['LEAD_RECEIVED']);
+  return lead;
+}
+
+async function accessible(page, what) {
+  // The page's policy lets no script in; the tool comes by way of the debugger.
+  await page.evaluate(axe.source);
+  const { violations } = await page.evaluate(() => window.axe.run({ resultTypes: ['violations'] }));
+  const found = violations.map(({ id, help, nodes }) => `${id}: ${help} (${nodes.map(({ target }) => target).join(', ')})`);
+  assert.deepEqual(found, [], what);
+}
+
+const shot = (page, name) => page.screenshot({ path: `${SCREENSHOTS}/${name}.png`, fullPage: true });
+
+const MODES = [
+  { name: 'with scripts, at a desk', options: {} },
+  { name: 'without scripts, at a desk', options: { javaScriptEnabled: false } },
+  { name: 'with scripts, on a phone', options: PHONE },
+  { name: 'without scripts, on a phone', options: { ...PHONE, javaScriptEnabled: false } },
+];
+
+for (const framework of ['axum', 'warp']) {
+  for (const { name, options } of MODES) {
+    describe(`${framework}, ${name}`, () => {
+      const serveIt = () => serve(['--framework', framework]);
+      const file = `${framework}-${name.replaceAll(/[ ,]+/g, '-')}`;
+      const hasScripts = options.javaScriptEnabled !== false;
+
+      test('a visitor fills the form, sends it, and sees the confirmation', async () => {
+        const service = await serveIt();
+        const page = await visit(service, options);
+        await shot(page, `${file}-1-form`);
+        if (options.isMobile && hasScripts) {
+          const [wide, seen] = await page.locator('html').evaluate((html) => [html.scrollWidth, html.clientWidth]);
+          assert.ok(seen > 0 && wide <= seen, 'nothing is wider than the screen');
+        }
+        await fill(page);
+        await send(page);
+        await confirmed(page);
+        await shot(page, `${file}-2-thanks`);
+        const lead = oneLead(service);
+        assert.equal(await page.locator('#reference').textContent(), lead.request_id);
+        assert.deepEqual(page.complaints, []);
+      });
+
+      test('errors stand beside their fields, and the corrected form is one lead', async () => {
+        const service = await serveIt();
+        const page = await visit(service, options);
+        await page.getByLabel('Nom').fill('J');
+        await page.getByLabel('Adresse e-mail').fill('jean@exemple');
+        await send(page);
+        const summary = page.getByRole('alert');
+        await summary.getByText('Indiquez votre message.').waitFor();
+        assert.match(await page.title(), /^Erreur : /);
+        for (const [label, error] of [
+          ['Nom', 'Complétez votre nom : il faut au moins 2 caractères.'],
+          ['Adresse e-mail', 'Vérifiez votre adresse e-mail : elle doit être de la forme nom@exemple.fr.'],
+          ['Message', 'Indiquez votre message.'],
+        ]) {
+          const field = page.getByLabel(label);
+          assert.equal(await field.getAttribute('aria-invalid'), 'true', label);
+          const described = (await field.getAttribute('aria-describedby')).split(' ');
+          const place = page.locator(`#${described.at(-1)}`);
+          assert.equal(await place.textContent(), error);
+          assert.ok(await place.isVisible());
+          const [above, below] = [await place.boundingBox(), await field.boundingBox()];
+          assert.ok(above.y < below.y && below.y - above.y < 120, 'the error is beside its field');
+        }
+        assert.equal(await page.getByLabel('Téléphone').getAttribute('aria-invalid'), null);
+        assert.equal(await page.getByLabel('Nom').inputValue(), 'J', 'what was written is still there');
+        assert.ok(await page.locator('#name:focus').count(), 'the cursor is in the first field with an error');
+        if (hasScripts) await accessible(page, 'with errors');
+        await shot(page, `${file}-3-errors`);
+        assert.deepEqual(service.leads(), []);
+
+        await fill(page);
+        await send(page);
+        await confirmed(page);
+        oneLead(service);
+      });
+
+      test('double click, reload of the result, back and send again: still one lead', async () => {
+        const service = await serveIt();
+        const page = await visit(service, options);
+        await fill(page);
+        await page.getByRole('button', { name: 'Envoyer' }).dblclick();
+        await confirmed(page);
+        await page.reload();
+        await confirmed(page);
+        await page.goBack();
+        await page.getByLabel('Message').waitFor();
+        // Some browsers give the words back, some do not.
+        await fill(page);
+        await send(page);
+        await confirmed(page);
+        oneLead(service);
+
+        // A fresh form is another message.
+        await page.getByRole('link', { name: 'Envoyer un autre message' }).click();
+        await fill(page, { message: 'Et encore une question sur la cabine de peinture.' });
+        await send(page);
+        await confirmed(page);
+        assert.equal(service.leads().length, 2);
+      });
+    });
+  }
+}
+
+describe('for everybody', () => {
+  for (const [name, options] of [['desk', DESK], ['phone', PHONE]]) {
+    test(`what the server says of errors has no accessibility violation: ${name}`, async () => {
+      const service = await serve();
+      const page = await visit(service, options);
+      // The page's own script does not load; the tool that looks at it can run.
+      await page.route('**/site.js*', (route) => route.abort());
+      await page.reload();
+      await send(page);
+      await page.waitForURL('**/api/forms/contact');
+      await page.getByRole('alert').getByText('Indiquez votre message.').waitFor();
+      await accessible(page, 'with errors');
+    });
+
+    test(`no page has an accessibility violation: ${name}`, async () => {
+      const service = await serve();
+      const page = await visit(service, options);
+      await accessible(page, 'the form');
+      await page.getByText('Vos données personnelles').click();
+      await accessible(page, 'with the notice open');
+      await fill(page);
+      await send(page);
+      await confirmed(page);
+      await accessible(page, 'the confirmation');
+    });
+  }
+
+  test('the keyboard is enough, and never reaches the trap', async () => {
+    const service = await serve();
+    const page = await visit(service);
+    const reached = [];
+    await page.getByLabel('Nom').focus();
+    for (let i = 0; i < 12; i += 1) {
+      reached.push(await page.evaluate(() => document.activeElement.id || document.activeElement.tagName));
+      await page.keyboard.press('Tab');
+    }
+    assert.deepEqual(reached.slice(0, 8), ['name', 'email', 'phone', 'company', 'service', 'message', 'consent', 'send']);
+    assert.ok(!reached.includes('website'));
+    assert.ok(!(await page.locator('#website').isVisible()) || (await page.locator('#website').boundingBox()).x < 0);
+    await fill(page);
+    await page.getByLabel('Nom').focus();
+    await page.keyboard.press('Enter');
+    await confirmed(page);
+    oneLead(service);
+  });
+
+  test('a form that a machine filled is kept in quarantine, and answered like every other', async () => {
+    const service = await start(['--site-min-fill-ms', '600000']);
+    services.push(service);
+    const page = await visit(service);
+    await fill(page);
+    await page.locator('#website').evaluate((field) => (field.value = 'https://spam.example'));
+    await send(page);
+    await confirmed(page);
+    const [{ lead = undefined, ...rest }] = service.leads();
+    const found = lead ?? rest;
+    assert.equal(found.status, 'quarantined');
+    assert.deepEqual(found.meta_json.suspicion, ['honeypot', 'too_fast']);
+  });
+
+  test('a connection that breaks loses nothing that was written', async () => {
+    const service = await serve();
+    const page = await visit(service);
+    await fill(page);
+    await page.context().setOffline(true);
+    await send(page);
+    await page.getByText('La connexion a échoué').waitFor();
+    assert.equal(await page.getByLabel('Message').inputValue(), MESSAGE);
+    assert.deepEqual(service.leads(), []);
+    await page.context().setOffline(false);
+    await send(page);
+    await confirmed(page);
+    oneLead(service);
+  });
+
+  test('while FASTCore is away, visitors see the confirmation', async () => {
+    const service = await serve(['--fastcore-base-url', 'http://127.0.0.1:9']);
+    for (const options of [{}, { javaScriptEnabled: false }]) {
+      const page = await visit(service, options);
+      await fill(page);
+      await send(page);
+      await confirmed(page);
+    }
+    const spooled = readdirSync(`${service.folder}/fastcore-site/spool`).filter((name) => name.endsWith('.json'));
+    assert.equal(spooled.length, 2);
+    assert.deepEqual(service.leads(), []);
+  });
+
+  test('the message tells how many characters are left', async () => {
+    const service = await serve();
+    const page = await visit(service);
+    await page.getByLabel('Message').fill('é🚗'.repeat(999));
+    assert.equal(await page.locator('#message-count').textContent(), '2 caractères restants');
+    await page.getByLabel('Message').fill('🚗'.repeat(2001));
+    assert.equal(await page.locator('#message-count').textContent(), '1 caractère de trop');
+  });
+
+  test('the contract can be read in the browser, with nothing from elsewhere', async () => {
+    for (const framework of ['axum', 'warp']) {
+      const service = await serve(['--framework', framework]);
+      const page = await visit(service);
+      await page.goto(`${service.url}/docs`);
+      await page.getByText('/inbound/leads').waitFor();
+      await page.getByText('Take in a lead').click();
+      await page.getByText('Problem').first().waitFor();
+      await shot(page, `${framework}-docs`);
+      assert.deepEqual(page.complaints, []);
+    }
+  });
+});
