@@ -3,6 +3,7 @@
 use std::{
     collections::HashSet,
     net::{SocketAddr, TcpListener},
+    os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
     sync::{
         Arc, Mutex,
@@ -178,7 +179,6 @@ async fn the_same_form_during_an_outage_is_one_file_and_another_message_is_anoth
     assert_eq!(visitor.post(&changed).await, second);
     assert_eq!(files_in(&world.spool()), 2);
     for entry in std::fs::read_dir(world.spool()).unwrap() {
-        use std::os::unix::fs::PermissionsExt;
         let path = entry.unwrap().path();
         let mode = path.metadata().unwrap().permissions().mode() & 0o777;
         assert_eq!(mode, if path.is_dir() { 0o700 } else { 0o600 }, "{}", path.display());

@@ -1,6 +1,6 @@
 //! The site, as visitors and their browsers know it; browsers themselves are in `tests/browser`.
 
-use std::{collections::HashSet, net::IpAddr, path::Path};
+use std::{collections::HashSet, net::IpAddr, os::unix::fs::PermissionsExt, path::Path};
 
 use chrono::{TimeZone, Utc};
 use fastcore_leads::testing::{
@@ -332,7 +332,6 @@ async fn the_pepper_is_made_once_kept_for_its_owner_and_can_be_set() {
         hashes.push(leads_in(&database_of(&service)).await.remove(0).0.ip_hash);
     }
     assert_eq!(hashes[0], hashes[1]);
-    use std::os::unix::fs::PermissionsExt;
     let mode = std::fs::metadata(Path::new(state).join("pepper")).unwrap().permissions().mode();
     assert_eq!(mode & 0o777, 0o600);
 
