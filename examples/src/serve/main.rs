@@ -93,8 +93,12 @@ async fn run(options: &Options, is_trial: bool, is_traced: bool) -> Result<(), S
     };
     Banner { address, options, token: made.as_deref(), has_site: site.is_some() }.print();
 
-    let settings =
-        server::Settings { max_connections: options.max_connections as usize, drain: options.drain(), is_traced };
+    let settings = server::Settings {
+        max_connections: options.max_connections as usize,
+        drain: options.drain(),
+        is_traced,
+        wants_peer: site.is_some(),
+    };
     let rest = Rest::new(endpoint.clone(), site, metrics, pool);
     let started = match options.framework {
         options::Framework::Axum => server::run(listener, app::axum(endpoint, rest), settings).await,

@@ -1,18 +1,23 @@
 //! What is measured and traced of every request: its route, method and status, and how long it took. Nothing of the
 //! client.
 
-use std::{convert::Infallible, future::Future, time::Instant};
+use std::{
+    convert::Infallible,
+    future::Future,
+    sync::{LazyLock, PoisonError, RwLock},
+    time::Instant,
+};
 
 use fastcore_leads_examples::{
     metrics::{HTTP_DURATION, HTTP_REQUESTS},
     telemetry,
 };
-use http::{Method, Request, Response};
-use metrics::{counter, histogram};
+use http::{Method, Request, Response, StatusCode};
+use metrics::{Counter, Histogram, counter, histogram};
 use tower_service::Service;
 use tracing::{Instrument, Span, field::Empty};
 
-use crate::rest::route;
+use crate::rest::{ROUTES, route};
 
 /// Calls a service, observed. `is_traced` says whether spans are sent anywhere.
 pub(crate) fn call<S, R, B>(
@@ -26,7 +31,7 @@ where
 {
     let started = Instant::now();
     let (route, method) = (route(request.uri().path()), method(request.method()));
-    let span = if is_traced { span(&request, route, method) } else { Span::none() };
+    let span = if is_traced { span(&request, ROUTES[route], method) } else { Span::none() };
     let answer = span.in_scope(|| service.call(request));
     let recorded = span.clone();
     async move {
@@ -36,12 +41,39 @@ where
         if status.is_server_error() {
             recorded.record("otel.status_code", "ERROR");
         }
-        let status = status.as_str().to_owned();
-        counter!(HTTP_REQUESTS, "route" => route, "method" => method, "status" => status).increment(1);
-        histogram!(HTTP_DURATION, "route" => route).record(started.elapsed().as_secs_f64());
+        HANDLES[route].count(ROUTES[route], method, status);
+        HANDLES[route].duration.record(started.elapsed().as_secs_f64());
         Ok(response)
     }
     .instrument(span)
+}
+
+/// The metrics of a route. Each is looked up in the recorder once: that takes longer than to count.
+struct Handles {
+    duration: Histogram,
+    requests: RwLock<Vec<(&'static str, StatusCode, Counter)>>,
+}
+
+static HANDLES: LazyLock<Vec<Handles>> = LazyLock::new(|| {
+    let handles =
+        |route| Handles { duration: histogram!(HTTP_DURATION, "route" => route), requests: RwLock::default() };
+    ROUTES.into_iter().map(handles).collect()
+});
+
+impl Handles {
+    fn count(&self, route: &'static str, method: &'static str, status: StatusCode) {
+        let known = self.requests.read().unwrap_or_else(PoisonError::into_inner);
+        if let Some((.., counter)) = known.iter().find(|(m, s, _)| *m == method && *s == status) {
+            counter.increment(1);
+            return;
+        }
+        drop(known);
+        let label = status.as_str().to_owned();
+        let counter = counter!(HTTP_REQUESTS, "route" => route, "method" => method, "status" => label);
+        counter.increment(1);
+        // Where two were as fast, both handles are the same counter's.
+        self.requests.write().unwrap_or_else(PoisonError::into_inner).push((method, status, counter));
+    }
 }
 
 /// Named by the semantic conventions of OpenTelemetry for HTTP servers.

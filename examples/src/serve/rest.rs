@@ -3,8 +3,13 @@
 use std::{net::IpAddr, sync::Arc};
 
 use bytes::{Buf, Bytes};
-use fastcore_leads::Endpoint;
-use fastcore_leads_examples::{contract, database::Pool, metrics::POOL_CONNECTIONS, site::Site};
+use fastcore_leads::{Endpoint, INBOUND_LEADS_PATH};
+use fastcore_leads_examples::{
+    contract,
+    database::Pool,
+    metrics::POOL_CONNECTIONS,
+    site::{CONTACT_PATH, FORM_PATH, Site, THANKS_PATH},
+};
 use http::{
     HeaderValue, Method, Request, Response, StatusCode,
     header::{ALLOW, CACHE_CONTROL, CONTENT_LENGTH, CONTENT_SECURITY_POLICY, CONTENT_TYPE, LOCATION},
@@ -128,18 +133,30 @@ impl Rest {
     }
 }
 
-/// The label of a path in metrics and traces: paths that are nobody's share one.
-pub(crate) fn route(path: &str) -> &'static str {
-    use fastcore_leads::INBOUND_LEADS_PATH;
-    use fastcore_leads_examples::site::{CONTACT_PATH, FORM_PATH, THANKS_PATH};
+/// Labels of paths in metrics and traces. Paths that are nobody's share the last one.
+pub(crate) const ROUTES: [&str; 11] = [
+    INBOUND_LEADS_PATH,
+    FORM_PATH,
+    CONTACT_PATH,
+    THANKS_PATH,
+    HEALTHZ,
+    READYZ,
+    METRICS,
+    OPENAPI,
+    DOCS,
+    "/assets",
+    "other",
+];
 
-    let routes = [INBOUND_LEADS_PATH, FORM_PATH, CONTACT_PATH, THANKS_PATH, HEALTHZ, READYZ, METRICS, OPENAPI, DOCS];
-    match routes.into_iter().find(|route| *route == path) {
-        Some(route) => route,
-        None if docs_file(path).is_some() => DOCS,
-        None if path.starts_with("/assets/") => "/assets",
-        None => "other",
-    }
+/// Where in [`ROUTES`] a path's label is.
+pub(crate) fn route(path: &str) -> usize {
+    let label = match path {
+        _ if docs_file(path).is_some() => DOCS,
+        _ if path.starts_with("/assets/") => "/assets",
+        "/assets" => "other",
+        _ => path,
+    };
+    ROUTES.iter().position(|route| *route == label).unwrap_or(ROUTES.len() - 1)
 }
 
 fn docs_file(path: &str) -> Option<&str> {

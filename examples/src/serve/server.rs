@@ -42,6 +42,8 @@ pub(crate) struct Settings {
     pub(crate) drain: Duration,
     /// Whether spans are sent anywhere.
     pub(crate) is_traced: bool,
+    /// Whether somebody asks where requests come from.
+    pub(crate) wants_peer: bool,
 }
 
 /// Where a request's connection comes from.
@@ -84,7 +86,7 @@ where
         };
         match accepted {
             Ok((stream, peer)) => {
-                let peer = Peer(peer.ip());
+                let peer = settings.wants_peer.then(|| Peer(peer.ip()));
                 let connection = connection(stream, peer, service.clone(), settings.is_traced, &graceful);
                 tokio::spawn(async move {
                     connection.await;
@@ -108,7 +110,7 @@ where
 
 fn connection<S, B>(
     stream: TcpStream,
-    peer: Peer,
+    peer: Option<Peer>,
     service: S,
     is_traced: bool,
     graceful: &GracefulShutdown,
@@ -128,7 +130,9 @@ where
         let has_asked = Arc::clone(&has_asked);
         move |mut request: Request<Incoming>| {
             has_asked.store(true, Ordering::Relaxed);
-            request.extensions_mut().insert(peer);
+            if let Some(peer) = peer {
+                request.extensions_mut().insert(peer);
+            }
             observe::call(service.clone(), request, is_traced)
         }
     });
