@@ -65,29 +65,34 @@
 
   const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 
+  // A proxy says these for a server that is away for a moment; the site's own answer is JSON with the text to show.
+  const AWAY = [502, 503, 504];
+
   // The ticket in the form makes it safe to send again: however often it arrives, it is one message.
   const post = async (body) => {
     for (let attempt = 1; ; attempt += 1) {
       try {
-        return await fetch(form.action, {
+        const response = await fetch(form.action, {
           method: 'POST',
           headers: { 'Content-Type': 'application/json', Accept: 'application/json' },
           body,
           signal: AbortSignal.timeout(PATIENCE),
         });
+        const isJson = /json/u.test(response.headers.get('Content-Type') ?? '');
+        if (isJson && (!AWAY.includes(response.status) || attempt === TRIES)) return { ok: response.ok, ...(await response.json()) };
+        if (attempt === TRIES) throw new Error(String(response.status));
       } catch (error) {
         if (attempt === TRIES) throw error;
-        await pause(1000 * attempt);
       }
+      await pause(1000 * attempt);
     }
   };
 
   const send = async () => {
     busy(true);
     try {
-      const response = await post(read());
-      const answer = await response.json();
-      if (response.ok) {
+      const answer = await post(read());
+      if (answer.ok) {
         show('');
         window.location.assign(answer.next);
         return;
@@ -96,7 +101,7 @@
       show(answer.detail, answer.errors);
     } catch {
       busy(false);
-      show('La connexion a échoué. Votre message est toujours là : vérifiez votre réseau, puis envoyez de nouveau.');
+      show('L’envoi n’a pas abouti. Votre message est toujours là : envoyez-le de nouveau dans un instant.');
     }
   };
 

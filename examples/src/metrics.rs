@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use metrics::{Unit, describe_counter, describe_gauge, describe_histogram};
+use metrics::{Unit, counter, describe_counter, describe_gauge, describe_histogram};
 use metrics_exporter_prometheus::{BuildError, Matcher, PrometheusBuilder, PrometheusHandle};
 
 /// Counter: requests by `route`, `method` and `status`. Paths that are nobody's share one route.
@@ -26,6 +26,32 @@ pub const SPOOL_AGE: &str = "fastcore_site_spool_oldest_seconds";
 pub const SPOOL_REFUSED: &str = "fastcore_site_spool_refused_leads";
 /// Counter: leads that were put into the spool.
 pub const SPOOLED: &str = "fastcore_site_spooled_total";
+
+/// Every `outcome` of [`SITE_POSTS`].
+const POST_OUTCOMES: [&str; 8] = [
+    "accepted",
+    "cross_site",
+    "malformed_body",
+    "body_too_large",
+    "unsupported_media_type",
+    "validation_error",
+    "too_many_requests",
+    "unavailable",
+];
+/// Every `result` of [`FORWARD_ATTEMPTS`].
+const FORWARD_RESULTS: [&str; 6] = ["delivered", "conflict", "unavailable", "unreachable", "misconfigured", "refused"];
+
+/// Reports the site's counters from the start: an alarm on an increase does not see a series that begins with its first
+/// event.
+pub(crate) fn begin_site() {
+    for outcome in POST_OUTCOMES {
+        counter!(SITE_POSTS, "outcome" => outcome).increment(0);
+    }
+    for result in FORWARD_RESULTS {
+        counter!(FORWARD_ATTEMPTS, "result" => result).increment(0);
+    }
+    counter!(SPOOLED).increment(0);
+}
 
 /// How often what the recorder keeps of histograms is folded; else it grows until somebody asks.
 const UPKEEP: Duration = Duration::from_secs(5);

@@ -1,15 +1,22 @@
 //! Traces, where an OTLP endpoint is set: `OTEL_EXPORTER_OTLP_ENDPOINT` and the other variables of the OpenTelemetry
 //! specification. Contexts travel in the headers of W3C Trace Context.
 //!
-//! Spans hold routes, statuses and ids; nothing of a visitor.
+//! Spans hold routes, statuses and ids; nothing of a visitor. Log events are not sent along: they are for the log.
 
 use http::HeaderMap;
-use opentelemetry::{global, trace::TracerProvider};
+use opentelemetry::{
+    Context, global,
+    trace::{SpanContext, TraceContextExt, TraceState, TracerProvider},
+};
 use opentelemetry_otlp::SpanExporter;
 use opentelemetry_sdk::{Resource, propagation::TraceContextPropagator, trace::SdkTracerProvider};
 use tracing::{Span, Subscriber};
 use tracing_opentelemetry::OpenTelemetrySpanExt;
-use tracing_subscriber::{EnvFilter, Layer, registry::LookupSpan};
+use tracing_subscriber::{
+    EnvFilter, Layer,
+    filter::{FilterExt, filter_fn},
+    registry::LookupSpan,
+};
 
 /// The variables that switch traces on.
 const ENDPOINTS: [&str; 2] = ["OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"];
@@ -22,11 +29,14 @@ pub struct Telemetry {
 }
 
 impl Telemetry {
-    /// Begins to send spans, where an endpoint is set.
+    /// Begins to send spans, where an endpoint is set and `OTEL_SDK_DISABLED` is not `true`.
     ///
     /// # Errors
     /// A sentence for the operator: the endpoint cannot be used.
     pub fn from_env() -> Result<Option<Self>, String> {
+        if std::env::var("OTEL_SDK_DISABLED").is_ok_and(|value| value.eq_ignore_ascii_case("true")) {
+            return Ok(None);
+        }
         if !ENDPOINTS.iter().any(|name| std::env::var_os(name).is_some_and(|value| !value.is_empty())) {
             return Ok(None);
         }
@@ -51,7 +61,9 @@ impl Telemetry {
         S: Subscriber + for<'a> LookupSpan<'a> + Send + Sync,
     {
         let ours = EnvFilter::new("off,serve=info,fastcore_leads=debug,fastcore_leads_examples=info");
-        tracing_opentelemetry::layer().with_tracer(self.provider.tracer(SERVICE)).with_filter(ours)
+        tracing_opentelemetry::layer()
+            .with_tracer(self.provider.tracer(SERVICE))
+            .with_filter(ours.and(filter_fn(is_span)))
     }
 }
 
@@ -69,10 +81,21 @@ pub fn inject(headers: &mut HeaderMap) {
     global::get_text_map_propagator(|propagator| propagator.inject_context(&context, &mut Writer(headers)));
 }
 
-/// Makes a span the child of the context that came in a request's headers.
+/// Makes a span the child of the context that came in a request's headers. Its `tracestate` is dropped: it may hold
+/// whatever a client wrote.
 pub fn take_over(span: &Span, headers: &HeaderMap) {
     let context = global::get_text_map_propagator(|propagator| propagator.extract(&Reader(headers)));
-    let _ = span.set_parent(context);
+    let parent = context.span().span_context().clone();
+    if parent.is_valid() {
+        let state = TraceState::default();
+        let parent = SpanContext::new(parent.trace_id(), parent.span_id(), parent.trace_flags(), true, state);
+        let _ = span.set_parent(Context::new().with_remote_span_context(parent));
+    }
+}
+
+/// A function of its own: the method is not general enough over lifetimes.
+fn is_span(metadata: &tracing::Metadata<'_>) -> bool {
+    metadata.is_span()
 }
 
 struct Writer<'a>(&'a mut HeaderMap);

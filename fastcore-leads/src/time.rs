@@ -2,6 +2,8 @@
 
 use chrono::{DateTime, Datelike, SecondsFormat, Utc};
 
+use crate::lead::limits::MAX_INSTANT_BYTES;
+
 /// Now, in microseconds: the same instant in the answer, the lead row and the audit row.
 pub(crate) fn now() -> DateTime<Utc> {
     to_micros(Utc::now())
@@ -17,12 +19,9 @@ pub(crate) fn format(instant: DateTime<Utc>) -> String {
     instant.to_rfc3339_opts(SecondsFormat::Micros, true)
 }
 
-/// No RFC 3339 text that a sender means is longer than this, in bytes.
-const MAX_TEXT: usize = 64;
-
 /// Reads RFC 3339; without an offset it is UTC. Years 1 to 9999, as in Python's `datetime`.
 pub(crate) fn parse(text: &str) -> Option<DateTime<Utc>> {
-    if text.len() > MAX_TEXT {
+    if text.len() > MAX_INSTANT_BYTES {
         return None;
     }
     let instant = DateTime::parse_from_rfc3339(text)

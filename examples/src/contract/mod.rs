@@ -48,7 +48,7 @@ pub fn lead_schema() -> Value {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "$id": "https://fast-techservices.com/schemas/lead.schema.json",
     });
-    if let (Value::Object(head), Ok(Value::Object(lead))) = (&mut schema, serde_json::to_value(schema::lead())) {
+    if let (Value::Object(head), Value::Object(lead)) = (&mut schema, schema::document()) {
         head.extend(lead);
     }
     schema

@@ -60,7 +60,9 @@ pub fn document() -> Value {
         .paths(PathsBuilder::new().path(INBOUND_LEADS_PATH, PathItem::new(HttpMethod::Post, operation())))
         .components(Some(components.build()))
         .build();
-    serde_json::to_value(document).unwrap_or_default()
+    let mut document = serde_json::to_value(document).unwrap_or_default();
+    schema::complete(&mut document["components"]["schemas"]["Lead"]);
+    document
 }
 
 fn operation() -> OperationBuilder {
@@ -96,8 +98,13 @@ fn operation() -> OperationBuilder {
 }
 
 fn response(problem: Problem) -> ResponseBuilder {
+    let set = match problem {
+        Problem::MalformedBody => ". A service can be set to answer validation_error with this status, too",
+        Problem::ValidationError => ". A service can be set to answer this with 400",
+        _ => "",
+    };
     let mut response = ResponseBuilder::new()
-        .description(format!("{}. {}", problem.title(), problem.detail()))
+        .description(format!("{}. {}{set}", problem.title(), problem.detail()))
         .header("cache-control", header(text(), "no-store"))
         .content("application/problem+json", with_example("Problem", sample_problem(problem)));
     match problem {

@@ -7,7 +7,7 @@ use fastcore_leads::{
     SAMPLE_LEAD, Service,
     lead::limits::{self, Length},
 };
-use serde_json::Value;
+use serde_json::{Value, json};
 use utoipa::openapi::{
     RefOr, Schema,
     schema::{AnyOfBuilder, ArrayBuilder, Object, ObjectBuilder, SchemaType, Type},
@@ -22,9 +22,23 @@ const CONTROLS: &str = r"\u0000-\u001f\u007f-\u009f";
 const CONTROLS_OF_A_MESSAGE: &str = r"\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f-\u009f";
 /// Printable ASCII without the space.
 const GRAPHIC: &str = r"\u0021-\u007e";
-const DATE_TIME: &str = "[0-9]{4}-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12][0-9]|3[01])[Tt ](?:[01][0-9]|2[0-3]):[0-5][0-9]:(?:[0-5][0-9]|60)(?:[.][0-9]+)?(?:[Zz]|[+-](?:[01][0-9]|2[0-3]):[0-5][0-9])?";
+const DATE_TIME: &str = r"[0-9]{4}-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12][0-9]|3[01])[Tt ](?:[01][0-9]|2[0-3]):[0-5][0-9]:(?:[0-5][0-9]|60)(?:[.][0-9]+)?(?:[Zz]|[+\u2212-](?:[01][0-9]|2[0-3]):[0-5][0-9])?";
 
-/// The body of a request.
+/// The body of a request, as JSON Schema.
+pub(super) fn document() -> Value {
+    let mut document = serde_json::to_value(lead()).unwrap_or_default();
+    complete(&mut document);
+    document
+}
+
+/// Adds what the builders cannot say: ids that no sender mints. A look-ahead in the pattern would say it too, but not every
+/// dialect of regular expressions has one.
+pub(super) fn complete(lead: &mut Value) {
+    let nil_or_max = "^(?:urn:uuid:|[{])?(?:[0-]+|[fF-]+)[}]?$";
+    lead["properties"]["meta"]["properties"]["request_id"]["not"] = json!({ "pattern": nil_or_max });
+}
+
+/// The body of a request, as far as the builders can say it: the rest is [`complete`]'s.
 pub(super) fn lead() -> Object {
     ObjectBuilder::new()
         .title(Some("A lead"))
@@ -109,16 +123,17 @@ fn suspicion() -> ArrayBuilder {
         ))
 }
 
-/// Less than the parser asks for: what an address is takes more than a pattern.
+/// Less than the parser asks for: what an address is takes more than a pattern. Lengths are bounded loosely, since the
+/// limits count bytes after normalisation.
 fn email() -> ObjectBuilder {
     let around = format!("[{OTHER_SPACE}]*");
     let inside = format!("[^@{CONTROLS}{OTHER_SPACE}]");
-    let local = limits::MAX_EMAIL_LOCAL_BYTES;
-    let domain = limits::MAX_EMAIL_BYTES - 2;
-    matching(&format!("{around}{inside}{{1,{local}}}@{inside}{{1,{domain}}}{around}")).description(Some(format!(
-        "An address that a person can be reached at, by the rules of Pydantic's EmailStr; at most {} bytes, {local} before \
+    let max = limits::MAX_EMAIL_BYTES;
+    let part = max - "a@".len();
+    matching(&format!("{around}{inside}{{1,{part}}}@{inside}{{1,{part}}}{around}")).description(Some(format!(
+        "An address that a person can be reached at, by the rules of Pydantic's EmailStr; at most {max} bytes, {} before \
          the @",
-        limits::MAX_EMAIL_BYTES
+        limits::MAX_EMAIL_LOCAL_BYTES
     )))
 }
 
@@ -143,15 +158,14 @@ fn message() -> ObjectBuilder {
 
 fn request_id() -> ObjectBuilder {
     let hyphenated = "[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}";
-    let nil_or_max = "(?:urn:uuid:|[{])?(?:[0-]+|[fF-]+)[}]?$";
-    matching(&format!("(?!{nil_or_max})(?:{hyphenated}|[0-9a-fA-F]{{32}}|[{{]{hyphenated}[}}]|urn:uuid:{hyphenated})"))
+    matching(&format!("(?:{hyphenated}|[0-9a-fA-F]{{32}}|[{{]{hyphenated}[}}]|urn:uuid:{hyphenated})"))
         .description(Some(
             "A UUID, minted once for each form that is shown: the same id never makes a second lead. Neither nil nor max",
         ))
 }
 
 fn instant(description: &str) -> ObjectBuilder {
-    matching(DATE_TIME).description(Some(description))
+    matching(DATE_TIME).max_length(Some(limits::MAX_INSTANT_BYTES)).description(Some(description))
 }
 
 fn required_text(length: Length) -> ObjectBuilder {

@@ -21,8 +21,8 @@ use crate::{
 pub(super) enum Outcome {
     /// FASTCore has it, or knows that it must not have it any more.
     Delivered,
-    /// FASTCore cannot be reached, or asks to come back.
-    Unavailable,
+    /// FASTCore cannot be reached, or asks to come back, perhaps after a while that it names.
+    Unavailable(Option<Duration>),
     /// FASTCore does not know this site: its token, its address or its version are wrong. An operator's business.
     Misconfigured,
     /// FASTCore will never take this lead.
@@ -31,6 +31,10 @@ pub(super) enum Outcome {
 
 /// The first pause between two attempts; each is twice the one before, give or take a half.
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
+/// Whoever asks to come back later than this is asked again all the same.
+const LONGEST_WAIT: Duration = Duration::from_secs(60);
+/// Of an answer's body so much is read, so that its connection can be used again.
+const MAX_ANSWER: usize = 64 * 1024;
 
 /// Posts leads to FASTCore.
 pub(super) struct Client {
@@ -38,13 +42,6 @@ pub(super) struct Client {
     url: Url,
     authorization: HeaderValue,
     timeout: Duration,
-}
-
-enum Answer {
-    Settled(Outcome),
-    /// Another lead has the request id.
-    Conflict,
-    ComeBack(Option<Duration>),
 }
 
 impl Client {
@@ -63,6 +60,8 @@ impl Client {
         let _ = rustls::crypto::ring::default_provider().install_default();
         let http = reqwest::Client::builder()
             .redirect(reqwest::redirect::Policy::none())
+            // Not even by HTTP_PROXY: the lead and the token go to FASTCore and to nobody else.
+            .no_proxy()
             .connect_timeout(timeout)
             .tcp_nodelay(true)
             .build()
@@ -70,51 +69,55 @@ impl Client {
         Ok(Self { http, url, authorization, timeout })
     }
 
-    /// Tries until an instant, with pauses. Moves the lead to another id where its own belongs to other content.
-    pub(super) async fn send_until(&self, envelope: &mut Envelope, end: Instant) -> Outcome {
+    /// Tries until an instant, with pauses.
+    pub(super) async fn send_until(&self, envelope: &Envelope, end: Instant) -> Outcome {
         let mut pause = FIRST_PAUSE;
         loop {
-            let wait = match self.send(envelope, end).await {
-                Answer::Settled(outcome) => return outcome,
-                Answer::Conflict => {
-                    envelope.move_to_another_id();
-                    continue;
-                }
-                Answer::ComeBack(asked) => jittered(pause).max(asked.unwrap_or_default()),
-            };
+            let outcome = self.send(envelope, end).await;
+            let Outcome::Unavailable(asked) = outcome else { return outcome };
+            let wait = jittered(pause).max(asked.unwrap_or_default());
             if Instant::now() + wait >= end {
-                return Outcome::Unavailable;
+                return outcome;
             }
             sleep(wait).await;
             pause *= 2;
         }
     }
 
-    async fn send(&self, envelope: &Envelope, end: Instant) -> Answer {
+    /// Tries once.
+    pub(super) async fn send_once(&self, envelope: &Envelope) -> Outcome {
+        self.send(envelope, Instant::now() + self.timeout).await
+    }
+
+    async fn send(&self, envelope: &Envelope, end: Instant) -> Outcome {
         let span = tracing::info_span!("forward lead", request_id = %envelope.request_id());
         let started = Instant::now();
         let limit = self.timeout.min(end.saturating_duration_since(started));
         let answer = timeout(limit, self.post(envelope).instrument(span.clone())).await;
         histogram!(FORWARD_DURATION).record(started.elapsed().as_secs_f64());
-        let (answer, result, status) = match answer {
+        let (outcome, result, status) = match answer {
             Ok(Ok(response)) => {
-                let (answer, result) = read(&response);
-                (answer, result, response.status().as_u16())
+                let (outcome, result) = read(&response);
+                let status = response.status().as_u16();
+                let _ = timeout(limit, drain(response)).await;
+                (outcome, result, status)
             }
             // The library's message names the address, which may hold a password.
-            Ok(Err(_)) | Err(_) => (Answer::ComeBack(None), "unreachable", 0),
+            Ok(Err(_)) | Err(_) => (Outcome::Unavailable(None), "unreachable", 0),
         };
         counter!(FORWARD_ATTEMPTS, "result" => result).increment(1);
         span.in_scope(|| match result {
-            "delivered" | "conflict" => tracing::debug!(status, result, "lead handed over"),
+            "delivered" => tracing::debug!(status, "lead handed over"),
             "misconfigured" => tracing::error!(
                 status,
                 "FASTCore does not take this site's leads: check the base URL, the token and its sources"
             ),
-            "refused" => tracing::error!(status, "FASTCore refused a lead for good; it is kept in the spool"),
+            "refused" | "conflict" => {
+                tracing::error!(status, "FASTCore refused a lead for good; it is kept in the spool");
+            }
             _ => tracing::warn!(status, result, "lead not handed over yet"),
         });
-        answer
+        outcome
     }
 
     async fn post(&self, envelope: &Envelope) -> reqwest::Result<Response> {
@@ -131,26 +134,37 @@ impl Client {
 }
 
 /// What an answer means, and its name among the metrics.
-fn read(response: &Response) -> (Answer, &'static str) {
-    let come_back = || {
-        let seconds = response.headers().get(RETRY_AFTER).and_then(|value| value.to_str().ok()?.parse().ok());
-        Answer::ComeBack(seconds.map(Duration::from_secs))
-    };
+fn read(response: &Response) -> (Outcome, &'static str) {
     match response.status() {
         // A lead that was erased is not to be made anew.
-        StatusCode::CREATED | StatusCode::GONE => (Answer::Settled(Outcome::Delivered), "delivered"),
-        StatusCode::CONFLICT => (Answer::Conflict, "conflict"),
+        StatusCode::CREATED | StatusCode::GONE => (Outcome::Delivered, "delivered"),
+        // The id follows from the content: the same id with other content is nobody's doing here.
+        StatusCode::CONFLICT => (Outcome::Refused, "conflict"),
         StatusCode::BAD_REQUEST
         | StatusCode::PAYLOAD_TOO_LARGE
         | StatusCode::UNSUPPORTED_MEDIA_TYPE
-        | StatusCode::UNPROCESSABLE_ENTITY => (Answer::Settled(Outcome::Refused), "refused"),
+        | StatusCode::UNPROCESSABLE_ENTITY => (Outcome::Refused, "refused"),
         // And those of a proxy between.
         StatusCode::SERVICE_UNAVAILABLE
         | StatusCode::BAD_GATEWAY
         | StatusCode::GATEWAY_TIMEOUT
         | StatusCode::REQUEST_TIMEOUT
-        | StatusCode::TOO_MANY_REQUESTS => (come_back(), "unavailable"),
-        _ => (Answer::Settled(Outcome::Misconfigured), "misconfigured"),
+        | StatusCode::TOO_MANY_REQUESTS => {
+            let seconds = response.headers().get(RETRY_AFTER).and_then(|value| value.to_str().ok()?.parse().ok());
+            let wait = seconds.map(|seconds| Duration::from_secs(seconds).min(LONGEST_WAIT));
+            (Outcome::Unavailable(wait), "unavailable")
+        }
+        _ => (Outcome::Misconfigured, "misconfigured"),
+    }
+}
+
+async fn drain(mut response: Response) {
+    let mut read = 0;
+    while let Ok(Some(chunk)) = response.chunk().await {
+        read += chunk.len();
+        if read > MAX_ANSWER {
+            return;
+        }
     }
 }
 

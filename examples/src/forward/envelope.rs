@@ -14,13 +14,17 @@ pub struct Envelope {
 }
 
 impl Envelope {
-    /// Writes a lead as the endpoint takes it.
+    /// Writes a lead as the endpoint takes it, under a request id that follows from the lead's own, which is its form's, and
+    /// from its content.
+    ///
+    /// The same form sent again is the same request, wherever the first one got to. A visitor who goes back, changes the
+    /// message and sends again says something new: that is another request, and again one, however often it is sent.
     pub fn new(lead: &Lead) -> Self {
         let meta = lead.meta();
         let proof = meta
             .consent()
             .map(|proof| json!({"version": proof.version(), "locale": proof.locale(), "given_at": proof.given_at()}));
-        let body = json!({
+        let content = json!({
             "name": lead.name(),
             "email": lead.email().as_str(),
             "phone": lead.phone(),
@@ -28,17 +32,19 @@ impl Envelope {
             "service": lead.service().map(fastcore_leads::Service::as_str),
             "message": lead.message(),
             "consent": lead.consent(),
-            "meta": {
-                "source": meta.source(),
-                "request_id": meta.request_id().as_uuid(),
-                "ip_hash": meta.ip_hash(),
-                "user_agent_hash": meta.user_agent_hash(),
-                "timestamp_utc": format(meta.timestamp_utc()),
-                "consent": proof,
-                "suspicion": meta.suspicion(),
-            },
         });
-        Self { request_id: meta.request_id().as_uuid(), body }
+        let request_id = id_of(meta.request_id().as_uuid(), &content);
+        let mut body = content;
+        body["meta"] = json!({
+            "source": meta.source(),
+            "request_id": request_id,
+            "ip_hash": meta.ip_hash(),
+            "user_agent_hash": meta.user_agent_hash(),
+            "timestamp_utc": format(meta.timestamp_utc()),
+            "consent": proof,
+            "suspicion": meta.suspicion(),
+        });
+        Self { request_id, body }
     }
 
     /// Reads what [`to_bytes`](Self::to_bytes) wrote.
@@ -57,37 +63,20 @@ impl Envelope {
     pub fn request_id(&self) -> Uuid {
         self.request_id
     }
-
-    /// Whether the same visitor said the same: what FASTCore compares where a request id comes again.
-    pub(super) fn has_same_content(&self, other: &Self) -> bool {
-        self.content() == other.content()
-    }
-
-    /// Takes another request id, which follows from the first and from the content.
-    ///
-    /// A visitor who goes back, changes the message and sends again says something new under the old form's id. It is a
-    /// lead of its own, and again one, however often it is sent.
-    pub(super) fn move_to_another_id(&mut self) {
-        let digest = Sha256::digest(json!([self.request_id, self.content()]).to_string());
-        let mut bytes = [0; 16];
-        bytes.copy_from_slice(&digest[..16]);
-        self.request_id = uuid::Builder::from_custom_bytes(bytes).into_uuid();
-        self.body["meta"]["request_id"] = self.request_id.to_string().into();
-    }
-
-    fn content(&self) -> Value {
-        let mut content = self.body.clone();
-        if let Value::Object(members) = &mut content {
-            members.remove("meta");
-        }
-        content
-    }
 }
 
 impl fmt::Debug for Envelope {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Envelope").field("request_id", &self.request_id).finish_non_exhaustive()
     }
+}
+
+/// A UUIDv8 (RFC 9562, section 5.8).
+fn id_of(form: Uuid, content: &Value) -> Uuid {
+    let digest = Sha256::digest(json!([form, content]).to_string());
+    let mut bytes = [0; 16];
+    bytes.copy_from_slice(&digest[..16]);
+    uuid::Builder::from_custom_bytes(bytes).into_uuid()
 }
 
 fn format(instant: DateTime<Utc>) -> String {

@@ -24,7 +24,7 @@ use uuid::Uuid;
 pub use self::envelope::Envelope;
 use self::{
     client::{Client, Outcome},
-    spool::Spool,
+    spool::{Place, Spool},
 };
 
 /// How to reach FASTCore, and what to do where that fails.
@@ -89,6 +89,7 @@ impl Forward {
     pub fn start(settings: Settings) -> Result<(Self, Worker), String> {
         let spool = Spool::open(&settings.spool, settings.capacity)
             .map_err(|error| format!("{}: {error}; make the folder writable", settings.spool.display()))?;
+        crate::metrics::begin_site();
         let client = Client::new(settings.base_url, &settings.token, settings.timeout)?;
         let shared = Arc::new(Shared {
             client,
@@ -106,20 +107,27 @@ impl Forward {
     /// # Errors
     /// [`Undeliverable`] where neither is possible. It may have reached FASTCore all the same; sending it again is safe.
     pub async fn deliver(&self, envelope: Envelope) -> Result<Uuid, Undeliverable> {
-        let Shared { client, spool, deadline, is_down, wake } = &*self.shared;
-        let mut envelope = envelope;
-        if !is_down.load(Ordering::Relaxed) {
-            let end = Instant::now() + *deadline;
-            match client.send_until(&mut envelope, end).await {
+        let Shared { spool, is_down, wake, .. } = &*self.shared;
+        let mut place = Place::Waiting;
+        let was_asked = !is_down.load(Ordering::Relaxed);
+        if was_asked {
+            match self.send(&envelope).await {
                 Outcome::Delivered => return Ok(envelope.request_id()),
-                Outcome::Refused => return spool.put(envelope, spool::Place::Refused).await,
-                Outcome::Unavailable => is_down.store(true, Ordering::Relaxed),
+                Outcome::Refused => place = Place::Refused,
+                Outcome::Unavailable(_) => is_down.store(true, Ordering::Relaxed),
                 Outcome::Misconfigured => {}
             }
         }
-        let stored = spool.put(envelope, spool::Place::Waiting).await;
+        let stored = spool.put(envelope.clone(), place).await;
         wake.notify_one();
-        stored
+        if stored.is_err() && !was_asked && self.send(&envelope).await == Outcome::Delivered {
+            return Ok(envelope.request_id());
+        }
+        stored.map(|()| envelope.request_id())
+    }
+
+    async fn send(&self, envelope: &Envelope) -> Outcome {
+        self.shared.client.send_until(envelope, Instant::now() + self.shared.deadline).await
     }
 }
 

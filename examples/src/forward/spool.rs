@@ -3,7 +3,10 @@ use std::{
     io::{self, Write},
     os::unix::fs::{DirBuilderExt, OpenOptionsExt},
     path::{Path, PathBuf},
-    sync::{Arc, Mutex, PoisonError},
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
     time::{Duration, SystemTime},
 };
 
@@ -27,6 +30,9 @@ pub(super) enum Place {
 }
 
 /// Leads on disk, a file each, named by the request id. A lead that was put is on the disk, not only in its cache.
+///
+/// A request id follows from the content, so files of one name hold the same: processes that share a folder can put and
+/// remove what they like, and nothing is lost.
 pub(super) struct Spool {
     folder: Arc<Folder>,
 }
@@ -35,24 +41,27 @@ struct Folder {
     waiting: PathBuf,
     refused: PathBuf,
     capacity: usize,
-    /// Held while a file is made, since a name may be there already.
-    writing: Mutex<()>,
+    /// How many wait, as far as this process knows; the worker counts anew.
+    waiting_leads: AtomicUsize,
 }
 
 impl Spool {
     pub(super) fn open(path: &Path, capacity: usize) -> io::Result<Self> {
         let refused = path.join("refused");
         fs::DirBuilder::new().recursive(true).mode(0o700).create(&refused)?;
-        let folder = Folder { waiting: path.to_owned(), refused, capacity, writing: Mutex::new(()) };
+        let folder = Folder { waiting: path.to_owned(), refused, capacity, waiting_leads: AtomicUsize::new(0) };
+        for made in path.ancestors().take(2) {
+            sync(if made.as_os_str().is_empty() { Path::new(".") } else { made })?;
+        }
         folder.remove_stale_drafts()?;
         folder.report()?;
         Ok(Self { folder: Arc::new(folder) })
     }
 
-    /// Keeps a lead; returns the id that it has, once it is on the disk.
-    pub(super) async fn put(&self, envelope: Envelope, place: Place) -> Result<Uuid, Undeliverable> {
+    /// Keeps a lead; returns once it is on the disk.
+    pub(super) async fn put(&self, envelope: Envelope, place: Place) -> Result<(), Undeliverable> {
         let request_id = envelope.request_id();
-        self.blocking(move |folder| folder.put(envelope, place)).await.map_err(|error| {
+        self.blocking(move |folder| folder.put(&envelope, place)).await.map_err(|error| {
             tracing::error!(%request_id, kind = %error.kind(), "a lead cannot be spooled: look at the disk");
             Undeliverable
         })
@@ -63,7 +72,7 @@ impl Spool {
         self.blocking(Folder::report).await
     }
 
-    /// Reads a file. `None` where another process has delivered it meanwhile.
+    /// Reads a file. `None` where it is not there any more, or holds no lead and was put aside.
     pub(super) async fn read(&self, path: PathBuf) -> io::Result<Option<Envelope>> {
         self.blocking(move |folder| match fs::read(&path) {
             Ok(bytes) => match Envelope::from_bytes(&bytes) {
@@ -100,32 +109,29 @@ impl Spool {
 }
 
 impl Folder {
-    fn put(&self, mut envelope: Envelope, place: Place) -> io::Result<Uuid> {
-        let _writing = self.writing.lock().unwrap_or_else(PoisonError::into_inner);
+    fn put(&self, envelope: &Envelope, place: Place) -> io::Result<()> {
         let folder = if place == Place::Waiting { &self.waiting } else { &self.refused };
-        let path = loop {
-            let path = folder.join(format!("{}.json", envelope.request_id()));
-            match fs::read(&path) {
-                Err(error) if error.kind() == io::ErrorKind::NotFound => break path,
-                Err(error) => return Err(error),
-                Ok(bytes) => match Envelope::from_bytes(&bytes) {
-                    Some(there) if there.has_same_content(&envelope) => return Ok(envelope.request_id()),
-                    _ => envelope.move_to_another_id(),
-                },
-            }
-        };
-        if leads_in(folder)?.len() >= self.capacity {
+        let path = folder.join(format!("{}.json", envelope.request_id()));
+        if path.try_exists()? {
+            return sync(folder);
+        }
+        if place == Place::Waiting && self.waiting_leads.load(Ordering::Relaxed) >= self.capacity {
             return Err(io::ErrorKind::StorageFull.into());
         }
         let draft = folder.join(format!("{}.{DRAFT}", Uuid::now_v7()));
-        let written = write(&draft, &envelope.to_bytes()).and_then(|()| fs::rename(&draft, &path));
-        if let Err(error) = written.and_then(|()| sync(folder)) {
+        if let Err(error) = write(&draft, &envelope.to_bytes()).and_then(|()| fs::rename(&draft, &path)) {
             let _ = fs::remove_file(&draft);
             return Err(error);
         }
         counter!(SPOOLED).increment(1);
-        self.report()?;
-        Ok(envelope.request_id())
+        match place {
+            Place::Waiting => {
+                self.waiting_leads.fetch_add(1, Ordering::Relaxed);
+                gauge!(SPOOL_LEADS).increment(1.0);
+            }
+            Place::Refused => gauge!(SPOOL_REFUSED).increment(1.0),
+        }
+        sync(folder)
     }
 
     fn refuse(&self, path: &Path) -> io::Result<()> {
@@ -141,6 +147,7 @@ impl Folder {
         let mut waiting = leads_in(&self.waiting)?;
         waiting.sort();
         let oldest = waiting.first().and_then(|(modified, _)| modified.elapsed().ok()).unwrap_or_default();
+        self.waiting_leads.store(waiting.len(), Ordering::Relaxed);
         gauge!(SPOOL_LEADS).set(waiting.len() as f64);
         gauge!(SPOOL_AGE).set(oldest.as_secs_f64());
         gauge!(SPOOL_REFUSED).set(leads_in(&self.refused)?.len() as f64);

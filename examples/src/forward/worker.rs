@@ -1,13 +1,15 @@
 //! Empties the spool: the oldest lead first, with pauses that grow while FASTCore is down.
 
 use std::{
-    io,
-    path::PathBuf,
+    collections::HashMap,
+    panic::AssertUnwindSafe,
+    path::{Path, PathBuf},
     sync::{Arc, atomic::Ordering},
     time::Duration,
 };
 
-use tokio::time::{Instant, sleep, timeout};
+use futures_util::FutureExt;
+use tokio::time::{sleep, timeout};
 
 use super::{
     Shared,
@@ -18,57 +20,96 @@ const FIRST_PAUSE: Duration = Duration::from_millis(250);
 const LONGEST_PAUSE: Duration = Duration::from_secs(15);
 /// How often an empty spool is looked into: another process may have left something.
 const IDLE: Duration = Duration::from_secs(30);
+/// So many leads that cannot be delivered end a round: the others would fare alike.
+const MAX_FAILURES: usize = 3;
+
+/// How a round ended.
+enum Round {
+    /// Nothing is left.
+    Empty,
+    /// Something is left; FASTCore asked to wait so long at least.
+    Left(Duration),
+}
 
 pub(super) async fn run(shared: Arc<Shared>) {
     let mut pause = FIRST_PAUSE;
+    let mut failures = HashMap::new();
     loop {
-        match deliver_all(&shared).await {
-            Ok(true) => {
+        // A fault in one round must not end the delivery for good.
+        let round = AssertUnwindSafe(deliver_all(&shared, &mut failures)).catch_unwind().await.unwrap_or_else(|_| {
+            tracing::error!("a fault while delivering spooled leads; they are tried again");
+            Round::Left(LONGEST_PAUSE)
+        });
+        match round {
+            Round::Empty => {
                 pause = FIRST_PAUSE;
-                // FASTCore answers: whoever comes now need not go by way of the spool.
+                // Whoever comes next finds out by himself whether FASTCore answers.
                 shared.is_down.store(false, Ordering::Relaxed);
                 let _ = timeout(IDLE, shared.wake.notified()).await;
             }
-            Ok(false) => {
-                sleep(jittered(pause)).await;
+            Round::Left(asked) => {
+                sleep(jittered(pause).max(asked)).await;
                 pause = (pause * 2).min(LONGEST_PAUSE);
             }
-            Err(error) => {
-                tracing::error!(kind = %error.kind(), "the spool cannot be read or written: look at the disk");
-                sleep(LONGEST_PAUSE).await;
-            }
         }
     }
 }
 
-/// Whether the spool is empty now.
-async fn deliver_all(shared: &Shared) -> io::Result<bool> {
-    let mut is_empty = true;
-    for path in shared.spool.waiting().await? {
-        match deliver(shared, path).await? {
-            Outcome::Delivered | Outcome::Refused => shared.is_down.store(false, Ordering::Relaxed),
-            // The others would fare alike.
-            Outcome::Unavailable => return Ok(false),
-            // It may be this lead alone that FASTCore stumbles over.
-            Outcome::Misconfigured => is_empty = false,
+/// Delivers the oldest first, but what failed before behind what did not: one lead that FASTCore stumbles over does not
+/// keep the others back.
+async fn deliver_all(shared: &Shared, failures: &mut HashMap<PathBuf, u32>) -> Round {
+    let mut asked = Duration::ZERO;
+    let mut failed = 0;
+    let mut waiting = match shared.spool.waiting().await {
+        Ok(waiting) => waiting,
+        Err(error) => {
+            tracing::error!(kind = %error.kind(), "the spool cannot be read: look at the disk");
+            // What comes is not to be put there.
+            shared.is_down.store(false, Ordering::Relaxed);
+            return Round::Left(LONGEST_PAUSE);
         }
-    }
-    // For the metrics.
-    Ok(shared.spool.waiting().await?.is_empty() && is_empty)
-}
-
-async fn deliver(shared: &Shared, path: PathBuf) -> io::Result<Outcome> {
-    let Some(mut envelope) = shared.spool.read(path.clone()).await? else {
-        return Ok(Outcome::Delivered);
     };
-    let outcome = shared.client.send_until(&mut envelope, Instant::now() + shared.deadline).await;
-    match outcome {
+    failures.retain(|path, _| waiting.contains(path));
+    waiting.sort_by_key(|path| failures.get(path).copied().unwrap_or_default());
+    for path in waiting {
+        match deliver(shared, &path).await {
+            Some(Outcome::Delivered | Outcome::Refused) => shared.is_down.store(false, Ordering::Relaxed),
+            Some(Outcome::Unavailable(wait)) => {
+                asked = asked.max(wait.unwrap_or_default());
+                failed += 1;
+                *failures.entry(path).or_default() += 1;
+            }
+            Some(Outcome::Misconfigured) => {
+                failed += 1;
+                *failures.entry(path).or_default() += 1;
+            }
+            None => {}
+        }
+        if failed >= MAX_FAILURES {
+            return Round::Left(asked);
+        }
+    }
+    // Counted anew, for the metrics too: what cannot be read is still there.
+    match shared.spool.waiting().await {
+        Ok(left) if left.is_empty() => Round::Empty,
+        _ => Round::Left(asked),
+    }
+}
+
+/// What came of one file; nothing where it could not be read, or is not there any more.
+async fn deliver(shared: &Shared, path: &Path) -> Option<Outcome> {
+    let trouble = |error: std::io::Error| {
+        tracing::error!(kind = %error.kind(), "a spooled lead cannot be read or removed: look at the disk");
+    };
+    let envelope = shared.spool.read(path.to_owned()).await.map_err(trouble).ok()??;
+    let outcome = shared.client.send_once(&envelope).await;
+    let done = match outcome {
         Outcome::Delivered => {
             tracing::info!(request_id = %envelope.request_id(), "spooled lead delivered");
-            shared.spool.remove(path).await?;
+            shared.spool.remove(path.to_owned()).await
         }
-        Outcome::Refused => shared.spool.refuse(path).await?,
-        Outcome::Unavailable | Outcome::Misconfigured => {}
-    }
-    Ok(outcome)
+        Outcome::Refused => shared.spool.refuse(path.to_owned()).await,
+        Outcome::Unavailable(_) | Outcome::Misconfigured => Ok(()),
+    };
+    done.map_err(trouble).ok().map(|()| outcome)
 }

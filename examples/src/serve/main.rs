@@ -12,7 +12,7 @@ mod rest;
 mod server;
 mod token;
 
-use std::{net::SocketAddr, process::ExitCode, time::Duration};
+use std::{convert::Infallible, net::Ipv4Addr, process::ExitCode, time::Duration};
 
 use clap::{CommandFactory, FromArgMatches, parser::ValueSource};
 use fastcore_leads::{Endpoint, StoreError};
@@ -21,9 +21,23 @@ use fastcore_leads_examples::{
     metrics,
     telemetry::Telemetry,
 };
-use tokio::{net::TcpListener, time::Instant};
+use http::{Request, Response};
+use http_body::Body;
+use hyper::body::Incoming;
+use tokio::{
+    net::TcpListener,
+    sync::oneshot,
+    time::{Instant, timeout_at},
+};
+use tower_service::Service;
 
-use self::{banner::Banner, options::Options, rest::Rest, token::Tokens};
+use self::{
+    banner::Banner,
+    options::Options,
+    rest::Rest,
+    server::{Settings, Stopped},
+    token::Tokens,
+};
 
 #[tokio::main]
 async fn main() -> ExitCode {
@@ -73,7 +87,7 @@ async fn open(options: &Options) -> Result<Opened, String> {
 /// Starts, serves until a signal, drains. Errors are sentences for the operator. `is_trial` says that no database was
 /// chosen.
 async fn run(options: &Options, is_trial: bool, is_traced: bool) -> Result<(), String> {
-    let Tokens { set, made, own } = token::from_environment()?;
+    let Tokens { set, made, own } = token::from_environment(&options.listen)?;
     let metrics = metrics::install().map_err(|error| error.to_string())?;
     let Opened { database, pool } = open(options).await?;
     let ingest = options.ingest(database);
@@ -85,15 +99,19 @@ async fn run(options: &Options, is_trial: bool, is_traced: bool) -> Result<(), S
         .await
         .map_err(|error| format!("cannot listen on {}: {error}; choose another --listen", options.listen))?;
     let address = listener.local_addr().map_err(|error| error.to_string())?;
-    let (site, _worker) = if options.site.is_on(is_trial && made.is_some()) {
-        let (site, worker) = options.site.start(&own_url(address), own, options.consent_policy())?;
-        (Some(site), Some(worker))
-    } else {
-        (None, None)
-    };
+    let mut site = None;
+    let (mut _worker, mut inner) = (None, None);
+    if options.site.is_on(is_trial && made.is_some()) {
+        // Visitors who hold every connection must not keep the site from reaching its own endpoint.
+        let door = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.map_err(|error| error.to_string())?;
+        let own_url = format!("http://{}", door.local_addr().map_err(|error| error.to_string())?);
+        inner = options.site.posts_here().then_some(door);
+        let (started, worker) = options.site.start(&own_url, own, options.consent_policy())?;
+        (site, _worker) = (Some(started), Some(worker));
+    }
     Banner { address, options, token: made.as_deref(), has_site: site.is_some() }.print();
 
-    let settings = server::Settings {
+    let settings = Settings {
         max_connections: options.max_connections as usize,
         drain: options.drain(),
         is_traced,
@@ -101,24 +119,39 @@ async fn run(options: &Options, is_trial: bool, is_traced: bool) -> Result<(), S
     };
     let rest = Rest::new(endpoint.clone(), site, metrics, pool);
     let started = match options.framework {
-        options::Framework::Axum => server::run(listener, app::axum(endpoint, rest), settings).await,
-        options::Framework::Warp => server::run(listener, app::warp(endpoint, rest), settings).await,
+        options::Framework::Axum => serve(listener, inner, app::axum(endpoint, rest), settings).await,
+        options::Framework::Warp => serve(listener, inner, app::warp(endpoint, rest), settings).await,
     };
     // What is queued was sent in time: it is written, also where a stalled connection took all the time there was.
     let left = started.drain_until().max(Instant::now() + LAST_BATCHES);
-    if tokio::time::timeout_at(left, ingest.shutdown()).await.is_err() {
+    if timeout_at(left, ingest.shutdown()).await.is_err() {
         tracing::warn!("not all leads could be written in time; none of those was acknowledged");
     }
     tracing::info!("stopped");
     Ok(())
 }
 
-/// How this process reaches itself: an address that stands for all of them is reached by the loopback.
-fn own_url(mut address: SocketAddr) -> String {
-    if address.ip().is_unspecified() {
-        let loopback: std::net::IpAddr =
-            if address.is_ipv4() { std::net::Ipv4Addr::LOCALHOST.into() } else { std::net::Ipv6Addr::LOCALHOST.into() };
-        address.set_ip(loopback);
+/// Serves everybody; and, where the site posts to this same process, the site by a door of its own, which stays open until
+/// everybody is served.
+async fn serve<S, B>(listener: TcpListener, inner: Option<TcpListener>, service: S, settings: Settings) -> Stopped
+where
+    S: Service<Request<Incoming>, Response = Response<B>, Error = Infallible, Future: Send + 'static>
+        + Clone
+        + Send
+        + 'static,
+    B: Body<Data: Send, Error: Into<Box<dyn std::error::Error + Send + Sync>>> + Send + 'static,
+{
+    let (served, everybody_is_served) = oneshot::channel::<()>();
+    let door = inner.map(|inner| {
+        let stop = async {
+            let _ = everybody_is_served.await;
+        };
+        tokio::spawn(server::run(inner, service.clone(), settings, stop))
+    });
+    let stopped = server::run(listener, service, settings, server::told_to_stop()).await;
+    drop(served);
+    if let Some(door) = door {
+        let _ = timeout_at(stopped.drain_until(), door).await;
     }
-    format!("http://{address}")
+    stopped
 }

@@ -8,6 +8,7 @@ use std::{
     time::Instant,
 };
 
+use fastcore_leads::INBOUND_LEADS_PATH;
 use fastcore_leads_examples::{
     metrics::{HTTP_DURATION, HTTP_REQUESTS},
     telemetry,
@@ -87,7 +88,10 @@ fn span<R>(request: &Request<R>, route: &'static str, method: &'static str) -> S
         http.route = route,
         http.response.status_code = Empty,
     );
-    telemetry::take_over(&span, request.headers());
+    // From sites; visitors' browsers have no say in which traces are kept.
+    if route == INBOUND_LEADS_PATH {
+        telemetry::take_over(&span, request.headers());
+    }
     span
 }
 

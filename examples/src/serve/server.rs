@@ -37,6 +37,7 @@ const MAX_HEAD: usize = 16 * 1024;
 /// How long to wait after an error of the listener, such as too many open files.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
+#[derive(Clone, Copy)]
 pub(crate) struct Settings {
     pub(crate) max_connections: usize,
     pub(crate) drain: Duration,
@@ -62,8 +63,13 @@ impl Stopped {
     }
 }
 
-/// Serves until SIGTERM or SIGINT, then lets requests under way finish.
-pub(crate) async fn run<S, B>(listener: TcpListener, service: S, settings: Settings) -> Stopped
+/// Serves until told to stop, then lets requests under way finish.
+pub(crate) async fn run<S, B>(
+    listener: TcpListener,
+    service: S,
+    settings: Settings,
+    stop: impl Future<Output = ()>,
+) -> Stopped
 where
     S: Service<Request<Incoming>, Response = Response<B>, Error = Infallible, Future: Send + 'static>
         + Clone
@@ -73,7 +79,7 @@ where
 {
     let places = Arc::new(Semaphore::new(settings.max_connections));
     let graceful = GracefulShutdown::new();
-    let mut stop = pin!(told_to_stop());
+    let mut stop = pin!(stop);
     loop {
         let next = async {
             // Never closed: waits for a place, then for a client.
@@ -161,7 +167,8 @@ where
     }
 }
 
-async fn told_to_stop() {
+/// SIGTERM or SIGINT.
+pub(crate) async fn told_to_stop() {
     let (Ok(mut terminate), Ok(mut interrupt)) = (signal(SignalKind::terminate()), signal(SignalKind::interrupt()))
     else {
         tracing::warn!("signals cannot be received: stop this process by force");

@@ -35,8 +35,10 @@ impl Proxies {
             ForwardedHeader::Forwarded => ("forwarded", forwarded_for, true),
         };
         // Several fields of a name are one list (RFC 9110, section 5.3).
-        let fields = headers.get_all(name).iter().map(|value| value.to_str().unwrap_or_default());
-        let entries: Vec<&str> = fields.flat_map(|field| split(field, ',', quotes)).collect();
+        // What a client wrote into its own entry may be no text at all; it spoils that entry alone.
+        let fields: Vec<_> =
+            headers.get_all(name).iter().map(|value| String::from_utf8_lossy(value.as_bytes())).collect();
+        let entries: Vec<&str> = fields.iter().flat_map(|field| split(field, ',', quotes)).collect();
         for entry in entries.iter().rev() {
             if !self.trusts(client) {
                 break;

@@ -15,7 +15,7 @@ use serde_json::json;
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
-use super::{THANKS_PATH, messages, pages::Form};
+use super::{CONTACT_PATH, THANKS_PATH, messages, pages::Form};
 use crate::hexadecimal;
 
 /// Why a post is not taken in.
@@ -71,7 +71,8 @@ impl Problem {
                 format!("Vous avez envoyé beaucoup de messages. Attendez {retry_after} s, puis envoyez de nouveau.")
             }
             Self::Unavailable => {
-                "Nous ne pouvons pas enregistrer votre message pour le moment. Appelez-nous, ou revenez plus tard."
+                "Nous ne pouvons pas enregistrer votre message pour le moment. Il est toujours dans le formulaire : \
+                 envoyez-le de nouveau dans quelques minutes."
                     .to_owned()
             }
         }
@@ -111,11 +112,7 @@ impl Kind {
 pub(super) fn accepted(kind: Kind, reference: Uuid) -> Response<Bytes> {
     let next = format!("{THANKS_PATH}?ref={reference}");
     if kind == Kind::Form {
-        let mut response = finish(StatusCode::SEE_OTHER, "text/plain; charset=utf-8", "no-store", Bytes::new());
-        if let Ok(next) = HeaderValue::try_from(next) {
-            response.headers_mut().insert(LOCATION, next);
-        }
-        return response;
+        return see_other(&next);
     }
     // 202 (RFC 9110, section 15.3.3): the lead is safe, but while FASTCore is down not stored there yet.
     let body = json!({"ok": true, "reference": reference, "next": next}).to_string();
@@ -150,6 +147,18 @@ pub(super) fn problem(kind: Kind, problem: &Problem, form: &Form) -> Response<By
 /// A page. Kept by the browser for its way back, so that a form shows its ticket again, but asked for anew at each visit.
 pub(super) fn page(html: &str) -> Response<Bytes> {
     finish(StatusCode::OK, HTML, "private, no-cache", Bytes::copy_from_slice(html.as_bytes()))
+}
+
+pub(super) fn back_to_the_form() -> Response<Bytes> {
+    see_other(CONTACT_PATH)
+}
+
+fn see_other(path: &str) -> Response<Bytes> {
+    let mut response = finish(StatusCode::SEE_OTHER, "text/plain; charset=utf-8", "no-store", Bytes::new());
+    if let Ok(path) = HeaderValue::try_from(path) {
+        response.headers_mut().insert(LOCATION, path);
+    }
+    response
 }
 
 pub(super) fn not_allowed(allowed: &'static str) -> Response<Bytes> {
@@ -196,7 +205,7 @@ impl Asset {
 
 const HTML: &str = "text/html; charset=utf-8";
 
-/// On every answer (OWASP, HTTP Headers Cheat Sheet). HSTS is the business of whatever terminates TLS.
+/// On every answer of the site (OWASP, HTTP Headers Cheat Sheet). HSTS is the business of whatever terminates TLS.
 const SECURITY: [(HeaderName, &str); 7] = [
     (
         CONTENT_SECURITY_POLICY,

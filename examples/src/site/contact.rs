@@ -2,9 +2,9 @@ use std::{fmt, time::Duration};
 
 use bytes::Bytes;
 use chrono::{DateTime, Utc};
+use percent_encoding::percent_decode;
 use serde::{Deserialize, Serialize};
 use serde_json::value::{RawValue, to_raw_value};
-use url::form_urlencoded;
 use uuid::Uuid;
 
 use super::{Kind, Pepper, Problem, Ticket};
@@ -79,10 +79,15 @@ impl Post {
 
     /// A field that was left empty is a member that is not there. A known field that comes twice is refused, as in JSON.
     fn from_form(body: &Bytes) -> Result<Self, Problem> {
-        let fields: Vec<(String, String)> = form_urlencoded::parse(body)
-            // Forms send line breaks as CR LF, scripts as LF: the same message is the same lead.
-            .map(|(name, value)| (name.into_owned(), value.replace("\r\n", "\n")))
+        let pairs = body.split(|byte| *byte == b'&').filter(|pair| !pair.is_empty());
+        let fields: Option<Vec<(String, String)>> = pairs
+            .map(|pair| {
+                let (name, value) = pair.split_at(pair.iter().position(|byte| *byte == b'=').unwrap_or(pair.len()));
+                // Forms send line breaks as CR LF, scripts as LF: the same message is the same lead.
+                Some((decode(name)?, decode(value.strip_prefix(b"=").unwrap_or_default())?.replace("\r\n", "\n")))
+            })
             .collect();
+        let fields = fields.ok_or(Problem::Malformed)?;
         let mut post = Self { members: Members::default(), fields };
         post.members.consent = raw(&false);
         let mut seen = Vec::new();
@@ -104,8 +109,12 @@ impl Post {
                 return Err(Problem::Malformed);
             }
             seen.push(name);
-            // A checkbox is sent where it is ticked, whatever its value.
-            *member = if name == "consent" { raw(&true) } else { raw(value) };
+            *member = match (name.as_str(), value.as_str()) {
+                // A checkbox is sent where it is ticked; one without a value of its own says "on".
+                ("consent", "true" | "on") => raw(&true),
+                ("consent", "false") => raw(&false),
+                _ => raw(value),
+            };
         }
         Ok(post)
     }
@@ -168,6 +177,12 @@ impl fmt::Debug for Post {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Post").finish_non_exhaustive()
     }
+}
+
+/// Part of a form post (WHATWG URL, section 5.1); nothing where it is no UTF-8.
+fn decode(text: &[u8]) -> Option<String> {
+    let text: Vec<u8> = text.iter().map(|byte| if *byte == b'+' { b' ' } else { *byte }).collect();
+    Some(percent_decode(&text).decode_utf8().ok()?.into_owned())
 }
 
 fn raw(value: &(impl Serialize + ?Sized)) -> Option<Box<RawValue>> {

@@ -100,8 +100,10 @@ impl Site {
             CONTACT_PATH if is_read => self.contact_page(),
             THANKS_PATH if is_read => answer::page(&pages::thanks(head.uri.query())),
             FORM_PATH if head.method == Method::POST => self.take(&head, body, peer).await,
+            // A visitor who asks for the address of a form that was not taken in.
+            FORM_PATH if is_read => answer::back_to_the_form(),
             CONTACT_PATH | THANKS_PATH => answer::not_allowed("GET, HEAD"),
-            FORM_PATH => answer::not_allowed("POST"),
+            FORM_PATH => answer::not_allowed("GET, HEAD, POST"),
             path => {
                 let asset = Asset::find(path)?;
                 if is_read { asset.response() } else { answer::not_allowed("GET, HEAD") }
@@ -151,13 +153,21 @@ impl Site {
         B::Data: Buf,
     {
         let Shared { settings, pepper, limiter, forward } = &*self.shared;
-        if !request::is_same_site(&head.headers, &settings.origins) {
+        if !request::is_same_site(&head.uri, &head.headers, &settings.origins) {
             return Err(Problem::CrossSite);
         }
-        *post = Post::read(kind, &request::read(body).await?)?;
         let now = Utc::now();
         let visitor = pepper.hash_address(settings.proxies.client(peer, &head.headers), now);
-        limiter.check(&visitor)?;
+        // Read first, so that who has to wait finds the text again; counted whatever was sent.
+        let read = request::read(kind, body).await.and_then(|body| Post::read(kind, &body));
+        let limited = limiter.check(&visitor);
+        if let Ok(read) = read {
+            *post = read;
+            limited?;
+        } else {
+            limited?;
+            read?;
+        }
 
         let ticket = post.ticket(pepper);
         let suspicion = post.suspicion(ticket.as_ref(), now, settings.min_fill);
@@ -175,6 +185,11 @@ impl Site {
         });
         let lead = Lead::parse(&body, settings.consent).map_err(|error| match error {
             ParseError::Malformed => Problem::Malformed,
+            // What the site itself adds is no visitor's fault.
+            ParseError::Invalid(violations) if violations.iter().any(|v| v.pointer().starts_with("/meta")) => {
+                tracing::error!(?violations, "the site's settings make leads that are not valid");
+                Problem::Unavailable
+            }
             ParseError::Invalid(violations) => Problem::Invalid(violations),
         })?;
         forward.deliver(Envelope::new(&lead)).await.map_err(|_| Problem::Unavailable)

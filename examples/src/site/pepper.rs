@@ -9,6 +9,7 @@ use std::{
 use chrono::{DateTime, Utc};
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::{Digest, Sha256};
+use uuid::Uuid;
 
 use crate::{hexadecimal, token};
 
@@ -141,8 +142,8 @@ fn keep(folder: &Path, path: &Path) -> io::Result<String> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => {}
         read => return read,
     }
-    let draft = folder.join(format!("{FILE}.{}", std::process::id()));
-    let mut file = fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&draft)?;
+    let draft = folder.join(format!("{FILE}.{}", Uuid::now_v7()));
+    let mut file = fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&draft)?;
     file.write_all(token::make().map_err(io::Error::other)?.as_bytes())?;
     file.sync_all()?;
     // A link is made only where nobody was faster.

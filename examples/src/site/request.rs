@@ -3,30 +3,34 @@ use std::time::Duration;
 use bytes::{Buf, Bytes};
 use fastcore_leads::lead::limits::MAX_BODY_BYTES;
 use http::{
-    HeaderMap,
+    HeaderMap, Uri,
     header::{HOST, ORIGIN},
 };
 use http_body::Body;
 use http_body_util::BodyExt;
 use tokio::time::timeout;
 
-use super::Problem;
+use super::{Kind, Problem};
 
 /// How long a post may take to arrive.
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Reads a body within bounds of size and time.
-pub(super) async fn read<B>(body: B) -> Result<Bytes, Problem>
+///
+/// A form takes more bytes than JSON for the same text. It may be larger, so that a message that is too long is shown again,
+/// with what is wrong with it, instead of being lost.
+pub(super) async fn read<B>(kind: Kind, body: B) -> Result<Bytes, Problem>
 where
     B: Body,
     B::Data: Buf,
 {
+    let limit = if kind == Kind::Form { 8 * MAX_BODY_BYTES } else { MAX_BODY_BYTES };
     let mut whole = Vec::new();
     let collect = async {
         let mut body = std::pin::pin!(body);
         while let Some(frame) = body.frame().await {
             let Ok(mut data) = frame.map_err(|_| Problem::Malformed)?.into_data() else { continue };
-            if whole.len() + data.remaining() > MAX_BODY_BYTES {
+            if whole.len() + data.remaining() > limit {
                 return Err(Problem::TooLarge);
             }
             whole.extend_from_slice(&data.copy_to_bytes(data.remaining()));
@@ -41,8 +45,10 @@ where
 /// Forgery Prevention: Fetch Metadata, and the origin where a browser does not send it).
 ///
 /// What sends neither header is no browser, and has no visitor whose name it could abuse.
-pub(super) fn is_same_site(headers: &HeaderMap, origins: &[String]) -> bool {
+pub(super) fn is_same_site(uri: &Uri, headers: &HeaderMap, origins: &[String]) -> bool {
     let text = |name: &str| headers.get(name).map(|value| value.to_str().unwrap_or("?"));
+    // HTTP/2 has the host in its target.
+    let host = text(HOST.as_str()).or_else(|| uri.authority().map(http::uri::Authority::as_str));
     let origin = text(ORIGIN.as_str());
     if origin.is_some_and(|origin| origins.iter().any(|allowed| allowed.eq_ignore_ascii_case(origin))) {
         return true;
@@ -50,8 +56,8 @@ pub(super) fn is_same_site(headers: &HeaderMap, origins: &[String]) -> bool {
     match (text("sec-fetch-site"), origin) {
         (Some(site), _) => matches!(site, "same-origin" | "none"),
         (None, Some(origin)) => {
-            let host = origin.split_once("://").map(|(_, host)| host);
-            host.zip(text(HOST.as_str())).is_some_and(|(origin, host)| origin.eq_ignore_ascii_case(host))
+            let origin = origin.split_once("://").map(|(_, host)| host);
+            origin.zip(host).is_some_and(|(origin, host)| origin.eq_ignore_ascii_case(host))
         }
         (None, None) => true,
     }

@@ -257,7 +257,7 @@ describe('for everybody', () => {
     await fill(page);
     await page.context().setOffline(true);
     await send(page);
-    await page.getByText('La connexion a échoué').waitFor();
+    await page.getByText('L’envoi n’a pas abouti').waitFor();
     assert.equal(await page.getByLabel('Message').inputValue(), MESSAGE);
     assert.deepEqual(service.leads(), []);
     await page.context().setOffline(false);

@@ -187,7 +187,7 @@ async fn the_same_form_during_an_outage_is_one_file_and_another_message_is_anoth
     // Nothing is promised that cannot be kept: the spool holds two.
     let third = visitor.post(&filled(&visitor.open().await)).await;
     assert_eq!(third.status, 503);
-    assert!(html(&third).contains("Appelez-nous") && html(&third).contains("Bonjour, notre pont"));
+    assert!(html(&third).contains("dans quelques minutes") && html(&third).contains("Bonjour, notre pont"));
 
     let _fastcore = world.fastcore(&[]);
     until("the spool is empty", async || files_in(&world.spool()) == 0).await;

@@ -1,14 +1,8 @@
 //! The site, as visitors and their browsers know it; browsers themselves are in `tests/browser`.
 
-use std::{collections::HashSet, net::IpAddr, os::unix::fs::PermissionsExt, path::Path};
+use std::collections::HashSet;
 
-use chrono::{TimeZone, Utc};
-use fastcore_leads::testing::{
-    Random, TempDir,
-    http::{Answer, exchange},
-};
-use fastcore_leads_examples::site::{ForwardedHeader, Pepper, Proxies};
-use http::{HeaderMap, HeaderValue};
+use fastcore_leads::testing::http::{Answer, exchange};
 use serde_json::json;
 
 use crate::{
@@ -251,9 +245,12 @@ async fn what_is_no_post_of_the_form_is_refused_by_its_kind() {
         let service = site(&["--framework", framework, "--site-posts-per-minute", "100"]);
         let visitor = Visitor::new(service.address);
         let form = Some("application/x-www-form-urlencoded");
-        let large = "a".repeat(33_000);
+        let (large, huge) = ("a".repeat(33_000), "a".repeat(300_000));
         let cases = [
-            ("GET", FORM, None, "", 405),
+            ("GET", FORM, None, "", 303),
+            ("HEAD", FORM, None, "", 303),
+            ("POST", FORM, form, "name=Je%FF%FEan", 400),
+            ("POST", FORM, form, "name=%E9", 400),
             ("PUT", FORM, form, "name=x", 405),
             ("POST", "/", form, "name=x", 405),
             ("DELETE", "/merci", None, "", 405),
@@ -262,7 +259,7 @@ async fn what_is_no_post_of_the_form_is_refused_by_its_kind() {
             ("POST", FORM, None, "name=x", 415),
             ("POST", FORM, Some("text/plain"), "{}", 415),
             ("POST", FORM, Some("multipart/form-data; boundary=x"), "--x--", 415),
-            ("POST", FORM, form, &large, 413),
+            ("POST", FORM, form, &huge, 413),
             ("POST", FORM, Some("application/json"), &large, 413),
             ("POST", FORM, form, "name=a&name=b", 400),
             ("POST", FORM, Some("application/json"), "[\"Jean\"]", 400),
@@ -277,6 +274,44 @@ async fn what_is_no_post_of_the_form_is_refused_by_its_kind() {
             assert_eq!(answer.header("allow").is_some(), status == 405, "{framework} {method} {path}");
         }
         assert!(leads_in(&database_of(&service)).await.is_empty());
+    }
+}
+
+#[tokio::test]
+async fn a_message_that_is_much_too_long_is_shown_again() {
+    let service = site(&[]);
+    let visitor = Visitor::new(service.address);
+    let ticket = visitor.open().await;
+    let message = "é".repeat(20_000);
+    let mut fields = filled(&ticket);
+    fields[6] = ("message", &message);
+    let answer = visitor.post(&fields).await;
+    assert_eq!(answer.status, 422);
+    assert!(html(&answer).contains(&message) && html(&answer).contains("2000 caractères au plus"));
+    assert_eq!(ticket_in(&answer), ticket);
+}
+
+#[tokio::test]
+async fn consent_is_what_was_ticked_and_nothing_else() {
+    let service = site(&[]);
+    let visitor = Visitor::new(service.address);
+    for (value, status) in [("true", 303), ("on", 303), ("false", 303), ("yes", 422), ("1", 422)] {
+        let ticket = visitor.open().await;
+        let mut fields = filled(&ticket);
+        fields.retain(|(name, _)| *name != "consent");
+        fields.push(("consent", value));
+        assert_eq!(visitor.post(&fields).await.status, status, "{value}");
+    }
+    let consents = leads_in(&database_of(&service)).await.into_iter().filter(|(lead, _)| lead.consent).count();
+    assert_eq!(consents, 2);
+}
+
+#[tokio::test]
+async fn a_source_that_no_lead_could_have_is_refused_at_start() {
+    for source in ["", "   ", &"a".repeat(51), "a\nb"] {
+        let (status, log) = start_in_vain(&["--site", "--site-source", source], &[]);
+        assert_eq!(status.code(), Some(2), "{source:?}: {log}");
+        assert!(log.contains("--site-source"), "{log}");
     }
 }
 
@@ -317,119 +352,4 @@ async fn the_site_is_on_where_nothing_is_set_and_off_where_a_service_is() {
     let service = Service::start_with(&[], &[token]);
     let page = exchange(service.address, b"GET / HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n").await;
     assert_eq!(page.status, 404);
-}
-
-#[tokio::test]
-async fn the_pepper_is_made_once_kept_for_its_owner_and_can_be_set() {
-    let kept = TempDir::new();
-    let state = kept.path().join("state");
-    let state = state.to_str().unwrap();
-    let mut hashes = Vec::new();
-    for _ in 0..2 {
-        let service = site(&["--site-state", state]);
-        let visitor = Visitor::new(service.address);
-        next(&visitor.post(&filled(&visitor.open().await)).await);
-        hashes.push(leads_in(&database_of(&service)).await.remove(0).0.ip_hash);
-    }
-    assert_eq!(hashes[0], hashes[1]);
-    let mode = std::fs::metadata(Path::new(state).join("pepper")).unwrap().permissions().mode();
-    assert_eq!(mode & 0o777, 0o600);
-
-    // A ticket of the former pepper still holds.
-    let variables =
-        |pepper| [("FASTCORE_SITE_INGEST_TOKEN", "a-token-for-tests-0123456789"), ("FASTCORE_IP_PEPPER", pepper)];
-    let before = Service::start_with(&["--site", "--site-min-fill-ms", "0"], &variables("the-first-pepper-of-all"));
-    let ticket = Visitor::new(before.address).open().await;
-    let both = variables("the-second-pepper-now, the-first-pepper-of-all");
-    let after = Service::start_with(&["--site", "--site-min-fill-ms", "0"], &both);
-    next(&Visitor::new(after.address).post(&filled(&ticket)).await);
-    let lead = leads_in(&database_of(&after)).await.remove(0).0;
-    assert_eq!(lead.status, "received");
-    assert!(!after.dir.path().join("fastcore-site/pepper").exists());
-    assert_ne!(lead.ip_hash.split('-').next(), hashes[0].split('-').next(), "the id tells the pepper");
-
-    let (status, log) = start_in_vain(&["--site"], &variables("short"));
-    assert_eq!(status.code(), Some(1));
-    assert!(log.contains("openssl rand -base64 32") && !log.contains("\"short\""), "{log}");
-}
-
-#[test]
-fn hashes_change_with_the_pepper_and_the_month_and_cut_ipv6_to_a_household() {
-    let pepper = Pepper::parse("a-pepper-of-some-length").unwrap();
-    let other = Pepper::parse("another-pepper-of-length").unwrap();
-    let november = Utc.with_ymd_and_hms(2026, 11, 30, 23, 59, 59).unwrap();
-    let december = Utc.with_ymd_and_hms(2026, 12, 1, 0, 0, 0).unwrap();
-    let of = |text: &str| text.parse::<IpAddr>().unwrap();
-    let hash = pepper.hash_address(of("203.0.113.7"), november);
-    assert_eq!(hash, pepper.hash_address(of("::ffff:203.0.113.7"), november), "one address, two spellings");
-    let (id, rest) = hash.split_once('-').unwrap();
-    assert_eq!((id.len(), rest.starts_with("202611.")), (8, true), "{hash}");
-    assert!(hash.len() <= 128 && hash.parse::<IpAddr>().is_err());
-    let others = [
-        pepper.hash_address(of("203.0.113.8"), november),
-        pepper.hash_address(of("203.0.113.7"), december),
-        other.hash_address(of("203.0.113.7"), november),
-        pepper.hash_user_agent(&[203, 0, 113, 7], november),
-    ];
-    for one in &others {
-        assert_ne!(one.split('.').next_back(), hash.split('.').next_back());
-    }
-    assert_eq!(
-        pepper.hash_address(of("2001:db8::1"), november),
-        pepper.hash_address(of("2001:db8:0:0:ffff:ffff:ffff:ffff"), november)
-    );
-    assert_ne!(pepper.hash_address(of("2001:db8::1"), november), pepper.hash_address(of("2001:db8:0:1::1"), november));
-    assert!(!format!("{pepper:?}").contains("a-pepper"));
-    for bad in ["", "short", "a-pepper-of-some-length,short", ","] {
-        assert!(Pepper::parse(bad).is_err(), "{bad}");
-    }
-}
-
-#[test]
-fn only_configured_hops_say_where_a_visitor_comes_from() {
-    let proxies = |trusted: &[&str], header| Proxies {
-        trusted: trusted.iter().map(|network| network.parse().unwrap()).collect(),
-        header,
-    };
-    let client = |proxies: &Proxies, peer: &str, headers: &[(&'static str, &str)]| {
-        let mut map = HeaderMap::new();
-        for (name, value) in headers {
-            map.append(*name, HeaderValue::from_str(value).unwrap());
-        }
-        proxies.client(peer.parse().unwrap(), &map).to_string()
-    };
-    let none = proxies(&[], ForwardedHeader::XForwardedFor);
-    let by_list = proxies(&["10.0.0.0/8", "::1/128"], ForwardedHeader::XForwardedFor);
-    let by_rfc = proxies(&["10.0.0.0/8"], ForwardedHeader::Forwarded);
-    let list = "x-forwarded-for";
-    for (proxies, peer, headers, expected) in [
-        (&none, "203.0.113.1", &[(list, "198.51.100.1")][..], "203.0.113.1"),
-        (&by_list, "203.0.113.1", &[(list, "198.51.100.1")], "203.0.113.1"),
-        (&by_list, "10.0.0.1", &[], "10.0.0.1"),
-        (&by_list, "10.0.0.1", &[(list, "198.51.100.1")], "198.51.100.1"),
-        (&by_list, "::ffff:10.0.0.1", &[(list, "198.51.100.1")], "198.51.100.1"),
-        (&by_list, "10.0.0.1", &[(list, "6.6.6.6, 198.51.100.1, 10.2.3.4")], "198.51.100.1"),
-        (&by_list, "10.0.0.1", &[(list, "6.6.6.6"), (list, "198.51.100.1:555")], "198.51.100.1"),
-        (&by_list, "10.0.0.1", &[(list, "198.51.100.1, unknown")], "10.0.0.1"),
-        (&by_list, "10.0.0.1", &[(list, "10.9.9.9")], "10.9.9.9"),
-        (&by_list, "10.0.0.1", &[(list, "2001:db8::7, 10.9.9.9")], "2001:db8::7"),
-        (&by_list, "10.0.0.1", &[("forwarded", "for=6.6.6.6")], "10.0.0.1"),
-        (&by_rfc, "10.0.0.1", &[("forwarded", "for=198.51.100.1;proto=https")], "198.51.100.1"),
-        (&by_rfc, "10.0.0.1", &[("forwarded", r#"for=6.6.6.6, proto=https;For="[2001:db8::7]:4711""#)], "2001:db8::7"),
-        (&by_rfc, "10.0.0.1", &[("forwarded", r#"for="a,for=6.6.6.6";by=x, for=198.51.100.1"#)], "198.51.100.1"),
-        (&by_rfc, "10.0.0.1", &[("forwarded", "for=198.51.100.1, for=_hidden")], "10.0.0.1"),
-        (&by_rfc, "10.0.0.1", &[(list, "6.6.6.6")], "10.0.0.1"),
-    ] {
-        assert_eq!(client(proxies, peer, headers), expected, "{peer} {headers:?}");
-    }
-    // Whatever a client writes in front of what a trusted proxy adds changes nothing.
-    let mut random = Random::from_env();
-    let chars: Vec<char> = "0123456789abcdef.:,;=\"[] for_unknown%".chars().collect();
-    for _ in 0..5_000 {
-        let made_up: String = (0..random.below(40)).map(|_| chars[random.below(chars.len())]).collect();
-        let lists = format!("{made_up}, 198.51.100.1");
-        assert_eq!(client(&by_list, "10.0.0.1", &[(list, &lists)]), "198.51.100.1", "{lists}");
-        let elements = format!("{made_up}, for=198.51.100.1");
-        assert_eq!(client(&by_rfc, "10.0.0.1", &[("forwarded", &elements)]), "198.51.100.1", "{elements}");
-    }
 }

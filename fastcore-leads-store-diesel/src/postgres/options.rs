@@ -29,7 +29,8 @@ impl PgOptions {
         self
     }
 
-    /// How many connections there may be, at least 1. Default 10; writing takes two of them.
+    /// How many connections there may be, at least 1. Default 10; writing takes two of them. Where more are to be kept
+    /// open, this bound holds.
     pub fn max_connections(mut self, connections: u32) -> Self {
         self.max_connections = connections.max(1);
         self
@@ -58,7 +59,7 @@ impl PgOptions {
         });
         let manager = AsyncDieselConnectionManager::new_with_config(String::new(), config);
         let pool = Pool::builder(manager)
-            .max_size(self.max_connections.max(self.min_connections) as usize)
+            .max_size(self.max_connections as usize)
             .runtime(Runtime::Tokio1)
             .wait_timeout(Some(self.timeout))
             .create_timeout(Some(self.timeout))
@@ -66,7 +67,7 @@ impl PgOptions {
             .build()
             .map_err(|error| StoreError::new(StoreErrorKind::Internal).with_driver_error(error))?;
         let mut opened = vec![Lease::take_from_pool(&pool, self.timeout).await?];
-        for _ in 1..self.min_connections {
+        for _ in 1..self.min_connections.min(self.max_connections) {
             opened.push(Lease::take_from_pool(&pool, self.timeout).await?);
         }
         opened.into_iter().for_each(Lease::give_back);

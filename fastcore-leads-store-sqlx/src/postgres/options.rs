@@ -32,7 +32,8 @@ impl PgOptions {
         self
     }
 
-    /// How many connections there may be, at least 1. Default 10; writing takes two of them.
+    /// How many connections there may be, at least 1. Default 10; writing takes two of them. Where more are to be kept
+    /// open, this bound holds.
     pub fn max_connections(mut self, connections: u32) -> Self {
         self.max_connections = connections.max(1);
         self
@@ -55,14 +56,16 @@ impl PgOptions {
             StoreError::new(StoreErrorKind::Internal)
                 .with_reason("the database URL is not of the form postgres://user:password@host:port/database")
         })?;
+        // No float is read or written, and PgBouncer refuses a setting that it does not know.
+        let options = options.extra_float_digits(None);
         let setup = AssertSqlSafe(sql::set_up_connection(self.timeout)).into_sql_str();
         let pool = PgPoolOptions::new()
             .after_connect(move |connection, _| {
                 let setup = setup.clone();
                 Box::pin(async move { raw_sql(setup).execute(connection).await.map(|_| ()) })
             })
-            .min_connections(self.min_connections)
-            .max_connections(self.max_connections.max(self.min_connections))
+            .min_connections(self.min_connections.min(self.max_connections))
+            .max_connections(self.max_connections)
             .acquire_timeout(self.timeout)
             .connect_lazy_with(options.disable_statement_logging());
         Lease::take_from_pool(&pool).await?.give_back();

@@ -43,6 +43,9 @@ pub const SUSPICION_CODE: Length = Length::new(1, 40);
 /// How many codes `meta.suspicion` may hold.
 pub const MAX_SUSPICION_CODES: usize = 8;
 
+/// An instant as text, in bytes: no RFC 3339 text that a sender means is longer.
+pub const MAX_INSTANT_BYTES: usize = 64;
+
 /// `email`, in bytes of UTF-8 (RFC 5321, section 4.5.3.1.3, less the angle brackets).
 pub const MAX_EMAIL_BYTES: usize = 254;
 /// The part of `email` before the `@`, in bytes of UTF-8 (RFC 5321, section 4.5.3.1.1).

@@ -121,6 +121,17 @@ pub enum StoreErrorKind {
 }
 
 impl StoreErrorKind {
+    /// All of them.
+    pub const ALL: &'static [Self] = &[
+        Self::Unavailable,
+        Self::TimedOut,
+        Self::OutcomeUnknown,
+        Self::Contention,
+        Self::Rejected,
+        Self::SchemaMismatch,
+        Self::Internal,
+    ];
+
     /// The word for metrics.
     pub const fn as_str(self) -> &'static str {
         match self {

@@ -1,7 +1,7 @@
 use std::{path::PathBuf, time::Duration};
 
 use clap::{Args, value_parser};
-use fastcore_leads::ConsentPolicy;
+use fastcore_leads::{ConsentPolicy, LeadDraft};
 use fastcore_leads_examples::{
     forward::{self, Forward, Worker},
     site::{ForwardedHeader, Pepper, Proxies, Settings, Site},
@@ -25,7 +25,7 @@ pub(crate) struct SiteOptions {
     site: Option<bool>,
 
     /// The site's name: `meta.source` of its leads.
-    #[arg(long, env = "FASTCORE_SITE_SOURCE", default_value = "fast-techservices.com")]
+    #[arg(long, env = "FASTCORE_SITE_SOURCE", default_value = "fast-techservices.com", value_parser = source)]
     site_source: String,
 
     /// The folder that keeps the pepper, and leads that FASTCore has not taken yet.
@@ -45,8 +45,8 @@ pub(crate) struct SiteOptions {
     forwarded_header: ForwardedHeader,
 
     /// Origins, besides the site's own, that forms may be sent from, such as <https://fast-techservices.com>, separated by
-    /// commas. Needed where a proxy changes the Host header and browsers are too old to say where a form comes from.
-    #[arg(long, env = "FASTCORE_SITE_ORIGINS", value_delimiter = ',')]
+    /// commas: pages elsewhere that post here, and the site's public origin where a proxy changes the Host header.
+    #[arg(long, env = "FASTCORE_SITE_ORIGINS", value_delimiter = ',', value_parser = origin)]
     site_origins: Vec<String>,
 
     /// Posts of one visitor in a minute; one more is told to wait.
@@ -66,6 +66,11 @@ impl SiteOptions {
     /// Whether the site is served, where it was not said and `is_trial` tells that nothing else was.
     pub(crate) fn is_on(&self, is_trial: bool) -> bool {
         self.site.unwrap_or(is_trial)
+    }
+
+    /// Whether leads are posted to this process.
+    pub(crate) fn posts_here(&self) -> bool {
+        self.fastcore_base_url.is_none()
     }
 
     /// Starts the site. `own` is this process's address, `token` what it sends leads with.
@@ -93,6 +98,22 @@ impl SiteOptions {
         };
         Ok((Site::new(settings, pepper, forward), worker))
     }
+}
+
+/// What the core's parser takes for a source.
+fn source(text: &str) -> Result<String, String> {
+    let violations = LeadDraft { source: text, ..LeadDraft::default() }.parse(ConsentPolicy::Recorded).err();
+    match violations.into_iter().flatten().find(|violation| violation.pointer() == "/meta/source") {
+        Some(violation) => Err(violation.detail()),
+        None => Ok(text.to_owned()),
+    }
+}
+
+/// Scheme, host and port, as browsers write them.
+fn origin(text: &str) -> Result<String, String> {
+    let url = Url::parse(text.trim()).ok().filter(|url| matches!(url.scheme(), "http" | "https"));
+    url.map(|url| url.origin().ascii_serialization())
+        .ok_or_else(|| "give an origin such as https://example.com".to_owned())
 }
 
 /// A network, or an address alone.

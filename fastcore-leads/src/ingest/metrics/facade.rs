@@ -7,7 +7,7 @@ use crate::{
     metrics::{
         BATCH_LEADS, COMMIT_DURATION, DURATION, LEADS, QUEUE_BYTES, QUEUE_LEADS, QUEUE_REFUSED, SETTING, TRANSACTIONS,
     },
-    store::StoreError,
+    store::{StoreError, StoreErrorKind},
 };
 
 /// Handles that are looked up once: each call is an atomic operation or two.
@@ -33,6 +33,10 @@ impl Metrics {
             ("deadline_seconds", settings.deadline.as_secs_f64()),
         ] {
             gauge!(SETTING, "name" => name).set(value);
+        }
+        // Alarms on an increase do not see a series that begins with its first event.
+        for kind in StoreErrorKind::ALL {
+            counter!(TRANSACTIONS, "result" => kind.as_str()).increment(0);
         }
         let outcomes = outcome::NAMES
             .into_iter()
