@@ -2,6 +2,7 @@
 import { z } from 'zod';
 
 const codePoints = (text) => [...text].length;
+const bytes = (text) => new TextEncoder().encode(text).length;
 const CONTROL = /[\u0000-\u001f\u007f-\u009f]/u;
 const CONTROL_BUT_LINE_BREAKS = /[\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f-\u009f]/u;
 const HEX = '[0-9a-f]';
@@ -9,7 +10,7 @@ const HYPHENATED = `${HEX}{8}-${HEX}{4}-${HEX}{4}-${HEX}{4}-${HEX}{12}`;
 const UUID = new RegExp(`^(?:${HYPHENATED}|${HEX}{32}|\\{${HYPHENATED}\\}|urn:uuid:${HYPHENATED})$`, 'iu');
 const NIL_OR_MAX = /^(?:urn:uuid:|\{)?(?:[0-]+|[f-]+)\}?$/iu;
 const RFC_3339 =
-  /^\d{4}-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12]\d|3[01])T(?:[01]\d|2[0-3]):[0-5]\d:(?:[0-5]\d|60)(?:\.\d+)?(?:Z|[+-]\d{2}:\d{2})?$/iu;
+  /^\d{4}-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12]\d|3[01])[T ](?:[01]\d|2[0-3]):[0-5]\d:(?:[0-5]\d|60)(?:\.\d+)?(?:Z|[+\u2212-](?:[01]\d|2[0-3]):[0-5]\d)?$/iu;
 
 // A message is the contract's code; a member that is not there, or null, is `required`.
 const type = (code) => ({ error: ({ input }) => (input === undefined || input === null ? 'required' : code) });
@@ -20,8 +21,11 @@ function bounded(context, text, min, max) {
   if (length > max) context.addIssue({ code: 'custom', message: 'too_long' });
 }
 
+// Unicode's White_Space, as the contract trims; trim() knows U+FEFF instead of U+0085.
+const trim = (text) => text.replace(/^\p{White_Space}+|\p{White_Space}+$/gu, '');
+
 const text = (min, max, refused = CONTROL) =>
-  z.string(type('not_a_string')).trim().superRefine((value, context) => {
+  z.string(type('not_a_string')).transform(trim).superRefine((value, context) => {
     if (refused.test(value)) context.addIssue({ code: 'custom', message: 'control_character' });
     bounded(context, value, min, max);
   });
@@ -31,12 +35,12 @@ const string = (check) => z.string(type('not_a_string')).superRefine(check);
 // null, an empty text and blanks are the same as none.
 const optional = (schema) =>
   z.preprocess(
-    (value) => (value === null || (typeof value === 'string' && value.trim() === '') ? undefined : value),
+    (value) => (value === null || (typeof value === 'string' && trim(value) === '') ? undefined : value),
     schema.optional(),
   );
 
 const email = string((value, context) => {
-  const address = value.trim();
+  const address = trim(value);
   const [local = ''] = address.split('@');
   const isOne =
     !/[\r\n]/u.test(value) &&
@@ -45,8 +49,8 @@ const email = string((value, context) => {
     /\.[^.@]*[a-z]$/iu.test(address) &&
     !/(?:^|[.@])(?:arpa|invalid|local|localhost|onion|test)$/iu.test(address) &&
     !/^\.|\.\.|\.@/u.test(address) &&
-    local.length <= 64 &&
-    address.length <= 254;
+    bytes(local) <= 64 &&
+    bytes(address) <= 254;
   if (!isOne) context.addIssue({ code: 'custom', message: 'email_invalid' });
 });
 
@@ -68,7 +72,7 @@ const ipHash = string((value, context) => {
 const instant = string((value, context) => {
   const [, month, day] = value.split(/\D/u).map(Number);
   const last = new Date(Date.UTC(Number(value.slice(0, 4)), month, 0)).getUTCDate();
-  if (!RFC_3339.test(value) || value.startsWith('0000') || day > last)
+  if (!RFC_3339.test(value) || bytes(value) > 64 || value.startsWith('0000') || day > last)
     context.addIssue({ code: 'custom', message: 'timestamp_invalid' });
 });
 
@@ -122,10 +126,11 @@ export const lead = ({ consentRequired = false } = {}) =>
   );
 
 /** Reads bytes as the contract asks, and answers a verdict with its errors. */
-export function verdict(bytes, policy) {
+export function verdict(body, policy) {
+  if (body.length > 32 * 1024) return { verdict: 'body_too_large' };
   let value;
   try {
-    value = JSON.parse(new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes));
+    value = JSON.parse(new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(body));
   } catch {
     return { verdict: 'malformed_body' };
   }

@@ -2,14 +2,14 @@
 
 use fastcore_leads::lead::{
     Code::{
-        ControlCharacter, HashInvalid, IpAddress, LocaleInvalid, NotAList, NotAString, NotAnObject, Required,
+        self, ControlCharacter, HashInvalid, IpAddress, LocaleInvalid, NotAList, NotAString, NotAnObject, Required,
         SuspicionInvalid, TimestampInvalid, TooLong, TooMany, TooShort, UuidInvalid,
     },
     limits,
 };
 use serde_json::{Value, json};
 
-use super::Suite;
+use super::{Suite, Verdict};
 
 pub(super) fn add(suite: &mut Suite) {
     suite.refuses("missing", "/meta", None, Required);
@@ -23,7 +23,8 @@ pub(super) fn add(suite: &mut Suite) {
     hash(suite, "/meta/ip_hash");
     address_in_clear(suite);
     hash(suite, "/meta/user_agent_hash");
-    instant(suite, "/meta/timestamp_utc");
+    suite.accepts("an address, which is no secret of this member", "/meta/user_agent_hash", json!("203.0.113.7"));
+    instant(suite);
     consent_proof(suite);
     suspicion(suite);
 }
@@ -100,73 +101,167 @@ fn address_in_clear(suite: &mut Suite) {
     }
 }
 
-fn instant(suite: &mut Suite, at: &str) {
-    for (what, text) in [
+fn instant(suite: &mut Suite) {
+    const AT: &str = "/meta/timestamp_utc";
+    suite.refuses("missing", AT, None, Required);
+    suite.refuses("null", AT, Value::Null, Required);
+    suite.refuses("a number", AT, json!(1_763_807_445), NotAString);
+    for (what, text) in good_instants() {
+        suite.accepts(what, AT, json!(text));
+    }
+    for (what, text) in bad_instants() {
+        suite.refuses(what, AT, json!(text), TimestampInvalid);
+    }
+    for (what, text) in NO_SUCH_INSTANTS {
+        suite.refuses_beyond_schema(what, AT, text, TimestampInvalid);
+    }
+}
+
+fn good_instants() -> Vec<(&'static str, String)> {
+    [
         ("in UTC", "2026-11-22T10:30:45Z"),
         ("with microseconds", "2026-11-22T10:30:45.123456Z"),
         ("with nanoseconds", "2026-11-22T10:30:45.123456789Z"),
         ("with an offset", "2026-11-22T10:30:45+02:00"),
+        ("with the greatest offset", "2026-11-22T10:30:45+23:59"),
+        ("with a minus sign of its own", "2026-11-22T10:30:45\u{2212}02:00"),
         ("without an offset", "2026-11-22T10:30:45.5"),
+        ("in lower case", "2026-11-22t10:30:45z"),
+        ("with a blank for the T", "2026-11-22 10:30:45Z"),
         ("on a leap day", "2024-02-29T00:00:00Z"),
         ("in a leap second", "2016-12-31T23:59:60Z"),
         ("in the first year", "0001-01-01T00:00:00Z"),
         ("in the last year", "9999-12-31T23:59:59.999999Z"),
-    ] {
-        suite.accepts(what, at, json!(text));
-    }
-    suite.refuses("missing", at, None, Required);
-    suite.refuses("null", at, Value::Null, Required);
-    suite.refuses("a number", at, json!(1_763_807_445), NotAString);
-    for (what, text) in [
+    ]
+    .map(|(what, text)| (what, text.to_owned()))
+    .into_iter()
+    .chain([("of the greatest length", instant_of(limits::MAX_INSTANT_BYTES))])
+    .collect()
+}
+
+fn bad_instants() -> Vec<(&'static str, String)> {
+    [
         ("empty", ""),
         ("a date alone", "2026-11-22"),
         ("without seconds", "2026-11-22T10:30Z"),
+        ("with a month 0", "2026-00-13T10:30:45Z"),
         ("with a month 13", "2026-13-22T10:30:45Z"),
+        ("with a day 0", "2026-11-00T10:30:45Z"),
+        ("with a day 32", "2026-12-32T10:30:45Z"),
         ("with an hour 24", "2026-11-22T24:00:00Z"),
+        ("with a minute 60", "2026-11-22T10:60:00Z"),
+        ("with a second 61", "2026-11-22T10:30:61Z"),
+        ("with an offset of 24 hours", "2026-11-22T10:30:45+24:00"),
+        ("with an offset without a colon", "2026-11-22T10:30:45+0200"),
         ("seconds since 1970", "1763807445"),
         ("with words", "22 novembre 2026"),
         ("with blanks around", " 2026-11-22T10:30:45Z "),
-    ] {
-        suite.refuses(what, at, json!(text), TimestampInvalid);
-    }
-    for (what, text) in [
-        ("on 30 February", "2026-02-30T10:30:45Z"),
-        ("on a leap day of no leap year", "2026-02-29T10:30:45Z"),
-        ("in the year 0", "0000-06-01T00:00:00Z"),
-        ("beyond the last year by its offset", "9999-12-31T23:59:59-01:00"),
-    ] {
-        suite.refuses_beyond_schema(what, at, text, TimestampInvalid);
-    }
+    ]
+    .map(|(what, text)| (what, text.to_owned()))
+    .into_iter()
+    .chain([("one too long", instant_of(limits::MAX_INSTANT_BYTES + 1))])
+    .collect()
+}
+
+const NO_SUCH_INSTANTS: [(&str, &str); 5] = [
+    ("on 30 February", "2026-02-30T10:30:45Z"),
+    ("on a leap day of no leap year", "2026-02-29T10:30:45Z"),
+    ("in the year 0", "0000-06-01T00:00:00Z"),
+    ("before the first year by its offset", "0001-01-01T00:00:00+01:00"),
+    ("beyond the last year by its offset", "9999-12-31T23:59:59-01:00"),
+];
+
+/// An instant in so many bytes.
+fn instant_of(bytes: usize) -> String {
+    let (head, tail) = ("2026-11-22T10:30:45.", "Z");
+    format!("{head}{}{tail}", "1".repeat(bytes - head.len() - tail.len()))
 }
 
 fn consent_proof(suite: &mut Suite) {
     const AT: &str = "/meta/consent";
-    let proof = |version: &str, locale: &str, given_at: &str| json!({"version": version, "locale": locale, "given_at": given_at});
-    let now = "2026-11-22T10:30:45Z";
     suite.accepts("missing", AT, None);
     suite.accepts("null", AT, Value::Null);
-    suite.refuses("a text", AT, json!("yes"), NotAnObject);
-    suite.refuses("true", AT, json!(true), NotAnObject);
-    suite.accepts("in French", AT, proof("2026-11", "fr-FR", now));
-    suite.accepts("in a script", AT, proof("2026-11", "zh-Hant-TW", now));
-    let max = limits::CONSENT_VERSION.max;
-    suite.accepts("with the longest version", AT, proof(&"v".repeat(max), "fr", now));
-    let mut violating = |name: &str, value: Value, member: &str, code, is_beyond_schema: bool| {
-        let body = suite.sample_with(AT, value);
-        let verdict = super::Verdict::Invalid(vec![(format!("{AT}/{member}"), code)]);
-        suite.add(&format!("{AT} {name}"), body, verdict, is_beyond_schema);
-    };
-    violating("with a version one too long", proof(&"v".repeat(max + 1), "fr", now), "version", TooLong, false);
-    violating("with an empty version", proof("", "fr", now), "version", TooShort, false);
-    violating("without a version", json!({"locale": "fr", "given_at": now}), "version", Required, false);
-    violating("with an empty locale", proof("1", "", now), "locale", TooShort, false);
-    violating("with a locale too long", proof("1", &"a".repeat(36), now), "locale", TooLong, false);
-    violating("with no language tag", proof("1", "fr_FR", now), "locale", LocaleInvalid, true);
-    violating("without an instant", json!({"version": "1", "locale": "fr"}), "given_at", Required, false);
-    violating("with an instant of words", proof("1", "fr", "hier"), "given_at", TimestampInvalid, false);
+    for (what, value) in
+        [("a text", json!("yes")), ("true", json!(true)), ("a list", json!([])), ("a number", json!(1))]
+    {
+        suite.refuses(what, AT, value, NotAnObject);
+    }
+    suite.accepts("with a member that nobody knows", AT, proof_with("later", json!(1)));
+    let members = ["version", "locale", "given_at"];
+    for member in members {
+        for (what, value, code) in [
+            ("missing", None, Required),
+            ("null", Some(Value::Null), Required),
+            ("a number", Some(json!(1)), NotAString),
+            ("a list", Some(json!(["fr"])), NotAString),
+        ] {
+            let mut proof = proof();
+            match value {
+                Some(value) => proof[member] = value,
+                None => drop(proof.as_object_mut().and_then(|proof| proof.remove(member))),
+            }
+            violating(suite, &format!("{member} {what}"), proof, member, code, false);
+        }
+    }
+    let pointers = members.map(|member| format!("{AT}/{member}"));
     let body = suite.sample_with(AT, json!({}));
-    let members = ["version", "locale", "given_at"].map(|member| format!("{AT}/{member}"));
-    suite.refuses_all("/meta/consent empty", body, &members.each_ref().map(|member| (member.as_str(), Required)));
+    suite.refuses_all("/meta/consent empty", body, &pointers.each_ref().map(|member| (member.as_str(), Required)));
+
+    let (version, locale) = (limits::CONSENT_VERSION.max, limits::CONSENT_LOCALE.max);
+    suite.accepts("version of the greatest length", AT, proof_with("version", json!("v".repeat(version))));
+    suite.accepts("version with blanks around", AT, proof_with("version", json!(" 2026-11 ")));
+    for (what, value, code) in [
+        ("one too long", json!("v".repeat(version + 1)), TooLong),
+        ("empty", json!(""), TooShort),
+        ("of blanks only", json!("  "), TooShort),
+        ("with U+0000 inside", json!("a\0b"), ControlCharacter),
+    ] {
+        violating(suite, &format!("version {what}"), proof_with("version", value), "version", code, false);
+    }
+    let longest = "x-aaaaaaaa-bbbbbbbb-cccccccc-dddddd";
+    for (what, tag) in [
+        ("in French", "fr-FR"),
+        ("in a script", "zh-Hant-TW"),
+        ("with blanks around", " fr "),
+        ("of the greatest length", longest),
+    ] {
+        suite.accepts(&format!("locale {what}"), AT, proof_with("locale", json!(tag)));
+    }
+    violating(suite, "locale empty", proof_with("locale", json!("")), "locale", TooShort, false);
+    let long = proof_with("locale", json!("a".repeat(locale + 1)));
+    violating(suite, "locale one too long", long, "locale", TooLong, false);
+    for (what, tag) in [("with an underscore", "fr_FR"), ("of a word", "français"), ("with an empty subtag", "fr--FR")]
+    {
+        violating(suite, &format!("locale {what}"), proof_with("locale", json!(tag)), "locale", LocaleInvalid, true);
+    }
+    for (what, text) in good_instants() {
+        suite.accepts(&format!("given_at {what}"), AT, proof_with("given_at", json!(text)));
+    }
+    for (what, text) in bad_instants() {
+        let proof = proof_with("given_at", json!(text));
+        violating(suite, &format!("given_at {what}"), proof, "given_at", TimestampInvalid, false);
+    }
+    for (what, text) in NO_SUCH_INSTANTS {
+        let proof = proof_with("given_at", json!(text));
+        violating(suite, &format!("given_at {what}"), proof, "given_at", TimestampInvalid, true);
+    }
+}
+
+fn proof() -> Value {
+    json!({"version": "2026-11", "locale": "fr-FR", "given_at": "2026-11-22T10:30:45Z"})
+}
+
+fn proof_with(member: &str, value: Value) -> Value {
+    let mut proof = proof();
+    proof[member] = value;
+    proof
+}
+
+/// Refuses a proof for one of its members.
+fn violating(suite: &mut Suite, name: &str, proof: Value, member: &str, code: Code, is_beyond_schema: bool) {
+    let body = suite.sample_with("/meta/consent", proof);
+    let verdict = Verdict::Invalid(vec![(format!("/meta/consent/{member}"), code)]);
+    suite.add(&format!("/meta/consent {name}"), body, verdict, is_beyond_schema);
 }
 
 fn suspicion(suite: &mut Suite) {
@@ -179,6 +274,7 @@ fn suspicion(suite: &mut Suite) {
     suite.accepts("with as many codes as may be", AT, json!(vec!["a"; codes]));
     suite.accepts("with the longest code", AT, json!(["z".repeat(length)]));
     suite.refuses("with one code too many", AT, json!(vec!["a"; codes + 1]), TooMany);
+    suite.refuses("with one code too many, which are not looked at then", AT, json!(vec!["A"; codes + 1]), TooMany);
     suite.refuses("a text", AT, json!("honeypot"), NotAList);
     suite.refuses("an object", AT, json!({}), NotAList);
     for (what, item, code) in [

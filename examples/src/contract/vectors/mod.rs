@@ -54,6 +54,8 @@ pub enum Verdict {
     Accepted,
     /// 400 `malformed_body`.
     Malformed,
+    /// 413 `body_too_large`.
+    TooLarge,
     /// 422 `validation_error`, with these pointers and codes in this order.
     Invalid(Vec<(String, Code)>),
 }
@@ -83,6 +85,7 @@ impl Vector {
         line["verdict"] = match &self.verdict {
             Verdict::Accepted => "accepted",
             Verdict::Malformed => "malformed_body",
+            Verdict::TooLarge => "body_too_large",
             Verdict::Invalid(_) => "validation_error",
         }
         .into();

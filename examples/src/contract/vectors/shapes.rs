@@ -1,7 +1,7 @@
 //! Bodies as a whole: what is one JSON object, what is not, and several faults at once.
 
-use fastcore_leads::lead::Code;
-use serde_json::json;
+use fastcore_leads::lead::{Code, limits};
+use serde_json::{Value, json};
 
 use super::{Body, Suite, Verdict};
 
@@ -13,20 +13,39 @@ pub(super) fn add(suite: &mut Suite) {
     several_faults(suite);
 }
 
+/// Lists inside lists inside the object, as many as the parser takes.
+const DEEPEST: usize = 126;
+
+/// The lead with an unknown member that is so many lists deep.
+fn nested(lead: &Value, depth: usize) -> String {
+    let deep = format!("{}1{}", "[".repeat(depth), "]".repeat(depth));
+    lead.to_string().replacen('{', &format!(r#"{{"later":{deep},"#), 1)
+}
+
+/// The sample in so many bytes.
+fn padded(suite: &Suite, bytes: usize) -> Vec<u8> {
+    let mut body = suite.sample().to_string().into_bytes();
+    body.resize(bytes, b' ');
+    body
+}
+
 fn well_formed(suite: &mut Suite) {
     suite.accepts("unknown, ignored", "/later", json!({"a": [1, 2, {"b": null}]}));
     suite.accepts("unknown, ignored", "/meta/later", json!("x"));
-    let padded = format!(" \r\n\t{}\n", suite.sample());
-    suite.push("white space around the object", Body::Bytes(padded.into()), Verdict::Accepted, false);
+    let spaced = format!(" \r\n\t{}\n", suite.sample());
+    suite.push("white space around the object", Body::Bytes(spaced.into()), Verdict::Accepted, false);
     let escaped = suite.sample().to_string().replace("Jean Dupont", "Jean \\u0044upont \\ud83d\\ude97");
     suite.push("escapes, a surrogate pair too", Body::Bytes(escaped.into()), Verdict::Accepted, false);
     let twice = suite.sample().to_string().replacen('{', r#"{"later":1,"later":2,"#, 1);
     suite.push("an unknown member twice", Body::Bytes(twice.into()), Verdict::Accepted, false);
-    let deep = format!("{}1{}", "[".repeat(100), "]".repeat(100));
-    let deep = suite.sample().to_string().replacen('{', &format!(r#"{{"later":{deep},"#), 1);
-    suite.push("nested deep, but not too deep", Body::Bytes(deep.into()), Verdict::Accepted, false);
+    let deep = nested(&suite.sample(), DEEPEST);
+    suite.push("nested as deep as may be", Body::Bytes(deep.into()), Verdict::Accepted, false);
+    let large = padded(suite, limits::MAX_BODY_BYTES);
+    suite.push("of the greatest size", Body::Bytes(large), Verdict::Accepted, false);
+    let larger = padded(suite, limits::MAX_BODY_BYTES + 1);
+    suite.push("one byte too large", Body::Bytes(larger), Verdict::TooLarge, false);
     let minimal = json!({
-        "name": "Li", "email": "li@example.org", "message": "12345678901234567890", "consent": false,
+        "name": "Li", "email": "li@example.org", "message": "1".repeat(limits::MESSAGE.min), "consent": false,
         "meta": {"source": "s", "request_id": "3f8a9c1e-5b7d-4e2f-8a6b-9c0d1e2f3a4b", "ip_hash": "x",
                  "timestamp_utc": "2026-11-22T10:30:45"},
     });
@@ -64,8 +83,8 @@ fn malformed(suite: &mut Suite) {
     suite.malformed("a lone surrogate", sample.replace("Jean Dupont", "Jean \\ud83d"));
     suite.malformed("a lone surrogate in an unknown member", sample.replacen('{', r#"{"later":"\udc00","#, 1));
     suite.malformed("an unknown escape", sample.replace("Jean Dupont", "Jean \\x"));
-    let deep = format!("{}1{}", "[".repeat(200), "]".repeat(200));
-    suite.malformed("nested too deep", sample.replacen('{', &format!(r#"{{"later":{deep},"#), 1));
+    suite.malformed("nested one too deep", nested(&suite.sample(), DEEPEST + 1));
+    suite.malformed("a number beyond every float, in an unknown member", sample.replacen('{', r#"{"later":1e400,"#, 1));
     let mut latin1 = sample.replace("Jean Dupont", "Jean \u{1}").into_bytes();
     latin1.iter_mut().filter(|byte| **byte == 1).for_each(|byte| *byte = 0xe9);
     suite.malformed("Latin-1", latin1);
@@ -83,7 +102,7 @@ fn several_faults(suite: &mut Suite) {
     for (member, value) in [
         ("name", json!("a")),
         ("email", json!("jean")),
-        ("phone", json!("0".repeat(31))),
+        ("phone", json!("0".repeat(limits::PHONE.max + 1))),
         ("company", json!(5)),
         ("service", json!("pneus")),
         ("message", json!("short")),
@@ -115,7 +134,7 @@ fn several_faults(suite: &mut Suite) {
         both,
         &[("/name", Code::ControlCharacter), ("/name", Code::TooShort)],
     );
-    let hash = suite.sample_with("/meta/ip_hash", json!(format!("{} ", "é".repeat(128))));
+    let hash = suite.sample_with("/meta/ip_hash", json!(format!("{} ", "é".repeat(limits::HASH.max))));
     suite.refuses_all(
         "two faults in a hash",
         hash,

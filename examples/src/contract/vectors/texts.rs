@@ -75,5 +75,12 @@ fn controls(suite: &mut Suite, pointer: &str, keeps_line_breaks: bool) {
         suite.refuses(&format!("with U+{:04X} inside", u32::from(c)), pointer, with(c), Code::ControlCharacter);
     }
     suite.refuses("that begins with U+0000", pointer, json!(format!("\0{}", "a".repeat(25))), Code::ControlCharacter);
+    suite.accepts(
+        "with U+0085 around, which is white space",
+        pointer,
+        json!(format!("\u{85}{}\u{85}", "a".repeat(25))),
+    );
+    let marked = json!(format!("\u{feff}{}", "a".repeat(25)));
+    suite.accepts("that begins with U+FEFF, which is none", pointer, marked);
     suite.accepts("with a tab and a line break around", pointer, json!(format!("\t{}\r\n", "a".repeat(25))));
 }

@@ -18,7 +18,11 @@ fn email(suite: &mut Suite) {
     const AT: &str = "/email";
     suite.refuses("missing", AT, None, Required);
     suite.refuses("null", AT, Value::Null, Required);
-    suite.refuses("a number", AT, json!(1), NotAString);
+    for (what, value) in
+        [("a number", json!(1)), ("true", json!(true)), ("a list", json!(["a@b.fr"])), ("an object", json!({}))]
+    {
+        suite.refuses(what, AT, value, NotAString);
+    }
     for (what, address) in [
         ("with a tag", "jean.dupont+devis@example.com"),
         ("with upper case", "Jean.DUPONT@Example.COM"),
@@ -28,6 +32,8 @@ fn email(suite: &mut Suite) {
         ("with a domain beyond ASCII", "jean@société.fr"),
         ("with a domain in Punycode", "jean@xn--socit-esab.fr"),
         ("at a deep domain", "a@b.c.d.e.example.com"),
+        ("with an ideographic full stop for a dot", "jean@example\u{3002}com"),
+        ("with a local part that is composed", "e\u{301}lodie@example.com"),
     ] {
         suite.accepts(what, AT, json!(address));
     }
@@ -41,6 +47,7 @@ fn email(suite: &mut Suite) {
         ("with a comment", "jean@example.com (Jean)"),
         ("with U+0000", "jean\0@example.com"),
         ("empty", ""),
+        ("of blanks only", "  "),
     ] {
         suite.refuses(what, AT, json!(address), EmailInvalid);
     }
@@ -59,17 +66,28 @@ fn email(suite: &mut Suite) {
         ("at a domain with an underscore", "jean@exa_mple.com"),
         ("at a domain that ends with a dot", "jean@example.com."),
         ("in angle brackets", "<jean@example.com>"),
+        ("at .onion", "jean@example.onion"),
+        ("at .arpa", "jean@example.arpa"),
+        ("at a domain that ends in a number", "jean@example.123"),
+        ("at a domain with bad Punycode", "jean@xn--a-\u{e9}.com"),
+        ("at a domain with hyphens in third and fourth place", "jean@ex--ample.com"),
+        ("at a domain that ends with a hyphen", "jean@example-.com"),
+        ("at a domain of an emoji, which IDNA 2008 refuses", "jean@\u{1f697}.com"),
+        ("with a zero-width space", "je\u{200b}an@example.com"),
+        ("that begins with a combining mark", "\u{301}jean@example.com"),
     ] {
         suite.refuses_beyond_schema(what, AT, address, EmailInvalid);
     }
     let local = limits::MAX_EMAIL_LOCAL_BYTES;
     suite.accepts("with the longest local part", AT, json!(format!("{}@example.com", "a".repeat(local))));
-    suite.refuses(
-        "with a local part one too long",
-        AT,
-        json!(format!("{}@example.com", "a".repeat(local + 1))),
-        EmailInvalid,
-    );
+    let long = format!("{}@example.com", "a".repeat(local + 1));
+    suite.refuses_beyond_schema("with a local part one too long", AT, &long, EmailInvalid);
+    suite.accepts("with the longest local part, in bytes", AT, json!(format!("{}@example.com", "é".repeat(local / 2))));
+    let wide = format!("{}@example.com", "é".repeat(local / 2 + 1));
+    suite.refuses_beyond_schema("with a local part too long in bytes", AT, &wide, EmailInvalid);
+    // 84 code points, of which the normal form has 21, in 63 bytes.
+    let composed = "\u{3b1}\u{313}\u{300}\u{345}".repeat(21);
+    suite.accepts("with a local part that composition shortens", AT, json!(format!("{composed}@example.com")));
     suite.accepts("of the greatest length", AT, json!(address_of(limits::MAX_EMAIL_BYTES)));
     suite.refuses("one too long", AT, json!(address_of(limits::MAX_EMAIL_BYTES + 1)), EmailInvalid);
     let longer = format!("b{}", address_of(limits::MAX_EMAIL_BYTES));
