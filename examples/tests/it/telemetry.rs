@@ -57,7 +57,8 @@ async fn a_trace_leads_from_the_site_to_the_committed_row() {
         let mut service = Service::start_with(&["--site", "--framework", framework], &variables);
         let visitor = Visitor::new(service.address);
         assert_eq!(visitor.post(&filled(&visitor.open().await)).await.status, 303);
-        let traced = format!("POST /inbound/leads HTTP/1.1\r\ntraceparent: {CALLER}\r\n");
+        let state = "tracestate: visitor=203.0.113.99\r\n";
+        let traced = format!("POST /inbound/leads HTTP/1.1\r\ntraceparent: {CALLER}\r\n{state}");
         let request = String::from_utf8(lead_request(&body())).unwrap();
         let request = request.replace("POST /inbound/leads HTTP/1.1\r\n", &traced);
         assert_eq!(exchange(service.address, request.as_bytes()).await.status, 201);
@@ -75,6 +76,8 @@ async fn a_trace_leads_from_the_site_to_the_committed_row() {
         let taken_over = endpoints.iter().find(|span| span.trace_id != site.trace_id).unwrap();
         assert!(CALLER.contains(&hexadecimal(&taken_over.trace_id)));
         assert!(CALLER.contains(&hexadecimal(&taken_over.parent_span_id)));
+        assert!(spans.iter().all(|span| span.events.is_empty()), "log lines stay in the log");
+        assert!(spans.iter().all(|span| span.trace_state.is_empty()), "what a client wrote is not passed on");
         let batches = find(&spans, "lead batch");
         let links: Vec<_> = batches.iter().flat_map(|span| &span.links).map(|link| &link.span_id).collect();
         for endpoint in endpoints {
@@ -115,7 +118,9 @@ async fn the_address_of_a_visitor_is_nowhere() {
                 let visitor = Visitor::new(service.address)
                     .with("x-forwarded-for", address)
                     .with("forwarded", &format!("for=\"{address}\""))
-                    .with("user-agent", AGENT);
+                    .with("user-agent", AGENT)
+                    .with("traceparent", "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01")
+                    .with("tracestate", &format!("visitor={AGENT}"));
                 assert_eq!(visitor.post(&filled(&visitor.open().await)).await.status, 303);
                 assert_eq!(visitor.post(&[("name", "x")]).await.status, 422);
                 seen.push(("metrics".to_owned(), visitor.get("/metrics").await.body));
@@ -187,6 +192,18 @@ async fn metrics_tell_what_dashboard_and_alarms_ask_for() {
         // What was never counted is not listed; everything else is there.
         for file in ["grafana-dashboard.json", "alerts.yml"] {
             let asked = fs::read_to_string(format!("{}/../ops/{file}", env!("CARGO_MANIFEST_DIR"))).unwrap();
+            // Series that an alarm names by a label are there from the start: an increase is seen from the first event on.
+            for (at, _) in asked.match_indices("fastcore_") {
+                let rest = &asked[at..];
+                let series = rest.split('}').next().unwrap();
+                let selects = series.find('{').is_some_and(|brace| {
+                    series[..brace].chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
+                        && !series[brace..].contains('~')
+                });
+                if selects && !series.contains("!=") && file == "alerts.yml" {
+                    assert!(text.contains(&format!("{series}}}")), "{file} asks for {series}}}, which nobody reports");
+                }
+            }
             let mut names = 0;
             for (at, _) in asked.match_indices("fastcore_") {
                 let is_name = |c: char| c.is_ascii_alphanumeric() || c == '_';
