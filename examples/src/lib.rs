@@ -1,5 +1,6 @@
 //! What the programs here share.
 
+pub mod answer;
 pub mod contract;
 pub mod database;
 pub mod forward;

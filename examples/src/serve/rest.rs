@@ -5,6 +5,7 @@ use std::{net::IpAddr, sync::Arc};
 use bytes::{Buf, Bytes};
 use fastcore_leads::{Endpoint, INBOUND_LEADS_PATH};
 use fastcore_leads_examples::{
+    answer::{TEXT, answer, not_allowed},
     contract,
     database::Pool,
     metrics::POOL_CONNECTIONS,
@@ -12,7 +13,7 @@ use fastcore_leads_examples::{
 };
 use http::{
     HeaderValue, Method, Request, Response, StatusCode,
-    header::{ALLOW, CACHE_CONTROL, CONTENT_LENGTH, CONTENT_SECURITY_POLICY, CONTENT_TYPE, LOCATION},
+    header::{CONTENT_SECURITY_POLICY, CONTENT_TYPE, LOCATION},
 };
 use http_body::Body;
 use metrics::gauge;
@@ -62,32 +63,30 @@ impl Rest {
         let path = request.uri().path();
         let is_known = matches!(path, METRICS | OPENAPI | DOCS) || docs_file(path).is_some();
         if is_known && !matches!(*request.method(), Method::GET | Method::HEAD) {
-            let mut response = text(StatusCode::METHOD_NOT_ALLOWED, "method not allowed\n");
-            response.headers_mut().insert(ALLOW, HeaderValue::from_static("GET, HEAD"));
-            return response;
+            return not_allowed("GET, HEAD");
         }
         match path {
-            HEALTHZ => text(StatusCode::OK, "ok\n"),
+            HEALTHZ => answer(StatusCode::OK, TEXT, "ok\n"),
             READYZ => self.readyz().await,
             METRICS => self.metrics(),
-            OPENAPI => finish(StatusCode::OK, "application/json", self.shared.openapi.clone()),
+            OPENAPI => answer(StatusCode::OK, "application/json", self.shared.openapi.clone()),
             DOCS => {
-                let mut response = text(StatusCode::PERMANENT_REDIRECT, "");
+                let mut response = answer(StatusCode::PERMANENT_REDIRECT, TEXT, "");
                 response.headers_mut().insert(LOCATION, HeaderValue::from_static("/docs/"));
                 response
             }
             _ if is_known => self.docs(docs_file(path).unwrap_or_default()),
-            _ => self.site(request).await.unwrap_or_else(|| text(StatusCode::NOT_FOUND, "not found\n")),
+            _ => self.site(request).await.unwrap_or_else(|| answer(StatusCode::NOT_FOUND, TEXT, "not found\n")),
         }
     }
 
     /// Ready: the store answers, and its tables are of this version.
     async fn readyz(&self) -> Response<Bytes> {
         match self.shared.endpoint.ready().await {
-            Ok(()) => text(StatusCode::OK, "ready\n"),
+            Ok(()) => answer(StatusCode::OK, TEXT, "ready\n"),
             Err(error) => {
                 tracing::warn!(%error, "not ready");
-                text(StatusCode::SERVICE_UNAVAILABLE, "the store does not answer\n")
+                answer(StatusCode::SERVICE_UNAVAILABLE, TEXT, "the store does not answer\n")
             }
         }
     }
@@ -100,15 +99,15 @@ impl Rest {
                 gauge!(POOL_CONNECTIONS, "state" => state).set(connections as f64);
             }
         }
-        finish(StatusCode::OK, "text/plain; version=0.0.4; charset=utf-8", self.shared.metrics.render().into())
+        answer(StatusCode::OK, "text/plain; version=0.0.4; charset=utf-8", self.shared.metrics.render())
     }
 
     /// The reader of the contract. It sets styles of its own, so its policy is laxer than the site's.
     fn docs(&self, file: &str) -> Response<Bytes> {
         let Ok(Some(file)) = utoipa_swagger_ui::serve(file, Arc::clone(&self.shared.reader)) else {
-            return text(StatusCode::NOT_FOUND, "not found\n");
+            return answer(StatusCode::NOT_FOUND, TEXT, "not found\n");
         };
-        let mut response = finish(StatusCode::OK, "text/plain", file.bytes.into_owned().into());
+        let mut response = answer(StatusCode::OK, "text/plain", file.bytes.into_owned());
         if let Ok(kind) = HeaderValue::try_from(file.content_type) {
             response.headers_mut().insert(CONTENT_TYPE, kind);
         }
@@ -161,18 +160,4 @@ pub(crate) fn route(path: &str) -> usize {
 
 fn docs_file(path: &str) -> Option<&str> {
     path.strip_prefix(DOCS)?.strip_prefix('/')
-}
-
-fn text(status: StatusCode, text: &'static str) -> Response<Bytes> {
-    finish(status, "text/plain; charset=utf-8", Bytes::from_static(text.as_bytes()))
-}
-
-fn finish(status: StatusCode, kind: &'static str, body: Bytes) -> Response<Bytes> {
-    let length = body.len();
-    let mut response = Response::new(body);
-    *response.status_mut() = status;
-    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(kind));
-    response.headers_mut().insert(CONTENT_LENGTH, length.into());
-    response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    response
 }

@@ -7,8 +7,7 @@ use fastcore_leads::{Problem as Core, lead::Violation};
 use http::{
     HeaderMap, HeaderName, HeaderValue, Response, StatusCode,
     header::{
-        ALLOW, CACHE_CONTROL, CONTENT_LENGTH, CONTENT_SECURITY_POLICY, CONTENT_TYPE, LOCATION, REFERRER_POLICY,
-        RETRY_AFTER, X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
+        CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, LOCATION, REFERRER_POLICY, RETRY_AFTER, X_FRAME_OPTIONS,
     },
 };
 use serde_json::json;
@@ -16,7 +15,10 @@ use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
 use super::{CONTACT_PATH, THANKS_PATH, messages, pages::Form};
-use crate::hexadecimal;
+use crate::{
+    answer::{TEXT, answer},
+    hexadecimal,
+};
 
 /// Why a post is not taken in.
 #[derive(Debug)]
@@ -154,7 +156,7 @@ pub(super) fn back_to_the_form() -> Response<Bytes> {
 }
 
 fn see_other(path: &str) -> Response<Bytes> {
-    let mut response = finish(StatusCode::SEE_OTHER, "text/plain; charset=utf-8", "no-store", Bytes::new());
+    let mut response = finish(StatusCode::SEE_OTHER, TEXT, "no-store", Bytes::new());
     if let Ok(path) = HeaderValue::try_from(path) {
         response.headers_mut().insert(LOCATION, path);
     }
@@ -162,10 +164,7 @@ fn see_other(path: &str) -> Response<Bytes> {
 }
 
 pub(super) fn not_allowed(allowed: &'static str) -> Response<Bytes> {
-    let body = Bytes::from_static("méthode non autorisée\n".as_bytes());
-    let mut response = finish(StatusCode::METHOD_NOT_ALLOWED, "text/plain; charset=utf-8", "no-store", body);
-    response.headers_mut().insert(ALLOW, HeaderValue::from_static(allowed));
-    response
+    secured(crate::answer::not_allowed(allowed))
 }
 
 /// A file that the pages ask for.
@@ -206,13 +205,12 @@ impl Asset {
 const HTML: &str = "text/html; charset=utf-8";
 
 /// On every answer of the site (OWASP, HTTP Headers Cheat Sheet). HSTS is the business of whatever terminates TLS.
-const SECURITY: [(HeaderName, &str); 7] = [
+const SECURITY: [(HeaderName, &str); 6] = [
     (
         CONTENT_SECURITY_POLICY,
         "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; connect-src 'self'; form-action 'self'; \
          base-uri 'none'; frame-ancestors 'none'",
     ),
-    (X_CONTENT_TYPE_OPTIONS, "nosniff"),
     (X_FRAME_OPTIONS, "DENY"),
     // Not `no-referrer`: browsers would then send `Origin: null` with the form.
     (REFERRER_POLICY, "same-origin"),
@@ -222,15 +220,14 @@ const SECURITY: [(HeaderName, &str); 7] = [
 ];
 
 fn finish(status: StatusCode, kind: &'static str, caching: &'static str, body: Bytes) -> Response<Bytes> {
-    let length = body.len();
-    let mut response = Response::new(body);
-    *response.status_mut() = status;
-    let headers = response.headers_mut();
-    headers.insert(CONTENT_TYPE, HeaderValue::from_static(kind));
-    headers.insert(CONTENT_LENGTH, length.into());
-    headers.insert(CACHE_CONTROL, HeaderValue::from_static(caching));
+    let mut response = answer(status, kind, body);
+    response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static(caching));
+    secured(response)
+}
+
+fn secured(mut response: Response<Bytes>) -> Response<Bytes> {
     for (name, value) in SECURITY {
-        headers.insert(name, HeaderValue::from_static(value));
+        response.headers_mut().insert(name, HeaderValue::from_static(value));
     }
     response
 }

@@ -68,8 +68,9 @@ impl Fake {
     }
 }
 
-fn away(_: &str) -> Option<Response> {
-    Some(StatusCode::SERVICE_UNAVAILABLE.into_response())
+/// 503 for messages that hold a text; all do hold the empty one.
+fn away_for(text: &'static str) -> impl Fn(&str) -> Option<Response> + Send + Sync + 'static {
+    move |message| message.contains(text).then(|| StatusCode::SERVICE_UNAVAILABLE.into_response())
 }
 
 fn site(fastcore: &Server, state: &Path, options: &[&str], variables: &[(&str, &str)]) -> Service {
@@ -109,10 +110,10 @@ async fn a_message_is_one_lead_whichever_way_it_came() {
     let ticket = visitor.open().await;
     let (first, second) = ("Le premier message de ce formulaire.", "Le deuxième message de ce formulaire.");
     // Both by way of the spool; the second also straight, while the first still waits.
-    fake.when(away);
+    fake.when(away_for(""));
     assert_eq!(send_again(&visitor, &ticket, first).await, 202);
     assert_eq!(send_again(&visitor, &ticket, second).await, 202);
-    fake.when(|message| message.contains("premier").then(|| away(message)).flatten());
+    fake.when(away_for("premier"));
     until("the second is delivered", || fake.messages().contains(&second.to_owned())).await;
     assert_eq!(send_again(&visitor, &ticket, second).await, 202);
     fake.when(|_| None);
@@ -133,7 +134,7 @@ async fn one_lead_that_fastcore_stumbles_over_keeps_no_other_back() {
     // Nobody can read this one; nor is this one a lead.
     std::fs::create_dir(spool.join("00000000-0000-0000-0000-000000000000.json")).unwrap();
     std::fs::write(spool.join("nonsense.json"), "nonsense").unwrap();
-    fake.when(away);
+    fake.when(away_for(""));
     let service = site(&server, dir.path(), &[], &[]);
     let visitor = Visitor::new(service.address);
     for number in 0..5 {
@@ -142,7 +143,7 @@ async fn one_lead_that_fastcore_stumbles_over_keeps_no_other_back() {
     for number in 0..5 {
         assert_eq!(send(&visitor, &format!("Un texte comme tous les autres, numéro {number}.")).await, 202);
     }
-    fake.when(|message| message.contains("trébucher").then(|| away(message)).flatten());
+    fake.when(away_for("trébucher"));
     until("the others are delivered", || fake.messages().len() == 5).await;
     assert_eq!(send(&visitor, "Encore un texte comme tous les autres.").await, 202);
     fake.when(|_| None);
@@ -174,7 +175,7 @@ async fn a_spool_that_cannot_be_used_turns_nobody_away_while_fastcore_answers() 
     let state = dir.path().join("state");
     let service = site(&server, &state, &[], &[]);
     let visitor = Visitor::new(service.address);
-    fake.when(away);
+    fake.when(away_for(""));
     assert_eq!(send(&visitor, "Un message pendant la panne de FASTCore.").await, 202);
     std::fs::remove_dir_all(state.join("spool")).unwrap();
     assert_eq!(send(&visitor, "Un message que personne ne peut garder.").await, 503);
