@@ -65,8 +65,9 @@
 
   const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 
-  // A proxy says these for a server that is away for a moment; the site's own answer is JSON with the text to show.
-  const AWAY = [502, 503, 504];
+  // What a proxy in front says, be it JSON, is no answer of the site.
+  const isOurs = (answer) =>
+    typeof answer?.ok === 'boolean' && typeof (answer.ok ? answer.next : answer.detail) === 'string';
 
   // The ticket in the form makes it safe to send again: however often it arrives, it is one message.
   const post = async (body) => {
@@ -78,9 +79,9 @@
           body,
           signal: AbortSignal.timeout(PATIENCE),
         });
-        const isJson = /json/u.test(response.headers.get('Content-Type') ?? '');
-        if (isJson && (!AWAY.includes(response.status) || attempt === TRIES)) return { ok: response.ok, ...(await response.json()) };
-        if (attempt === TRIES) throw new Error(String(response.status));
+        const answer = await response.json();
+        if (isOurs(answer)) return answer;
+        throw new Error(String(response.status));
       } catch (error) {
         if (attempt === TRIES) throw error;
       }

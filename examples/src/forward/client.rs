@@ -7,7 +7,7 @@ use http::{
 };
 use metrics::{counter, histogram};
 use reqwest::{Response, Url};
-use tokio::time::{Instant, sleep, timeout};
+use tokio::time::{Instant, timeout};
 use tracing::Instrument;
 
 use super::Envelope;
@@ -29,12 +29,12 @@ pub(super) enum Outcome {
     Refused,
 }
 
-/// The first pause between two attempts; each is twice the one before, give or take a half.
-const FIRST_PAUSE: Duration = Duration::from_millis(100);
 /// Whoever asks to come back later than this is asked again all the same.
 const LONGEST_WAIT: Duration = Duration::from_secs(60);
 /// Of an answer's body so much is read, so that its connection can be used again.
 const MAX_ANSWER: usize = 64 * 1024;
+/// And for so long: what it says is known from its status.
+const MAX_DRAIN: Duration = Duration::from_millis(200);
 
 /// Posts leads to FASTCore.
 pub(super) struct Client {
@@ -69,37 +69,17 @@ impl Client {
         Ok(Self { http, url, authorization, timeout })
     }
 
-    /// Tries until an instant, with pauses.
-    pub(super) async fn send_until(&self, envelope: &Envelope, end: Instant) -> Outcome {
-        let mut pause = FIRST_PAUSE;
-        loop {
-            let outcome = self.send(envelope, end).await;
-            let Outcome::Unavailable(asked) = outcome else { return outcome };
-            let wait = jittered(pause).max(asked.unwrap_or_default());
-            if Instant::now() + wait >= end {
-                return outcome;
-            }
-            sleep(wait).await;
-            pause *= 2;
-        }
-    }
-
-    /// Tries once.
-    pub(super) async fn send_once(&self, envelope: &Envelope) -> Outcome {
-        self.send(envelope, Instant::now() + self.timeout).await
-    }
-
-    async fn send(&self, envelope: &Envelope, end: Instant) -> Outcome {
+    /// Tries once, within the client's time limit.
+    pub(super) async fn send(&self, envelope: &Envelope) -> Outcome {
         let span = tracing::info_span!("forward lead", request_id = %envelope.request_id());
         let started = Instant::now();
-        let limit = self.timeout.min(end.saturating_duration_since(started));
-        let answer = timeout(limit, self.post(envelope).instrument(span.clone())).await;
+        let answer = timeout(self.timeout, self.post(envelope).instrument(span.clone())).await;
         histogram!(FORWARD_DURATION).record(started.elapsed().as_secs_f64());
         let (outcome, result, status) = match answer {
             Ok(Ok(response)) => {
                 let (outcome, result) = read(&response);
                 let status = response.status().as_u16();
-                let _ = timeout(limit, drain(response)).await;
+                let _ = timeout(MAX_DRAIN, drain(response)).await;
                 (outcome, result, status)
             }
             // The library's message names the address, which may hold a password.

@@ -18,7 +18,9 @@ use std::{
 };
 
 use reqwest::Url;
-use tokio::{sync::Notify, task::JoinHandle, time::Instant};
+use tokio::{sync::Notify, task::JoinHandle};
+use tokio_util::task::TaskTracker;
+use tracing::Instrument;
 use uuid::Uuid;
 
 pub use self::envelope::Envelope;
@@ -34,9 +36,7 @@ pub struct Settings {
     pub base_url: Url,
     /// The bearer token.
     pub token: String,
-    /// How long a visitor waits for FASTCore before the lead goes to the spool.
-    pub deadline: Duration,
-    /// How long one attempt may take.
+    /// How long one attempt may take; a visitor waits for one, then the lead goes to the spool.
     pub timeout: Duration,
     /// The folder of the spool. It holds personal data: it is made for its owner alone.
     pub spool: PathBuf,
@@ -59,7 +59,8 @@ pub struct Forward {
 struct Shared {
     client: Client,
     spool: Spool,
-    deadline: Duration,
+    /// Deliveries under way. They go on where their visitor goes away.
+    under_way: TaskTracker,
     /// Set while FASTCore does not answer: visitors do not wait for it then, the worker looks whether it is back.
     is_down: AtomicBool,
     /// Tells the worker that there is something to deliver.
@@ -94,7 +95,7 @@ impl Forward {
         let shared = Arc::new(Shared {
             client,
             spool,
-            deadline: settings.deadline,
+            under_way: TaskTracker::new(),
             is_down: AtomicBool::new(false),
             wake: Notify::new(),
         });
@@ -102,32 +103,56 @@ impl Forward {
         Ok((Self { shared }, worker))
     }
 
-    /// Returns once the lead is committed in FASTCore or safe in the spool: the id that it was stored under.
+    /// Returns once the lead is committed in FASTCore or safe in the spool: the id that it is stored under.
+    ///
+    /// Goes on where the caller goes away: a lead that arrived whole is not lost because its visitor did not wait.
     ///
     /// # Errors
     /// [`Undeliverable`] where neither is possible. It may have reached FASTCore all the same; sending it again is safe.
     pub async fn deliver(&self, envelope: Envelope) -> Result<Uuid, Undeliverable> {
-        let Shared { spool, is_down, wake, .. } = &*self.shared;
-        let mut place = Place::Waiting;
-        let was_asked = !is_down.load(Ordering::Relaxed);
-        if was_asked {
-            match self.send(&envelope).await {
-                Outcome::Delivered => return Ok(envelope.request_id()),
-                Outcome::Refused => place = Place::Refused,
-                Outcome::Unavailable(_) => is_down.store(true, Ordering::Relaxed),
-                Outcome::Misconfigured => {}
-            }
+        let shared = Arc::clone(&self.shared);
+        let delivery = async move { shared.deliver(&envelope).await }.in_current_span();
+        let delivery = self.shared.under_way.spawn(delivery);
+        delivery.await.unwrap_or(Err(Undeliverable))
+    }
+
+    /// Returns when no delivery is under way any more. What comes later is delivered, but not waited for.
+    pub async fn finish(&self) {
+        self.shared.under_way.close();
+        self.shared.under_way.wait().await;
+    }
+}
+
+impl Shared {
+    async fn deliver(&self, envelope: &Envelope) -> Result<Uuid, Undeliverable> {
+        let was_asked = !self.is_down.load(Ordering::Relaxed);
+        let mut outcome = if was_asked { self.client.send(envelope).await } else { Outcome::Unavailable(None) };
+        if was_asked && matches!(outcome, Outcome::Unavailable(_)) {
+            self.is_down.store(true, Ordering::Relaxed);
         }
-        let stored = spool.put(envelope.clone(), place).await;
-        wake.notify_one();
-        if stored.is_err() && !was_asked && self.send(&envelope).await == Outcome::Delivered {
-            return Ok(envelope.request_id());
+        let mut stored = self.keep(envelope, outcome).await;
+        if stored.is_err() && !was_asked {
+            // There is no room to wait in: perhaps FASTCore is back.
+            outcome = self.client.send(envelope).await;
+            if matches!(outcome, Outcome::Delivered | Outcome::Refused) {
+                self.is_down.store(false, Ordering::Relaxed);
+                stored = self.keep(envelope, outcome).await;
+            }
         }
         stored.map(|()| envelope.request_id())
     }
 
-    async fn send(&self, envelope: &Envelope) -> Outcome {
-        self.shared.client.send_until(envelope, Instant::now() + self.shared.deadline).await
+    /// Keeps on disk what FASTCore did not take.
+    async fn keep(&self, envelope: &Envelope, outcome: Outcome) -> Result<(), Undeliverable> {
+        match outcome {
+            Outcome::Delivered => Ok(()),
+            Outcome::Refused => self.spool.put(envelope.clone(), Place::Refused).await,
+            Outcome::Unavailable(_) | Outcome::Misconfigured => {
+                let stored = self.spool.put(envelope.clone(), Place::Waiting).await;
+                self.wake.notify_one();
+                stored
+            }
+        }
     }
 }
 

@@ -41,19 +41,21 @@ struct Folder {
     waiting: PathBuf,
     refused: PathBuf,
     capacity: usize,
-    /// How many wait, as far as this process knows; the worker counts anew.
+    /// How many there are, as far as this process knows; the worker counts anew.
     waiting_leads: AtomicUsize,
+    refused_leads: AtomicUsize,
 }
 
 impl Spool {
     pub(super) fn open(path: &Path, capacity: usize) -> io::Result<Self> {
-        let refused = path.join("refused");
-        fs::DirBuilder::new().recursive(true).mode(0o700).create(&refused)?;
-        let folder = Folder { waiting: path.to_owned(), refused, capacity, waiting_leads: AtomicUsize::new(0) };
-        for made in path.ancestors().take(2) {
-            sync(if made.as_os_str().is_empty() { Path::new(".") } else { made })?;
-        }
-        folder.remove_stale_drafts()?;
+        let folder = Folder {
+            waiting: path.to_owned(),
+            refused: path.join("refused"),
+            capacity,
+            waiting_leads: AtomicUsize::new(0),
+            refused_leads: AtomicUsize::new(0),
+        };
+        folder.make()?;
         folder.report()?;
         Ok(Self { folder: Arc::new(folder) })
     }
@@ -61,7 +63,7 @@ impl Spool {
     /// Keeps a lead; returns once it is on the disk.
     pub(super) async fn put(&self, envelope: Envelope, place: Place) -> Result<(), Undeliverable> {
         let request_id = envelope.request_id();
-        self.blocking(move |folder| folder.put(&envelope, place)).await.map_err(|error| {
+        self.blocking(move |folder| folder.made(|folder| folder.put(&envelope, place))).await.map_err(|error| {
             tracing::error!(%request_id, kind = %error.kind(), "a lead cannot be spooled: look at the disk");
             Undeliverable
         })
@@ -69,7 +71,7 @@ impl Spool {
 
     /// The files that wait, the oldest first.
     pub(super) async fn waiting(&self) -> io::Result<Vec<PathBuf>> {
-        self.blocking(Folder::report).await
+        self.blocking(|folder| folder.made(Folder::report)).await
     }
 
     /// Reads a file. `None` where it is not there any more, or holds no lead and was put aside.
@@ -87,9 +89,13 @@ impl Spool {
 
     /// Takes a file that is delivered out of the spool.
     pub(super) async fn remove(&self, path: PathBuf) -> io::Result<()> {
-        self.blocking(move |_| match fs::remove_file(&path) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
-            _ => Ok(()),
+        self.blocking(move |folder| {
+            match fs::remove_file(&path) {
+                Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+                removed => removed?,
+            }
+            folder.count_out();
+            Ok(())
         })
         .await
     }
@@ -109,13 +115,33 @@ impl Spool {
 }
 
 impl Folder {
+    /// Makes the folders where they are missing, for their owner alone, and sees to it that they are on the disk.
+    fn make(&self) -> io::Result<()> {
+        fs::DirBuilder::new().recursive(true).mode(0o700).create(&self.refused)?;
+        for made in self.refused.ancestors().take(3) {
+            sync(if made.as_os_str().is_empty() { Path::new(".") } else { made })?;
+        }
+        Ok(())
+    }
+
+    /// Does what needs the folders, once more where somebody took them away meanwhile.
+    fn made<T>(&self, work: impl Fn(&Self) -> io::Result<T>) -> io::Result<T> {
+        match work(self) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => self.make().and_then(|()| work(self)),
+            done => done,
+        }
+    }
+
     fn put(&self, envelope: &Envelope, place: Place) -> io::Result<()> {
-        let folder = if place == Place::Waiting { &self.waiting } else { &self.refused };
+        let (folder, leads) = match place {
+            Place::Waiting => (&self.waiting, &self.waiting_leads),
+            Place::Refused => (&self.refused, &self.refused_leads),
+        };
         let path = folder.join(format!("{}.json", envelope.request_id()));
         if path.try_exists()? {
             return sync(folder);
         }
-        if place == Place::Waiting && self.waiting_leads.load(Ordering::Relaxed) >= self.capacity {
+        if leads.load(Ordering::Relaxed) >= self.capacity {
             return Err(io::ErrorKind::StorageFull.into());
         }
         let draft = folder.join(format!("{}.{DRAFT}", Uuid::now_v7()));
@@ -124,42 +150,53 @@ impl Folder {
             return Err(error);
         }
         counter!(SPOOLED).increment(1);
-        match place {
-            Place::Waiting => {
-                self.waiting_leads.fetch_add(1, Ordering::Relaxed);
-                gauge!(SPOOL_LEADS).increment(1.0);
-            }
-            Place::Refused => gauge!(SPOOL_REFUSED).increment(1.0),
-        }
+        leads.fetch_add(1, Ordering::Relaxed);
+        gauge!(if place == Place::Waiting { SPOOL_LEADS } else { SPOOL_REFUSED }).increment(1.0);
         sync(folder)
     }
 
     fn refuse(&self, path: &Path) -> io::Result<()> {
         let name = path.file_name().unwrap_or_default();
-        fs::rename(path, self.refused.join(name))?;
+        self.made(|folder| match fs::rename(path, folder.refused.join(name)) {
+            // Not the folder, but the lead: another process was faster.
+            Err(error) if error.kind() == io::ErrorKind::NotFound && !path.exists() => Ok(()),
+            moved => moved,
+        })?;
+        self.count_out();
+        self.refused_leads.fetch_add(1, Ordering::Relaxed);
+        gauge!(SPOOL_REFUSED).increment(1.0);
         sync(&self.refused)?;
         sync(&self.waiting)
     }
 
-    /// Counts what there is, for the metrics, and answers the files that wait, the oldest first.
+    /// One lead waits no more.
+    fn count_out(&self) {
+        let less = |leads: usize| leads.checked_sub(1);
+        let _ = self.waiting_leads.fetch_update(Ordering::Relaxed, Ordering::Relaxed, less);
+        gauge!(SPOOL_LEADS).decrement(1.0);
+    }
+
+    /// Tidies up, counts what there is, for the metrics, and answers the files that wait, the oldest first.
     #[allow(clippy::cast_precision_loss, reason = "as many files fit in no folder")]
     fn report(&self) -> io::Result<Vec<PathBuf>> {
+        self.remove_stale_drafts()?;
         let mut waiting = leads_in(&self.waiting)?;
         waiting.sort();
         let oldest = waiting.first().and_then(|(modified, _)| modified.elapsed().ok()).unwrap_or_default();
+        // A person works in there: what cannot be counted for now must not stop the delivery.
+        let refused = leads_in(&self.refused).map_or(0, |refused| refused.len());
         self.waiting_leads.store(waiting.len(), Ordering::Relaxed);
+        self.refused_leads.store(refused, Ordering::Relaxed);
         gauge!(SPOOL_LEADS).set(waiting.len() as f64);
         gauge!(SPOOL_AGE).set(oldest.as_secs_f64());
-        gauge!(SPOOL_REFUSED).set(leads_in(&self.refused)?.len() as f64);
+        gauge!(SPOOL_REFUSED).set(refused as f64);
         Ok(waiting.into_iter().map(|(_, path)| path).collect())
     }
 
     fn remove_stale_drafts(&self) -> io::Result<()> {
-        for folder in [&self.waiting, &self.refused] {
-            for (modified, path) in files_in(folder, DRAFT)? {
-                if modified.elapsed().is_ok_and(|age| age > STALE) {
-                    fs::remove_file(path)?;
-                }
+        for (modified, path) in files_in(&self.waiting, DRAFT)? {
+            if modified.elapsed().is_ok_and(|age| age > STALE) {
+                fs::remove_file(path)?;
             }
         }
         Ok(())

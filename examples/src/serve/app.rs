@@ -6,7 +6,7 @@ use axum::Router;
 use bytes::{Buf, Bytes};
 use fastcore_leads::Endpoint;
 use futures_util::{Stream, TryStreamExt};
-use http::{HeaderMap, HeaderValue, Method, Request, Response, Uri, header::HOST, uri::Authority};
+use http::{HeaderMap, Method, Request, Response, Uri};
 use http_body::Frame;
 use http_body_util::StreamBody;
 use tower_service::Service;
@@ -40,26 +40,12 @@ pub(crate) fn warp(
         .and(warp::path::full())
         .and(query)
         .and(warp::header::headers_cloned())
-        .and(warp::host::optional())
         .and(warp::ext::optional::<Peer>())
         .and(warp::body::stream())
-        .then(
-            move |method,
-                  path: FullPath,
-                  query: Option<String>,
-                  mut headers: HeaderMap,
-                  host: Option<Authority>,
-                  peer,
-                  body| {
-                let rest = rest.clone();
-                // HTTP/2 has it in the target, which warp takes apart.
-                let host = host.and_then(|host| HeaderValue::try_from(host.as_str()).ok());
-                if let Some(host) = host {
-                    headers.entry(HOST).or_insert(host);
-                }
-                async move { rest.answer(request(method, &path, query.as_deref(), headers, peer, body)).await }
-            },
-        );
+        .then(move |method, path: FullPath, query: Option<String>, headers, peer, body| {
+            let rest = rest.clone();
+            async move { rest.answer(request(method, &path, query.as_deref(), headers, peer, body)).await }
+        });
     warp::service(leads.or(others))
 }
 

@@ -15,10 +15,11 @@ mod token;
 use std::{convert::Infallible, net::Ipv4Addr, process::ExitCode, time::Duration};
 
 use clap::{CommandFactory, FromArgMatches, parser::ValueSource};
-use fastcore_leads::{Endpoint, StoreError};
+use fastcore_leads::{Endpoint, StoreError, token::TOKEN_VARIABLE};
 use fastcore_leads_examples::{
     database::{Opened, Url},
     metrics,
+    site::Site,
     telemetry::Telemetry,
 };
 use http::{Request, Response};
@@ -64,6 +65,8 @@ async fn main() -> ExitCode {
     }
 }
 
+/// How long leads of visitors may take at least to be handed over or kept on disk, after the connections are closed.
+const LAST_LEADS: Duration = Duration::from_secs(4);
 /// How long queued leads may take at least, after the connections are closed.
 const LAST_BATCHES: Duration = Duration::from_secs(2);
 
@@ -102,6 +105,11 @@ async fn run(options: &Options, is_trial: bool, is_traced: bool) -> Result<(), S
     let mut site = None;
     let (mut _worker, mut inner) = (None, None);
     if options.site.is_on(is_trial && made.is_some()) {
+        if made.is_some() && !options.site.posts_here() {
+            return Err(format!(
+                "{TOKEN_VARIABLE} is not set: FASTCORE_BASE_URL is another service, which knows its tokens"
+            ));
+        }
         // Visitors who hold every connection must not keep the site from reaching its own endpoint.
         let door = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.map_err(|error| error.to_string())?;
         let own_url = format!("http://{}", door.local_addr().map_err(|error| error.to_string())?);
@@ -117,10 +125,10 @@ async fn run(options: &Options, is_trial: bool, is_traced: bool) -> Result<(), S
         is_traced,
         wants_peer: site.is_some(),
     };
-    let rest = Rest::new(endpoint.clone(), site, metrics, pool);
+    let rest = Rest::new(endpoint.clone(), site.clone(), metrics, pool);
     let started = match options.framework {
-        options::Framework::Axum => serve(listener, inner, app::axum(endpoint, rest), settings).await,
-        options::Framework::Warp => serve(listener, inner, app::warp(endpoint, rest), settings).await,
+        options::Framework::Axum => serve(listener, inner, site, app::axum(endpoint, rest), settings).await,
+        options::Framework::Warp => serve(listener, inner, site, app::warp(endpoint, rest), settings).await,
     };
     // What is queued was sent in time: it is written, also where a stalled connection took all the time there was.
     let left = started.drain_until().max(Instant::now() + LAST_BATCHES);
@@ -131,9 +139,18 @@ async fn run(options: &Options, is_trial: bool, is_traced: bool) -> Result<(), S
     Ok(())
 }
 
+/// Connections of this process to itself: as many as visitors make it need.
+const MAX_INNER_CONNECTIONS: usize = 100_000;
+
 /// Serves everybody; and, where the site posts to this same process, the site by a door of its own, which stays open until
-/// everybody is served.
-async fn serve<S, B>(listener: TcpListener, inner: Option<TcpListener>, service: S, settings: Settings) -> Stopped
+/// every lead that arrived is safe.
+async fn serve<S, B>(
+    listener: TcpListener,
+    inner: Option<TcpListener>,
+    site: Option<Site>,
+    service: S,
+    settings: Settings,
+) -> Stopped
 where
     S: Service<Request<Incoming>, Response = Response<B>, Error = Infallible, Future: Send + 'static>
         + Clone
@@ -146,9 +163,17 @@ where
         let stop = async {
             let _ = everybody_is_served.await;
         };
+        let settings = Settings { max_connections: MAX_INNER_CONNECTIONS, ..settings };
         tokio::spawn(server::run(inner, service.clone(), settings, stop))
     });
     let stopped = server::run(listener, service, settings, server::told_to_stop()).await;
+    // Also those whose visitors went away meanwhile; each is on the disk after an attempt of some seconds.
+    if let Some(site) = site {
+        let left = stopped.drain_until().max(Instant::now() + LAST_LEADS);
+        if timeout_at(left, site.finish()).await.is_err() {
+            tracing::warn!("not all leads of visitors could be kept in time; none of those was confirmed");
+        }
+    }
     drop(served);
     if let Some(door) = door {
         let _ = timeout_at(stopped.drain_until(), door).await;

@@ -13,7 +13,7 @@ use std::{
     time::Duration,
 };
 
-use http::{Request, Response};
+use http::{HeaderValue, Request, Response, header::HOST};
 use http_body::Body;
 use hyper::{body::Incoming, service::service_fn};
 use hyper_util::{
@@ -138,6 +138,11 @@ where
             has_asked.store(true, Ordering::Relaxed);
             if let Some(peer) = peer {
                 request.extensions_mut().insert(peer);
+            }
+            // HTTP/2 has the host in its target (RFC 9113, section 8.3.1); from here on it is in one place.
+            let authority = request.uri().authority().and_then(|host| HeaderValue::try_from(host.as_str()).ok());
+            if let Some(authority) = authority {
+                request.headers_mut().entry(HOST).or_insert(authority);
             }
             observe::call(service.clone(), request, is_traced)
         }

@@ -111,6 +111,11 @@ impl Site {
         })
     }
 
+    /// Returns when every lead that arrived is committed in FASTCore or safe on the disk.
+    pub async fn finish(&self) {
+        self.shared.forward.finish().await;
+    }
+
     /// A fresh form. Each that is shown has a request id of its own, which its reloads and repetitions share.
     fn contact_page(&self) -> Response<Bytes> {
         let ticket = Ticket::issue(&self.shared.pepper);
@@ -153,7 +158,7 @@ impl Site {
         B::Data: Buf,
     {
         let Shared { settings, pepper, limiter, forward } = &*self.shared;
-        if !request::is_same_site(&head.uri, &head.headers, &settings.origins) {
+        if !request::is_same_site(&head.headers, &settings.origins) {
             return Err(Problem::CrossSite);
         }
         let now = Utc::now();

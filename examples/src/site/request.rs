@@ -3,7 +3,7 @@ use std::time::Duration;
 use bytes::{Buf, Bytes};
 use fastcore_leads::lead::limits::MAX_BODY_BYTES;
 use http::{
-    HeaderMap, Uri,
+    HeaderMap,
     header::{HOST, ORIGIN},
 };
 use http_body::Body;
@@ -45,10 +45,8 @@ where
 /// Forgery Prevention: Fetch Metadata, and the origin where a browser does not send it).
 ///
 /// What sends neither header is no browser, and has no visitor whose name it could abuse.
-pub(super) fn is_same_site(uri: &Uri, headers: &HeaderMap, origins: &[String]) -> bool {
+pub(super) fn is_same_site(headers: &HeaderMap, origins: &[String]) -> bool {
     let text = |name: &str| headers.get(name).map(|value| value.to_str().unwrap_or("?"));
-    // HTTP/2 has the host in its target.
-    let host = text(HOST.as_str()).or_else(|| uri.authority().map(http::uri::Authority::as_str));
     let origin = text(ORIGIN.as_str());
     if origin.is_some_and(|origin| origins.iter().any(|allowed| allowed.eq_ignore_ascii_case(origin))) {
         return true;
@@ -57,7 +55,7 @@ pub(super) fn is_same_site(uri: &Uri, headers: &HeaderMap, origins: &[String]) -
         (Some(site), _) => matches!(site, "same-origin" | "none"),
         (None, Some(origin)) => {
             let origin = origin.split_once("://").map(|(_, host)| host);
-            origin.zip(host).is_some_and(|(origin, host)| origin.eq_ignore_ascii_case(host))
+            origin.zip(text(HOST.as_str())).is_some_and(|(origin, host)| origin.eq_ignore_ascii_case(host))
         }
         (None, None) => true,
     }

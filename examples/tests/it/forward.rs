@@ -3,7 +3,10 @@
 use std::{
     collections::HashMap,
     path::Path,
-    sync::{Arc, Mutex},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicUsize, Ordering},
+    },
     time::{Duration, Instant},
 };
 
@@ -155,17 +158,35 @@ async fn one_lead_that_fastcore_stumbles_over_keeps_no_other_back() {
 async fn a_fastcore_that_asks_to_come_back_in_ages_is_asked_again() {
     let dir = TempDir::new();
     let (fake, server) = Fake::start().await;
-    let service = site(&server, dir.path(), &[], &[]);
-    let visitor = Visitor::new(service.address);
+    let dir = dir.path();
     for wait in ["18446744073709551615", "-1", "soon", ""] {
+        let state = dir.join(wait);
+        let service = site(&server, &state, &[], &[]);
+        let visitor = Visitor::new(service.address);
+        let asked = Arc::new(AtomicUsize::new(0));
         let answer = (
             StatusCode::SERVICE_UNAVAILABLE,
             HeaderMap::from_iter([("retry-after".parse().unwrap(), wait.parse().unwrap())]),
         );
-        fake.when(move |_| Some(answer.clone().into_response()));
-        assert_eq!(send(&visitor, &format!("Revenez dans {wait} secondes, dit-il.")).await, 202, "{wait}");
+        let count = Arc::clone(&asked);
+        fake.when(move |_| {
+            count.fetch_add(1, Ordering::Relaxed);
+            Some(answer.clone().into_response())
+        });
+        let message = format!("Revenez dans {wait} secondes, dit-il.");
+        assert_eq!(send(&visitor, &message).await, 202, "{wait}");
+        // By the visitor's own post, and by the worker, which waits then as long as it is told, within reason.
+        until("it was asked twice", || asked.load(Ordering::Relaxed) >= 2).await;
+        if wait.len() < 10 {
+            fake.when(|_| None);
+            until("the lead is delivered", || fake.messages().contains(&message)).await;
+        }
+        assert!(
+            !service.logs().contains("panicked") && !service.logs().contains("a fault while"),
+            "{}",
+            service.logs()
+        );
     }
-    assert!(!service.logs().contains("panicked") && !service.logs().contains("a fault while"), "{}", service.logs());
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -178,10 +199,56 @@ async fn a_spool_that_cannot_be_used_turns_nobody_away_while_fastcore_answers() 
     fake.when(away_for(""));
     assert_eq!(send(&visitor, "Un message pendant la panne de FASTCore.").await, 202);
     std::fs::remove_dir_all(state.join("spool")).unwrap();
+    std::fs::write(state.join("spool"), "no folder").unwrap();
     assert_eq!(send(&visitor, "Un message que personne ne peut garder.").await, 503);
     fake.when(|_| None);
     assert_eq!(send(&visitor, "Un message après la panne de FASTCore.").await, 202);
     assert_eq!(fake.messages(), ["Un message après la panne de FASTCore."]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn folders_that_somebody_took_away_are_made_again() {
+    let dir = TempDir::new();
+    let (fake, server) = Fake::start().await;
+    let state = dir.path().join("state");
+    let service = site(&server, &state, &[], &[]);
+    let visitor = Visitor::new(service.address);
+    fake.when(away_for(""));
+    assert_eq!(send(&visitor, "Un message avant le grand ménage.").await, 202);
+    // A person has looked at the refused ones, and took the folder away: what waits is delivered all the same.
+    std::fs::remove_dir_all(state.join("spool/refused")).unwrap();
+    fake.when(|_| None);
+    until("it is delivered", || fake.messages().len() == 1).await;
+    fake.when(away_for(""));
+    std::fs::remove_dir_all(state.join("spool")).unwrap();
+    assert_eq!(send(&visitor, "Un message après le grand ménage.").await, 202);
+    fake.when(|_| None);
+    until("both are delivered", || fake.messages().len() == 2).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_lead_that_arrived_is_kept_though_its_visitor_went_away() {
+    let dir = TempDir::new();
+    let (fake, server) = Fake::start().await;
+    let asked = Arc::new(AtomicUsize::new(0));
+    let count = Arc::clone(&asked);
+    fake.when(move |_| {
+        count.fetch_add(1, Ordering::Relaxed);
+        std::thread::sleep(Duration::from_millis(500));
+        Some(StatusCode::SERVICE_UNAVAILABLE.into_response())
+    });
+    let mut service = site(&server, dir.path(), &[], &[]);
+    let visitor = Visitor::new(service.address);
+    let ticket = visitor.open().await;
+    let leaving = tokio::spawn(async move { visitor.post_json(&filled_json(&ticket)).await });
+    until("FASTCore is asked", || asked.load(Ordering::Relaxed) > 0).await;
+    leaving.abort();
+    // And the site is told to stop: it keeps the lead before it ends.
+    service.signal("-TERM");
+    assert!(service.wait().success());
+    let kept = std::fs::read_dir(dir.path().join("spool")).unwrap();
+    let kept = kept.filter(|file| file.as_ref().unwrap().path().extension().is_some_and(|kind| kind == "json"));
+    assert_eq!(kept.count(), 1, "{}", service.logs());
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -91,7 +91,8 @@ fn what_cannot_start_says_what_to_do() {
     let port = Cluster::shared().port();
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let address = taken.local_addr().unwrap().to_string();
-    let cases: [Case<'_>; 7] = [
+    let cases: [Case<'_>; 8] = [
+        (&["--fastcore-base-url", "https://fastcore.example.com"], &[], "which knows its tokens"),
         (&["--listen", "0.0.0.0:0"], &[], "openssl rand -base64 32"),
         (&[], &[("FASTCORE_SITE_INGEST_TOKEN", "")], "openssl rand -base64 32"),
         (&[], &[("FASTCORE_SITE_INGEST_TOKEN", "too-short")], "shorter than 16 characters"),

@@ -9,9 +9,7 @@ use fastcore_leads_examples::{
 use ipnet::IpNet;
 use url::Url;
 
-/// How long a visitor waits for FASTCore before the lead goes to the spool.
-const FORWARD_DEADLINE: Duration = Duration::from_secs(4);
-/// FASTCore itself gives up after two seconds.
+/// How long a visitor waits for FASTCore, which itself gives up after two seconds.
 const FORWARD_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// The site in front.
@@ -82,7 +80,6 @@ impl SiteOptions {
         let (forward, worker) = Forward::start(forward::Settings {
             base_url,
             token,
-            deadline: FORWARD_DEADLINE,
             timeout: FORWARD_TIMEOUT,
             spool: self.site_state.join("spool"),
             capacity: self.site_spool_capacity as usize,
