@@ -53,13 +53,13 @@ pub(crate) fn begin_site() {
     counter!(SPOOLED).increment(0);
 }
 
-/// How often what the recorder keeps of histograms is folded; else it grows until somebody asks.
-const UPKEEP: Duration = Duration::from_secs(5);
+/// How often what the recorder keeps of histograms is folded; else it grows until somebody asks. Often, so that it is quick.
+const UPKEEP: Duration = Duration::from_millis(250);
 
 const SECONDS: [f64; 14] = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0];
 const LEADS: [f64; 9] = [1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0];
 
-/// Installs the recorder of this process, and keeps it tidy. Call it once, in a tokio runtime, before the workflow starts.
+/// Installs the recorder of this process, and keeps it tidy. Call it once, before the workflow starts.
 ///
 /// # Errors
 /// Where there is a recorder already.
@@ -69,9 +69,10 @@ pub fn install() -> Result<PrometheusHandle, BuildError> {
         .set_buckets_for_metric(Matcher::Full(fastcore_leads::metrics::BATCH_LEADS.to_owned()), &LEADS)?
         .install_recorder()?;
     let kept = handle.clone();
-    tokio::spawn(async move {
+    // On a thread of its own: requests are not to wait for it. It ends with the process.
+    std::thread::spawn(move || {
         loop {
-            tokio::time::sleep(UPKEEP).await;
+            std::thread::sleep(UPKEEP);
             kept.run_upkeep();
         }
     });
