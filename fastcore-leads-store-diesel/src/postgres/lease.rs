@@ -1,11 +1,11 @@
 use std::{sync::PoisonError, time::Duration};
 
+use diesel::QueryResult;
 use diesel_async::{
-    AsyncPgConnection,
+    AsyncPgConnection, SimpleAsyncConnection,
     pooled_connection::deadpool::{Object, Pool, PoolError},
 };
-use fastcore_leads::{StoreError, StoreErrorKind};
-
+use fastcore_leads::{StoreError, StoreErrorKind, sql::postgres as sql};
 use tokio::time::{Instant, sleep};
 
 use super::Shared;
@@ -18,13 +18,22 @@ const PAUSE: Duration = Duration::from_millis(50);
 pub(super) struct Lease(Option<Object<AsyncPgConnection>>);
 
 impl Lease {
-    /// Takes a connection, or opens one: again and again for as long as that may take, so that a database that restarts is
+    /// Takes a connection that is in no transaction, or opens one: again and again for as long as that may take, so that a database that restarts is
     /// waited for.
     pub(super) async fn take_from_pool(pool: &Pool<AsyncPgConnection>, patience: Duration) -> Result<Self, StoreError> {
         let end = Instant::now() + patience;
         loop {
             match pool.get().await {
-                Ok(connection) => return Ok(Self(Some(connection))),
+                Ok(connection) => {
+                    let mut lease = Self(Some(connection));
+                    match end_left_open(lease.connection()?).await {
+                        Ok(()) => return Ok(lease),
+                        Err(_) if Instant::now() + PAUSE < end => {}
+                        Err(error) => {
+                            return Err(StoreError::new(StoreErrorKind::Unavailable).with_driver_error(error));
+                        }
+                    }
+                }
                 Err(PoolError::Backend(_)) if Instant::now() + PAUSE < end => sleep(PAUSE).await,
                 Err(error) => return Err(StoreError::new(StoreErrorKind::Unavailable).with_driver_error(error)),
             }
@@ -43,6 +52,16 @@ impl Lease {
     /// Gives the connection back to the pool: it has answered all that it was asked.
     pub(super) fn give_back(mut self) {
         drop(self.0.take());
+    }
+}
+
+/// The pool hands on what a host's raw `BEGIN`, or its cancelled transaction, left open: leads written there would be
+/// acknowledged and never committed.
+async fn end_left_open(connection: &mut AsyncPgConnection) -> QueryResult<()> {
+    match connection.batch_execute(sql::END_LEFT_OPEN).await {
+        // The transaction has failed, or the connection is dead.
+        Err(_) => connection.batch_execute(sql::ROLLBACK).await,
+        ended => ended,
     }
 }
 

@@ -124,6 +124,9 @@ impl Source {
             Held::Own(connection) => connection,
             Held::Pooled(connection) => connection,
         };
+        // A host may have left a transaction open, and leads written in it would never be committed. SQLite refuses this,
+        // without harm, where there is none.
+        let _ = connection.batch_execute(sql::ROLLBACK);
         connection.batch_execute(sql::SET_UP_CONNECTION).map_err(unavailable)?;
         Ok(held)
     }

@@ -1,7 +1,7 @@
 use std::sync::{Arc, PoisonError, atomic::Ordering};
 
-use fastcore_leads::{StoreError, StoreErrorKind};
-use sqlx::{PgConnection, PgPool, Postgres, pool::PoolConnection};
+use fastcore_leads::{StoreError, StoreErrorKind, sql::postgres as sql};
+use sqlx::{PgConnection, PgPool, Postgres, pool::PoolConnection, raw_sql};
 
 use super::{Shared, while_connecting};
 
@@ -10,8 +10,17 @@ use super::{Shared, while_connecting};
 pub(super) struct Lease(Option<PoolConnection<Postgres>>);
 
 impl Lease {
+    /// Takes a connection that is in no transaction. Dead ones of the pool are closed, at most as many as it has.
     pub(super) async fn take_from_pool(pool: &PgPool) -> Result<Self, StoreError> {
-        pool.acquire().await.map(|connection| Self(Some(connection))).map_err(while_connecting)
+        let mut dead = 0;
+        loop {
+            let mut lease = Self(Some(pool.acquire().await.map_err(while_connecting)?));
+            match end_left_open(lease.connection()?).await {
+                Ok(()) => return Ok(lease),
+                Err(error) if dead == pool.options().get_max_connections() => return Err(while_connecting(error)),
+                Err(_) => dead += 1,
+            }
+        }
     }
 
     pub(super) fn connection(&mut self) -> Result<&mut PgConnection, StoreError> {
@@ -21,6 +30,16 @@ impl Lease {
     /// Gives the connection back to the pool: it has answered all that it was asked.
     pub(super) fn give_back(mut self) {
         drop(self.0.take());
+    }
+}
+
+/// The pool hands on what a host's cancelled `begin()`, or its raw `BEGIN`, left open: leads written there would be
+/// acknowledged and never committed.
+async fn end_left_open(connection: &mut PgConnection) -> Result<(), sqlx::Error> {
+    match raw_sql(sql::END_LEFT_OPEN).execute(&mut *connection).await {
+        // The transaction has failed.
+        Err(sqlx::Error::Database(_)) => raw_sql(sql::ROLLBACK).execute(connection).await.map(|_| ()),
+        ended => ended.map(|_| ()),
     }
 }
 

@@ -7,7 +7,7 @@ use fastcore_leads::{
 use sqlx::{SqliteConnection, SqlitePool, raw_sql};
 use tokio::time::{Instant, sleep};
 
-use super::{in_transaction, running, while_connecting};
+use super::{in_transaction, running, transaction::acquire};
 
 /// How long processes that start at once wait for each other.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -22,7 +22,7 @@ pub(super) async fn run(pool: &SqlitePool) -> Result<(), StoreError> {
 }
 
 async fn migrate(pool: SqlitePool) -> Result<(), StoreError> {
-    let mut connection = pool.acquire().await.map_err(while_connecting)?;
+    let mut connection = acquire(&pool).await?;
     raw_sql(sql::SET_UP_CONNECTION).execute(&mut *connection).await.map_err(running)?;
     if pending(sql::MIGRATIONS, &applied(&mut connection).await?)?.is_empty() {
         return Ok(());
@@ -53,7 +53,7 @@ async fn apply(connection: &mut SqliteConnection, migration: &'static Migration)
 /// Turns on write-ahead logging. While another process does the same, SQLite answers "busy" without waiting.
 pub(super) async fn use_wal(pool: &SqlitePool) -> Result<(), StoreError> {
     while_busy(|| async {
-        let mut connection = pool.acquire().await.map_err(while_connecting)?;
+        let mut connection = acquire(pool).await?;
         raw_sql(sql::USE_WAL).execute(&mut *connection).await.map_err(running)?;
         Ok(())
     })

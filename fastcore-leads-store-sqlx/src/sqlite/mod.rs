@@ -106,7 +106,7 @@ impl SqliteLeadStore {
     }
 
     async fn acquire(&self) -> Result<PoolConnection<Sqlite>, StoreError> {
-        self.pool.acquire().await.map_err(while_connecting)
+        transaction::acquire(&self.pool).await
     }
 
     async fn acquire_to_write(&self) -> Result<PoolConnection<Sqlite>, StoreError> {

@@ -1,7 +1,16 @@
 use fastcore_leads::{StoreError, sql::sqlite as sql};
-use sqlx::{Sqlite, SqliteConnection, pool::PoolConnection, raw_sql};
+use sqlx::{Sqlite, SqliteConnection, SqlitePool, pool::PoolConnection, raw_sql};
 
-use super::running;
+use super::{running, while_connecting};
+
+/// A connection that is in no transaction: whoever had it before may have left one open, and leads written in it would never
+/// be committed.
+pub(super) async fn acquire(pool: &SqlitePool) -> Result<PoolConnection<Sqlite>, StoreError> {
+    let mut connection = pool.acquire().await.map_err(while_connecting)?;
+    // SQLite refuses this, without harm, where there is none.
+    let _ = raw_sql(sql::ROLLBACK).execute(&mut *connection).await;
+    Ok(connection)
+}
 
 /// Runs work between BEGIN and COMMIT. Call it on a task that nobody cancels.
 pub(super) async fn in_transaction<T>(

@@ -37,6 +37,13 @@ pub fn set_up_connection(timeout: Duration) -> String {
     format!("SET client_min_messages = error; SET statement_timeout = {}", timeout.as_millis().clamp(1, 86_400_000))
 }
 
+/// Ends a transaction that a connection from a pool may have been left in, as by a host's `begin()` that was cancelled:
+/// what is written in it is never committed. Says nothing where there is none. Refused inside a transaction that has
+/// failed, which [`ROLLBACK`] ends.
+pub const END_LEFT_OPEN: &str = "BEGIN; ROLLBACK";
+/// Ends the transaction that a connection is in.
+pub const ROLLBACK: &str = "ROLLBACK";
+
 /// Writes a batch. Parameters: the fields of [`Columns`], in order. Answers one row: an array
 /// of the ids of the leads that are new.
 pub const INSERT: &str = include_str!("../../sql/postgres/insert.sql");

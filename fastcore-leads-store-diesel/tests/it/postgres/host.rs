@@ -85,3 +85,27 @@ async fn a_hosts_pool_stays_the_hosts() {
         assert!(store.clone().ready().await.is_err());
     }
 }
+
+/// A host leaves its pool's one connection inside a transaction; what is written afterwards is committed all the same.
+#[tokio::test]
+async fn a_host_keeps_leads_that_come_after_a_transaction_it_left_open() {
+    for is_failed in [false, true] {
+        let url = Cluster::shared().database();
+        let manager = AsyncDieselConnectionManager::<AsyncPgConnection>::new(&url);
+        let pool = Pool::builder(manager).max_size(1).build().unwrap();
+        let store = PgLeadStore::from_pool(pool.clone());
+        store.migrate().await.unwrap();
+        for _ in 0..20 {
+            let mut connection = pool.get().await.unwrap();
+            connection.batch_execute("BEGIN").await.unwrap();
+            assert_eq!(is_failed && connection.batch_execute("SELECT 1/0").await.is_err(), is_failed);
+            drop(connection);
+            // A store of its own: it has kept no connection from before.
+            let store = PgLeadStore::from_pool(pool.clone());
+            assert_eq!(store.insert(&[new_lead()]).await.unwrap(), [Insertion::Inserted]);
+        }
+        for table in ["lead_inbox", "audit_log"] {
+            assert_eq!(Cluster::shared().psql(&url, &format!("SELECT count(*) FROM {table}")), "20");
+        }
+    }
+}

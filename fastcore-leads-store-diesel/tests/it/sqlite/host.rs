@@ -65,3 +65,22 @@ async fn a_hosts_pool_stays_the_hosts() {
         }
     }
 }
+
+/// A host leaves its pool's one connection inside a transaction; what is written afterwards is committed all the same.
+#[tokio::test]
+async fn a_host_keeps_leads_that_come_after_a_transaction_it_left_open() {
+    let dir = TempDir::new();
+    let path = dir.sqlite_url();
+    let manager = ConnectionManager::<SqliteConnection>::new(path.trim_start_matches("sqlite:"));
+    let pool = Pool::builder().max_size(1).build(manager).unwrap();
+    let store = SqliteLeadStore::from_pool(pool.clone());
+    store.migrate().await.unwrap();
+    for _ in 0..20 {
+        pool.get().unwrap().batch_execute("BEGIN").unwrap();
+        assert_eq!(store.insert(&[new_lead()]).await.unwrap(), [Insertion::Inserted]);
+    }
+    for table in ["lead_inbox", "audit_log"] {
+        let count = format!("SELECT CAST(count(*) AS TEXT) FROM {table}");
+        assert_eq!(super::run(&path, &count).unwrap(), ["20"]);
+    }
+}

@@ -1,14 +1,14 @@
 //! In the host's hands: its pool, its transaction.
 
-use std::time::Duration;
+use std::{future::poll_fn, pin::pin, task::Poll, time::Duration};
 
 use fastcore_leads::{
     Insertion, LeadDatabase, LeadInbox, LeadStore,
     testing::{new_lead, postgres::Cluster},
 };
 use fastcore_leads_store_sqlx::PgLeadStore;
-use sqlx::{Connection, Executor, PgConnection, postgres::PgPoolOptions};
-use tokio::time::timeout;
+use sqlx::{Connection, Executor, PgConnection, PgPool, postgres::PgPoolOptions};
+use tokio::{task::yield_now, time::timeout};
 
 use super::migrated;
 
@@ -50,4 +50,53 @@ async fn a_hosts_pool_stays_the_hosts() {
         timeout(Duration::from_secs(5), pool.close()).await.expect("the pool closes while the store lives");
         assert!(store.insert(&[new_lead()]).await.is_err());
     }
+}
+
+/// A host leaves its pool's one connection inside a transaction; what is written afterwards is committed all the same.
+#[tokio::test]
+async fn a_host_keeps_leads_that_come_after_a_transaction_it_left_open() {
+    for left_open in ["cancelled", "BEGIN", "failed"] {
+        let url = Cluster::shared().database();
+        let pool = PgPoolOptions::new().max_connections(1).test_before_acquire(false).connect(&url).await.unwrap();
+        let store = PgLeadStore::from_pool(pool.clone());
+        store.migrate().await.unwrap();
+        for _ in 0..20 {
+            if left_open == "cancelled" {
+                // A quick server may have answered at the first await already.
+                loop {
+                    idle(&pool).await;
+                    if is_pending_at_first(pool.begin()).await {
+                        break;
+                    }
+                }
+            } else {
+                let mut connection = pool.acquire().await.unwrap();
+                connection.execute("BEGIN").await.unwrap();
+                assert_eq!(
+                    left_open == "failed" && connection.execute("SELECT 1/0").await.is_err(),
+                    left_open == "failed"
+                );
+            }
+            // A store of its own: it has kept no connection from before.
+            let store = PgLeadStore::from_pool(pool.clone());
+            assert_eq!(store.insert(&[new_lead()]).await.unwrap(), [Insertion::Inserted], "{left_open}");
+        }
+        pool.close().await;
+        for table in ["lead_inbox", "audit_log"] {
+            assert_eq!(Cluster::shared().psql(&url, &format!("SELECT count(*) FROM {table}")), "20", "{left_open}");
+        }
+    }
+}
+
+/// Waits until the pool has a connection to hand out: it gets them back on a task of its own.
+async fn idle(pool: &PgPool) {
+    while pool.num_idle() == 0 {
+        yield_now().await;
+    }
+}
+
+/// Polls a future once, and drops it.
+async fn is_pending_at_first(future: impl Future) -> bool {
+    let mut future = pin!(future);
+    poll_fn(|context| Poll::Ready(future.as_mut().poll(context).is_pending())).await
 }

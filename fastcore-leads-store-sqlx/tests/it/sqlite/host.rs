@@ -62,3 +62,23 @@ async fn a_hosts_pool_stays_the_hosts() {
         assert!(store.insert(&[new_lead()]).await.is_err());
     }
 }
+
+/// A host leaves its pool's one connection inside a transaction; what is written afterwards is committed all the same.
+#[tokio::test]
+async fn a_host_keeps_leads_that_come_after_a_transaction_it_left_open() {
+    let dir = TempDir::new();
+    let pool =
+        SqlitePoolOptions::new().max_connections(1).connect(&format!("{}?mode=rwc", dir.sqlite_url())).await.unwrap();
+    let store = SqliteLeadStore::from_pool(pool.clone());
+    store.migrate().await.unwrap();
+    for _ in 0..20 {
+        pool.acquire().await.unwrap().execute("BEGIN").await.unwrap();
+        assert_eq!(store.insert(&[new_lead()]).await.unwrap(), [Insertion::Inserted]);
+    }
+    pool.close().await;
+    let mut connection = SqliteConnection::connect(&dir.sqlite_url()).await.unwrap();
+    for count in ["SELECT count(*) FROM lead_inbox", "SELECT count(*) FROM audit_log"] {
+        let rows: i32 = sqlx::query_scalar(count).fetch_one(&mut connection).await.unwrap();
+        assert_eq!(rows, 20);
+    }
+}
