@@ -15,7 +15,11 @@ def refused_only_for_what_a_schema_cannot_say(ctx, response, case):
     """Data that fits the schema is refused for a reason that the schema cannot say, or not at all."""
     is_positive = case.meta is not None and case.meta.generation.mode.is_positive
     if is_positive and response.status_code == 422:
-        codes = {error["code"] for error in response.json()["errors"]}
+        errors = response.json()["errors"]
+        if isinstance(case.body, dict) and "\r\n" in str(case.body.get("message")):
+            # A pattern counts CR LF as one or as two.
+            errors = [error for error in errors if (error["pointer"], error["code"]) != ("/message", "too_short")]
+        codes = {error["code"] for error in errors}
         assert codes <= BEYOND_SCHEMA, f"the schema should say: {sorted(codes - BEYOND_SCHEMA)}"
 
 

@@ -10,7 +10,7 @@ const HYPHENATED = `${HEX}{8}-${HEX}{4}-${HEX}{4}-${HEX}{4}-${HEX}{12}`;
 const UUID = new RegExp(`^(?:${HYPHENATED}|${HEX}{32}|\\{${HYPHENATED}\\}|urn:uuid:${HYPHENATED})$`, 'iu');
 const NIL_OR_MAX = /^(?:urn:uuid:|\{)?(?:[0-]+|[f-]+)\}?$/iu;
 const RFC_3339 =
-  /^\d{4}-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12]\d|3[01])[T ](?:[01]\d|2[0-3]):[0-5]\d:(?:[0-5]\d|60)(?:\.\d+)?(?:Z|[+\u2212-](?:[01]\d|2[0-3]):[0-5]\d)?$/iu;
+  /^\d{4}-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12]\d|3[01])[T ](?:[01]\d|2[0-3]):[0-5]\d(?::(?:[0-5]\d|60)(?:\.\d+)?)?(?:Z|[+-](?:[01]\d|2[0-3]):?[0-5]\d)?$/iu;
 
 // A message is the contract's code; a member that is not there, or null, is `required`.
 const type = (code) => ({ error: ({ input }) => (input === undefined || input === null ? 'required' : code) });
@@ -24,8 +24,11 @@ function bounded(context, text, min, max) {
 // Unicode's White_Space, as the contract trims; trim() knows U+FEFF instead of U+0085.
 const trim = (text) => text.replace(/^\p{White_Space}+|\p{White_Space}+$/gu, '');
 
-const text = (min, max, refused = CONTROL) =>
-  z.string(type('not_a_string')).transform(trim).superRefine((value, context) => {
+// Line breaks as the contract counts and compares them.
+const withLineFeeds = (text) => text.replace(/\r\n?/gu, '\n');
+
+const text = (min, max, refused = CONTROL, clean = trim) =>
+  z.string(type('not_a_string')).transform(clean).superRefine((value, context) => {
     if (refused.test(value)) context.addIssue({ code: 'custom', message: 'control_character' });
     bounded(context, value, min, max);
   });
@@ -103,7 +106,7 @@ export const lead = ({ consentRequired = false } = {}) =>
           .string(type('not_a_string'))
           .refine((word) => ['ponts', 'cabines', 'compresseurs', 'diagnostic', 'autre'].includes(word), 'service_unknown'),
       ),
-      message: text(20, 2000, CONTROL_BUT_LINE_BREAKS),
+      message: text(20, 2000, CONTROL_BUT_LINE_BREAKS, (value) => trim(withLineFeeds(value))),
       consent: z
         .boolean(type('not_a_boolean'))
         .refine((given) => given || !consentRequired, 'consent_required'),
@@ -130,7 +133,7 @@ export function verdict(body, policy) {
   if (body.length > 32 * 1024) return { verdict: 'body_too_large' };
   let value;
   try {
-    value = JSON.parse(new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(body));
+    value = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(body));
   } catch {
     return { verdict: 'malformed_body' };
   }

@@ -22,7 +22,7 @@ const CONTROLS: &str = r"\u0000-\u001f\u007f-\u009f";
 const CONTROLS_OF_A_MESSAGE: &str = r"\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f-\u009f";
 /// Printable ASCII without the space.
 const GRAPHIC: &str = r"\u0021-\u007e";
-const DATE_TIME: &str = r"[0-9]{4}-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12][0-9]|3[01])[Tt ](?:[01][0-9]|2[0-3]):[0-5][0-9]:(?:[0-5][0-9]|60)(?:[.][0-9]+)?(?:[Zz]|[+\u2212-](?:[01][0-9]|2[0-3]):[0-5][0-9])?";
+const DATE_TIME: &str = r"[0-9]{4}-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12][0-9]|3[01])[Tt ](?:[01][0-9]|2[0-3]):[0-5][0-9](?::(?:[0-5][0-9]|60)(?:[.][0-9]+)?)?(?:[Zz]|[+-](?:[01][0-9]|2[0-3]):?[0-5][0-9])?";
 
 /// The body of a request, as JSON Schema.
 pub(super) fn document() -> Value {
@@ -152,8 +152,9 @@ fn service() -> RefOr<Schema> {
 
 fn message() -> ObjectBuilder {
     let length = limits::MESSAGE;
-    let text = trimmed(length, CONTROLS_OF_A_MESSAGE);
-    described(matching(&text), "The enquiry; line breaks and tabs are kept", length)
+    // CR LF counts as one.
+    let text = trimmed(length, &format!("(?:\\r\\n|[^{CONTROLS_OF_A_MESSAGE}])"));
+    described(matching(&text), "The enquiry; line breaks and tabs are kept, CR LF and CR as LF", length)
 }
 
 fn request_id() -> ObjectBuilder {
@@ -169,11 +170,11 @@ fn instant(description: &str) -> ObjectBuilder {
 }
 
 fn required_text(length: Length) -> ObjectBuilder {
-    matching(&trimmed(length, CONTROLS))
+    matching(&trimmed(length, &format!("[^{CONTROLS}]")))
 }
 
 fn optional_text(length: Length) -> ObjectBuilder {
-    nullable(matching(&format!("(?:{}|{})", trimmed(length, CONTROLS), blanks())))
+    nullable(matching(&format!("(?:{}|{})", trimmed(length, &format!("[^{CONTROLS}]")), blanks())))
 }
 
 fn described(text: ObjectBuilder, what: &str, Length { min, max }: Length) -> ObjectBuilder {
@@ -181,10 +182,9 @@ fn described(text: ObjectBuilder, what: &str, Length { min, max }: Length) -> Ob
 }
 
 /// White space, then a text of that length which neither begins nor ends with it, then white space.
-fn trimmed(Length { min, max }: Length, refused: &str) -> String {
+fn trimmed(Length { min, max }: Length, inside: &str) -> String {
     let around = blanks();
     let edge = format!("[^{CONTROLS}{LINE_BREAKS}{OTHER_SPACE}]");
-    let inside = format!("[^{refused}]");
     match min {
         0 | 1 => format!("{around}{edge}(?:{inside}{{0,{}}}{edge})?{around}", max - 2),
         _ => format!("{around}{edge}{inside}{{{},{}}}{edge}{around}", min - 2, max - 2),

@@ -21,7 +21,7 @@ fn instance(vector: &Vector) -> Option<Value> {
     match &vector.body {
         Body::Json(value) => Some(value.clone()),
         Body::Bytes(_) if matches!(vector.verdict, Verdict::Malformed | Verdict::TooLarge) => None,
-        Body::Bytes(bytes) => serde_json::from_slice(bytes).ok(),
+        Body::Bytes(bytes) => serde_json::from_slice(bytes.strip_prefix("\u{feff}".as_bytes()).unwrap_or(bytes)).ok(),
     }
 }
 

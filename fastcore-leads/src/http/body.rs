@@ -19,7 +19,7 @@ where
     if announced.is_some_and(|length| length > MAX_BODY_BYTES as u64) {
         return Err(Refusal::TooLarge);
     }
-    timeout(limit, collect(body)).await.unwrap_or(Err(Refusal::Truncated))
+    timeout(limit, collect(body)).await.unwrap_or(Err(Refusal::TooSlow))
 }
 
 async fn collect<B>(body: B) -> Result<Bytes, Refusal>

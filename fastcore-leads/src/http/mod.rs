@@ -93,7 +93,7 @@ impl Endpoint {
         self.with(|settings| settings.validation_status = StatusCode::BAD_REQUEST)
     }
 
-    /// How long a body may take to arrive. Default 10 s; what is not whole by then is answered as truncated.
+    /// How long a body may take to arrive. Default 10 s; what is not whole by then is answered 408.
     pub fn body_timeout(self, limit: Duration) -> Self {
         self.with(|settings| settings.body_timeout = limit)
     }
@@ -206,6 +206,7 @@ enum Refusal {
     MediaType,
     TooLarge,
     Truncated,
+    TooSlow,
     Lead(ParseError),
     Source,
     Ingest(IngestError),
@@ -219,6 +220,7 @@ impl Refusal {
             Self::MediaType => Problem::UnsupportedMediaType,
             Self::TooLarge => Problem::BodyTooLarge,
             Self::Truncated | Self::Lead(ParseError::Malformed) => Problem::MalformedBody,
+            Self::TooSlow => Problem::RequestTimeout,
             Self::Lead(ParseError::Invalid(_)) => Problem::ValidationError,
             Self::Source => Problem::SourceForbidden,
             Self::Ingest(IngestError::RequestIdConflict) => Problem::RequestIdConflict,

@@ -58,6 +58,9 @@ problems! {
         "Send a meta.source that the token is bound to";
     /// Not a POST.
     MethodNotAllowed = "method_not_allowed", METHOD_NOT_ALLOWED, "The method is not allowed", "Use POST";
+    /// The body did not arrive in time.
+    RequestTimeout = "request_timeout", REQUEST_TIMEOUT, "The body did not arrive in time",
+        "Try again with the same request id";
     /// Same request id, other content.
     RequestIdConflict = "request_id_conflict", CONFLICT, "The request id belongs to another lead",
         "Send a new lead under a new request id";

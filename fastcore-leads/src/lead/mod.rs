@@ -5,7 +5,7 @@
 mod draft;
 mod email;
 pub mod limits;
-mod parse;
+pub(crate) mod parse;
 mod raw;
 mod values;
 mod violation;

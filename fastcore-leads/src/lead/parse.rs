@@ -129,6 +129,7 @@ impl Faults {
 
     fn message(&mut self, pointer: &'static str, raw: Raw<'_>) -> Option<String> {
         let text = self.required(pointer, raw)?;
+        let text = with_line_feeds(&text);
         self.checked_text(pointer, &text, limits::MESSAGE, |c| !matches!(c, '\n' | '\r' | '\t') && c.is_control())
     }
 
@@ -272,6 +273,11 @@ impl Faults {
             _ => self.refuse(pointer, Code::NotAString),
         }
     }
+}
+
+/// Line breaks as the contract counts, compares and stores them: CR LF and CR become LF.
+pub(crate) fn with_line_feeds(text: &str) -> Cow<'_, str> {
+    if text.contains('\r') { text.replace("\r\n", "\n").replace('\r', "\n").into() } else { text.into() }
 }
 
 /// Whether a "hash" is an address in clear, in one of the spellings that proxies and log lines use.

@@ -92,6 +92,8 @@ impl<'a> RawLead<'a> {
     pub(super) fn from_json(body: &'a [u8]) -> Result<Self, NotAnObject> {
         // serde_json checks the encoding of strings that it keeps, not of those that it skips.
         let text = std::str::from_utf8(body).map_err(|_| NotAnObject)?;
+        // A parser may pass over a byte order mark (RFC 8259, section 8.1), and the FastAPI service does.
+        let text = text.strip_prefix('\u{feff}').unwrap_or(text);
         match serde_json::from_str(text) {
             Ok(Object::Is(lead)) => Ok(lead),
             _ => Err(NotAnObject),

@@ -6,7 +6,7 @@ use uuid::Uuid;
 
 use super::{Insertion, NewLead, Receipt};
 use crate::{
-    lead::{LeadId, Service},
+    lead::{LeadId, Service, parse::with_line_feeds},
     time,
 };
 
@@ -123,7 +123,7 @@ impl StoredLead {
             && trimmed(self.phone.as_deref()) == lead.phone()
             && trimmed(self.company.as_deref()) == lead.company()
             && trimmed(self.service.as_deref()) == lead.service().map(Service::as_str)
-            && self.message.trim() == lead.message()
+            && with_line_feeds(self.message.trim()) == lead.message()
             && self.given_consent() == lead.consent()
     }
 }

@@ -163,6 +163,11 @@ pub async fn each_problem_can_be_reached(serve: Serve) {
     reach(&exchange(server.address, &text).await, Problem::UnsupportedMediaType);
     reach(&exchange(server.address, &authorized(b"{}")).await, Problem::ValidationError);
 
+    let impatient = endpoint(MemoryLeadStore::new()).body_timeout(Duration::from_millis(50));
+    let server = serve(impatient).await;
+    let whole = lead_request(&body());
+    reach(&exchange(server.address, &whole[..whole.len() - 1]).await, Problem::RequestTimeout);
+
     let bound = Token::new(TOKEN).expect("long enough").for_sources(["other.example"]);
     let tokens = TokenSet::new([bound]).expect("a token");
     let server = serve(Endpoint::new(Ingest::builder(MemoryLeadStore::new()).start(), tokens)).await;

@@ -100,6 +100,12 @@ async fn meta_may_differ_in_a_retry_and_content_may_not() {
         assert_eq!(answer.status(), StatusCode::CREATED, "{pointer}");
         assert_eq!(answer.headers()["idempotency-replayed"], "true");
     }
+    let mut spelt = sent.clone();
+    for message in ["un\r\ndeux\r\rtrois\r\nquatre", "un\ndeux\n\ntrois\nquatre"] {
+        spelt["message"] = message.into();
+        spelt["meta"]["request_id"] = "f47ac10b-58cc-4372-a567-0e02b2c3d480".into();
+        assert_eq!(endpoint.handle(post(spelt.to_string())).await.status(), StatusCode::CREATED, "{message:?}");
+    }
     for (pointer, value) in [
         ("/name", "Jeanne Dupont".into()),
         ("/email", "jeanne@example.com".into()),
@@ -197,11 +203,11 @@ async fn the_size_is_checked_while_streaming() {
 }
 
 #[tokio::test]
-async fn a_body_that_breaks_off_or_never_ends_is_malformed() {
+async fn a_body_that_breaks_off_is_malformed_and_one_that_never_ends_is_late() {
     let broken = post("").map(|_| Broken);
     assert_problem(&endpoint().handle(broken).await, Problem::MalformedBody);
     let silent = post("").map(|_| Silent);
-    assert_problem(&endpoint().body_timeout(Duration::from_millis(1)).handle(silent).await, Problem::MalformedBody);
+    assert_problem(&endpoint().body_timeout(Duration::from_millis(1)).handle(silent).await, Problem::RequestTimeout);
 }
 
 #[tokio::test]
@@ -293,6 +299,7 @@ fn the_list_of_problems_is_the_contracts() {
             (401, "unauthorized"),
             (403, "source_forbidden"),
             (405, "method_not_allowed"),
+            (408, "request_timeout"),
             (409, "request_id_conflict"),
             (410, "lead_erased"),
             (413, "body_too_large"),

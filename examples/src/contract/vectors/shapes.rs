@@ -36,6 +36,8 @@ fn well_formed(suite: &mut Suite) {
     suite.push("white space around the object", Body::Bytes(spaced.into()), Verdict::Accepted, false);
     let escaped = suite.sample().to_string().replace("Jean Dupont", "Jean \\u0044upont \\ud83d\\ude97");
     suite.push("escapes, a surrogate pair too", Body::Bytes(escaped.into()), Verdict::Accepted, false);
+    let marked = format!("\u{feff}{}", suite.sample());
+    suite.push("a byte order mark", Body::Bytes(marked.into()), Verdict::Accepted, false);
     let twice = suite.sample().to_string().replacen('{', r#"{"later":1,"later":2,"#, 1);
     suite.push("an unknown member twice", Body::Bytes(twice.into()), Verdict::Accepted, false);
     let deep = nested(&suite.sample(), DEEPEST);
@@ -74,7 +76,7 @@ fn malformed(suite: &mut Suite) {
     suite.malformed("a comment", format!("/* lead */{sample}"));
     suite.malformed("two objects", sample.repeat(2));
     suite.malformed("bytes behind the object", format!("{sample}x"));
-    suite.malformed("a byte order mark", format!("\u{feff}{sample}"));
+    suite.malformed("two byte order marks", format!("\u{feff}\u{feff}{sample}"));
     suite.malformed("a list around the object", format!("[{sample}]"));
     suite.malformed("a known member twice", sample.replacen('{', r#"{"name":"Jean Dupont","#, 1));
     suite.malformed("meta twice", sample.replacen('{', r#"{"meta":null,"#, 1));

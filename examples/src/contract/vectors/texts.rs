@@ -17,6 +17,7 @@ pub(super) fn add(suite: &mut Suite) {
     controls(suite, "/company", false);
     required(suite, "/message", limits::MESSAGE);
     controls(suite, "/message", true);
+    line_breaks(suite, limits::MESSAGE);
     required(suite, "/meta/source", limits::SOURCE);
     controls(suite, "/meta/source", false);
 }
@@ -59,6 +60,16 @@ fn types(suite: &mut Suite, pointer: &str) {
     {
         suite.refuses(what, pointer, value, Code::NotAString);
     }
+}
+
+/// CR LF counts as one.
+fn line_breaks(suite: &mut Suite, Length { min, max }: Length) {
+    const AT: &str = "/message";
+    let of = |length: usize, end: &str| format!("{}{end}a", "a".repeat(length - 2));
+    suite.accepts("of the greatest length, with CR LF inside", AT, json!(of(max, "\r\n")));
+    suite.accepts("of CR LF almost alone", AT, json!(format!("a{}a", "\r\n".repeat(max - 2))));
+    suite.refuses("one too long, with CR inside", AT, json!(of(max + 1, "\r")), Code::TooLong);
+    suite.refuses_beyond_schema("one too short, with CR LF inside", AT, &of(min - 1, "\r\n"), Code::TooShort);
 }
 
 fn controls(suite: &mut Suite, pointer: &str, keeps_line_breaks: bool) {

@@ -1,5 +1,11 @@
 //! A web server of fifty lines, sound and broken: what any adapter could get wrong.
 
+use std::{
+    convert::Infallible,
+    pin::Pin,
+    task::{Context, Poll},
+};
+
 use bytes::Bytes;
 use fastcore_leads::{
     Endpoint, INBOUND_LEADS_PATH,
@@ -8,6 +14,7 @@ use fastcore_leads::{
         http::{self, Server},
     },
 };
+use http_body::{Body, Frame};
 use http_body_util::Full;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -106,6 +113,9 @@ async fn answer(mut stream: TcpStream, endpoint: Endpoint, fault: Fault) -> Opti
     if is_waiting && fault == Fault::AsksForTheBodyFirst {
         stream.write_all(b"HTTP/1.1 100 Continue\r\n\r\n").await.ok()?;
     }
+    let is_ours = path.split('?').next() == Some(INBOUND_LEADS_PATH) || fault == Fault::TakesEveryPath;
+    let request = request.body(()).ok()?;
+    let mut late = None;
     // One that waits to be asked for its body is answered from the head alone.
     if is_chunked {
         while find(&body, b"0\r\n\r\n").is_none() {
@@ -115,16 +125,18 @@ async fn answer(mut stream: TcpStream, endpoint: Endpoint, fault: Fault) -> Opti
         }
         body = unchunked(&body)?;
     } else if !is_waiting {
-        while body.len() < length {
-            if stream.read_buf(&mut body).await.ok()? == 0 {
-                return None;
-            }
+        // The endpoint has a limit to how long it waits for the rest.
+        tokio::select! {
+            biased;
+            whole = read_to(&mut stream, &mut body, length) => whole?,
+            answer = endpoint.handle(request.clone().map(|()| Stalled)), if is_ours => late = Some(answer),
         }
     }
     let echo = body.clone();
-    let is_ours = path.split('?').next() == Some(INBOUND_LEADS_PATH) || fault == Fault::TakesEveryPath;
-    let response = if is_ours {
-        endpoint.handle(request.body(Full::new(Bytes::from(body))).ok()?).await
+    let response = if let Some(answer) = late {
+        answer
+    } else if is_ours {
+        endpoint.handle(request.map(|()| Full::new(Bytes::from(body)))).await
     } else {
         ::http::Response::builder().status(404).body(Bytes::new()).ok()?
     };
@@ -135,6 +147,27 @@ async fn answer(mut stream: TcpStream, endpoint: Endpoint, fault: Fault) -> Opti
     }
     text.push_str(&format!("content-length: {}\r\n\r\n", response.body().len()));
     stream.write_all(&[text.as_bytes(), response.body()].concat()).await.ok()
+}
+
+async fn read_to(stream: &mut TcpStream, body: &mut Vec<u8>, length: usize) -> Option<()> {
+    while body.len() < length {
+        if stream.read_buf(body).await.ok()? == 0 {
+            return None;
+        }
+    }
+    Some(())
+}
+
+/// A body of which nothing more comes.
+struct Stalled;
+
+impl Body for Stalled {
+    type Data = Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        Poll::Pending
+    }
 }
 
 fn broken(mut response: Response, fault: Fault, echo: &[u8]) -> Response {

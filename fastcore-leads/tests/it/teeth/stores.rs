@@ -95,7 +95,7 @@ impl Broken {
         row.map(|mut row| {
             match self.fault {
                 Fault::CutsText => row.name = row.name.chars().filter(char::is_ascii).collect(),
-                Fault::TrimsTheMessage => row.message = row.message.replace("\r\n", "\n"),
+                Fault::TrimsTheMessage => row.message = row.message.replace("\n\n", "\n"),
                 Fault::ForgetsTheQuarantine => "received".clone_into(&mut row.status),
                 _ => {}
             }
