@@ -75,6 +75,7 @@ async fn run(client: &Client, batch: &[NewLead]) -> Result<Vec<Insertion>, Store
     let inserted = insert(client, batch).await.map_err(classified)?;
     let rest = unsettled(batch, &inserted);
     let found = client.query(sql::FIND_BY_REQUEST, &[&rest]).await.map_err(classified)?;
+    client.batch_execute(sql::CONFIRM).await.map_err(classified)?;
     let existing = found.iter().map(rows::read_bare).collect::<Result<Vec<_>, _>>().map_err(classified)?;
     settle(batch, &inserted, &existing)
 }

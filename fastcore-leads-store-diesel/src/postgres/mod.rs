@@ -25,7 +25,7 @@ use diesel::{
     sql_types::{Array, Bool, Nullable, Text, Timestamptz, Uuid as SqlUuid},
 };
 use diesel_async::{
-    AsyncPgConnection, RunQueryDsl,
+    AsyncPgConnection, RunQueryDsl, SimpleAsyncConnection,
     pooled_connection::deadpool::{Object, Pool},
 };
 use fastcore_leads::{
@@ -177,7 +177,15 @@ impl LeadStore for PgLeadStore {
     }
 
     async fn ready(&self) -> Result<(), StoreError> {
-        let applied = self.read(|connection| Box::pin(migrate::applied(connection))).await?;
+        let (is_read_only, applied) = self
+            .read(|connection| {
+                Box::pin(async {
+                    let read_only: rows::Presence = diesel::sql_query(sql::IS_READ_ONLY).get_result(connection).await?;
+                    Ok((read_only.present, migrate::applied(connection).await?))
+                })
+            })
+            .await?;
+        sql::check_writable(is_read_only)?;
         Ok(fastcore_leads::sql::SchemaMismatch::check(sql::MIGRATIONS, &applied)?)
     }
 }
@@ -194,7 +202,8 @@ impl LeadDatabase for PgLeadStore {
         self.read(|connection| {
             Box::pin(async {
                 let settings: Vec<rows::Setting> = diesel::sql_query(sql::DURABILITY_SETTINGS).load(connection).await?;
-                Ok(settings.iter().filter_map(|row| sql::durability_warning(&row.name, &row.setting)).collect())
+                let settings: Vec<_> = settings.into_iter().map(|row| (row.name, row.setting)).collect();
+                Ok(sql::durability_warnings(&settings))
             })
         })
         .await
@@ -263,7 +272,7 @@ async fn write_on(connection: &mut AsyncPgConnection, batch: &[NewLead]) -> Resu
     let existing = if rest.is_empty() {
         Vec::new()
     } else {
-        find(connection, &rest).await.map_err(|error| Cause::from(error).after_a_write())?
+        find_confirmed(connection, &rest).await.map_err(|error| Cause::from(error).after_a_write())?
     };
     settle(batch, &inserted, &existing).map_err(Cause::Clear)
 }
@@ -272,4 +281,11 @@ async fn find(connection: &mut AsyncPgConnection, request_ids: &[Uuid]) -> Query
     let query = lead_inbox::table.filter(lead_inbox::request_id.eq_any(request_ids)).select(LeadRow::as_select());
     let rows: Vec<LeadRow> = query.load(connection).await?;
     Ok(rows.into_iter().map(StoredLead::from).collect())
+}
+
+/// Leads that an earlier transaction wrote, once they are as durable as one that was just committed.
+async fn find_confirmed(connection: &mut AsyncPgConnection, request_ids: &[Uuid]) -> QueryResult<Vec<StoredLead>> {
+    let existing = find(connection, request_ids).await?;
+    connection.batch_execute(sql::CONFIRM).await?;
+    Ok(existing)
 }

@@ -142,7 +142,7 @@ pub(super) struct AppliedRow {
     pub(super) checksum: String,
 }
 
-/// Whether a table is there.
+/// Whether something is so.
 #[derive(QueryableByName)]
 pub(super) struct Presence {
     #[diesel(sql_type = diesel::sql_types::Bool)]

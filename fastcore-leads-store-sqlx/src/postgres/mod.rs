@@ -19,7 +19,7 @@ use fastcore_leads::{
     sql::postgres::{self as sql, Columns},
     unsettled,
 };
-use sqlx::{PgConnection, PgPool, Postgres, pool::PoolConnection};
+use sqlx::{PgConnection, PgPool, Postgres, pool::PoolConnection, raw_sql};
 use tokio::time::timeout;
 use uuid::Uuid;
 
@@ -93,7 +93,8 @@ impl PgLeadStore {
         let inserted = insert_new(connection, batch).await.map_err(running)?;
         let rest = unsettled(batch, &inserted);
         // A statement of its own: the first one's snapshot does not show rows that came in between.
-        let existing = if rest.is_empty() { Vec::new() } else { find(connection, &rest).await.map_err(running)? };
+        let existing =
+            if rest.is_empty() { Vec::new() } else { find_confirmed(connection, &rest).await.map_err(running)? };
         settle(batch, &inserted, &existing)
     }
 
@@ -139,7 +140,13 @@ impl LeadStore for PgLeadStore {
     }
 
     async fn ready(&self) -> Result<(), StoreError> {
-        let applied = self.read(migrate::applied).await?;
+        let (is_read_only, applied) = self
+            .read(async |connection| {
+                let is_read_only = sqlx::query_scalar(sql::IS_READ_ONLY).fetch_one(&mut *connection).await?;
+                Ok((is_read_only, migrate::applied(connection).await?))
+            })
+            .await?;
+        sql::check_writable(is_read_only)?;
         Ok(fastcore_leads::sql::SchemaMismatch::check(sql::MIGRATIONS, &applied)?)
     }
 }
@@ -156,7 +163,7 @@ impl LeadDatabase for PgLeadStore {
         self.read(async |connection| {
             let settings: Vec<(String, String)> =
                 sqlx::query_as(sql::DURABILITY_SETTINGS).fetch_all(connection).await?;
-            Ok(settings.iter().filter_map(|(name, value)| sql::durability_warning(name, value)).collect())
+            Ok(sql::durability_warnings(&settings))
         })
         .await
     }
@@ -195,6 +202,13 @@ async fn insert_new(connection: &mut PgConnection, batch: &[NewLead]) -> Result<
 async fn find(connection: &mut PgConnection, request_ids: &[Uuid]) -> Result<Vec<StoredLead>, sqlx::Error> {
     let rows: Vec<LeadRow> = sqlx::query_as(sql::FIND_BY_REQUEST).bind(request_ids).fetch_all(connection).await?;
     Ok(rows.into_iter().map(StoredLead::from).collect())
+}
+
+/// Leads that an earlier transaction wrote, once they are as durable as one that was just committed.
+async fn find_confirmed(connection: &mut PgConnection, request_ids: &[Uuid]) -> Result<Vec<StoredLead>, sqlx::Error> {
+    let existing = find(&mut *connection, request_ids).await?;
+    raw_sql(sql::CONFIRM).execute(connection).await?;
+    Ok(existing)
 }
 
 fn running(error: sqlx::Error) -> StoreError {

@@ -8,7 +8,7 @@ use uuid::Uuid;
 use super::Migration;
 use crate::{
     lead::Service,
-    store::{NewLead, StoreErrorKind},
+    store::{NewLead, StoreError, StoreErrorKind},
 };
 
 /// All steps of the schema, in order.
@@ -32,9 +32,14 @@ pub const LOCK_MIGRATIONS: &str = "SET LOCAL statement_timeout = 0; SET LOCAL lo
      SET LOCAL lock_timeout = '10s'";
 
 /// What a connection of our own runs first: the server gives up on a statement when nobody waits for it any more, and
-/// keeps notices to itself, since drivers log them and a trigger may put a row's content into one.
+/// keeps notices to itself, since drivers log them and a trigger may put a row's content into one. A commit waits for the
+/// disk also where the server's default is that it does not.
 pub fn set_up_connection(timeout: Duration) -> String {
-    format!("SET client_min_messages = error; SET statement_timeout = {}", timeout.as_millis().clamp(1, 86_400_000))
+    format!(
+        "SET client_min_messages = error; SET statement_timeout = {}; \
+         SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off'",
+        timeout.as_millis().clamp(1, 86_400_000)
+    )
 }
 
 /// Ends a transaction that a connection from a pool may have been left in, as by a host's `begin()` that was cancelled:
@@ -49,6 +54,13 @@ pub const ROLLBACK: &str = "ROLLBACK";
 pub const INSERT: &str = include_str!("../../sql/postgres/insert.sql");
 /// Leads by request ids. Parameter: an array of UUIDs. Columns: the fields of [`StoredLead`](crate::StoredLead).
 pub const FIND_BY_REQUEST: &str = include_str!("../../sql/postgres/find_by_request.sql");
+/// Run once leads were found that an earlier transaction wrote, before a caller is told of them. Where the database
+/// replicates synchronously, its commit waits until the standby has whatever was committed before it: a row is visible from
+/// the moment that somebody stops waiting for the standby, and a look-up by itself waits for nobody. Needs no privilege.
+pub const CONFIRM: &str = "SELECT pg_logical_emit_message(true, 'fastcore_leads', '')";
+/// Whether the server takes no writes, as a standby does: one boolean, `present`.
+pub const IS_READ_ONLY: &str =
+    "SELECT pg_is_in_recovery() OR current_setting('transaction_read_only')::boolean AS present";
 /// One lead. Parameter: its id. Columns as those of [`FIND_BY_REQUEST`].
 pub const GET: &str = include_str!("../../sql/postgres/get.sql");
 /// A lead's audit rows. Parameter: its id. Columns: the fields of [`AuditRecord`](crate::AuditRecord).
@@ -64,8 +76,8 @@ pub const MISSING_GUARDS: &str =
           SELECT FROM pg_trigger
            WHERE tgname = wanted.name AND tgrelid = to_regclass('audit_log') AND tgenabled = 'A')";
 /// The settings that durability hangs on: name, value.
-pub const DURABILITY_SETTINGS: &str =
-    "SELECT name, setting FROM pg_settings WHERE name IN ('fsync', 'synchronous_commit', 'full_page_writes')";
+pub const DURABILITY_SETTINGS: &str = "SELECT name, setting FROM pg_settings
+      WHERE name IN ('fsync', 'synchronous_commit', 'full_page_writes', 'synchronous_standby_names')";
 
 /// The statements of a set-up with two roles: an owner that migrates, and a writer that services connect as, which can add to
 /// the audit log and read it, and do nothing else to it. To be run by a superuser, or by the owner of the tables, after the
@@ -97,18 +109,44 @@ fn quoted(name: &str) -> String {
     format!("\"{}\"", name.replace('"', "\"\""))
 }
 
-/// What is wrong with a setting, if an acknowledged lead could be lost through it.
-pub fn durability_warning(name: &str, value: &str) -> Option<&'static str> {
-    match (name, value) {
-        ("fsync", "off") => Some("fsync is off: a crash of the machine can lose or corrupt acknowledged leads"),
-        ("synchronous_commit", "off") => {
-            Some("synchronous_commit is off: a crash of the database loses the leads acknowledged last")
+/// What is wrong with the [`DURABILITY_SETTINGS`], if an acknowledged lead could be lost through it.
+pub fn durability_warnings(settings: &[(String, String)]) -> Vec<&'static str> {
+    let value = |name: &str| settings.iter().find(|(known, _)| known == name).map_or("", |(_, value)| value.as_str());
+    let has_standby = !value("synchronous_standby_names").is_empty();
+    let fsync = match value("fsync") {
+        "off" => Some("fsync is off: a crash of the machine can lose or corrupt acknowledged leads"),
+        _ => None,
+    };
+    let commit = match (value("synchronous_commit"), has_standby) {
+        ("off", _) => Some("synchronous_commit is off: a crash of the database loses the leads acknowledged last"),
+        ("local", true) => {
+            Some("synchronous_commit is local: a standby that takes over can lack the leads acknowledged last")
         }
-        ("full_page_writes", "off") => {
-            Some("full_page_writes is off: a crash of the machine can corrupt acknowledged leads")
+        ("remote_write", true) => {
+            Some("synchronous_commit is remote_write: a crash of both machines can lose the leads acknowledged last")
+        }
+        ("remote_apply" | "remote_write", false) => {
+            Some("synchronous_commit asks for a standby, but synchronous_standby_names is empty: commits wait for none")
         }
         _ => None,
+    };
+    let pages = match value("full_page_writes") {
+        "off" => Some("full_page_writes is off: a crash of the machine can corrupt acknowledged leads"),
+        _ => None,
+    };
+    [fsync, commit, pages].into_iter().flatten().collect()
+}
+
+/// What [`LeadStore::ready`](crate::LeadStore::ready) answers where the server is [read-only](IS_READ_ONLY).
+///
+/// # Errors
+/// [`StoreErrorKind::Unavailable`] where it is.
+pub fn check_writable(is_read_only: bool) -> Result<(), StoreError> {
+    if is_read_only {
+        let reason = "the server is read-only, as a standby is: connect to the primary";
+        return Err(StoreError::new(StoreErrorKind::Unavailable).with_reason(reason));
     }
+    Ok(())
 }
 
 /// A batch as one array a column: the parameters of [`INSERT`], in order.

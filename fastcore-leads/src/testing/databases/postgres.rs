@@ -8,8 +8,9 @@ use serde_json::json;
 use uuid::Uuid;
 
 pub use self::faults::{
-    a_locked_table_does_not_use_up_the_server, a_restart_while_idle_goes_unnoticed,
-    a_stopped_database_is_unavailable_and_comes_back, an_unreachable_database_is_unavailable,
+    a_locked_table_does_not_use_up_the_server, a_read_only_server_is_not_ready, a_restart_while_idle_goes_unnoticed,
+    a_retry_waits_for_the_standby_too, a_stopped_database_is_unavailable_and_comes_back,
+    an_unreachable_database_is_unavailable,
 };
 pub use self::inbox::{
     a_walk_of_a_hundred_thousand_leads_sees_each_once, a_writer_cannot_touch_the_log, an_erased_person_is_nowhere,
@@ -69,6 +70,8 @@ cases! {
     a_restart_while_idle_goes_unnoticed
     a_locked_table_does_not_use_up_the_server
     an_unreachable_database_is_unavailable
+    a_retry_waits_for_the_standby_too
+    a_read_only_server_is_not_ready
     poison_at_random_places_fails_alone
     slow_replies_are_waited_for_up_to_the_deadline
     a_connection_cut_after_its_commit_makes_one_lead
@@ -282,16 +285,19 @@ pub async fn poison_at_random_places_fails_alone(open: Open) {
     assert_eq!(psql(&url, counts), "0");
 }
 
-/// `fsync` (off in this cluster) and `synchronous_commit`.
+/// `fsync` (off in this cluster), and what a standby is waited for. What a connection of ours can set right, it does.
 pub async fn unsafe_settings_are_named(open: Open) {
     let url = Cluster::shared().database();
-    let named = open(url.clone()).await.expect("it opens").durability_warnings().await.expect("settings");
-    assert_eq!(named.len(), 1, "{named:?}");
-    assert!(named[0].starts_with("fsync is off"));
     let name = url.rsplit('/').next().unwrap_or_default();
-    psql(&url, &format!("ALTER DATABASE {name} SET synchronous_commit = off"));
-    let named = open(url).await.expect("it opens").durability_warnings().await.expect("settings");
-    assert!(named.iter().any(|warning| warning.starts_with("synchronous_commit is off")), "{named:?}");
+    for (synchronous_commit, warning) in
+        [("on", None), ("off", None), ("local", None), ("remote_apply", Some("asks for"))]
+    {
+        psql(&url, &format!("ALTER DATABASE {name} SET synchronous_commit = {synchronous_commit}"));
+        let named = open(url.clone()).await.expect("it opens").durability_warnings().await.expect("settings");
+        assert!(named[0].starts_with("fsync is off"), "{named:?}");
+        assert_eq!(named.len(), 1 + usize::from(warning.is_some()), "{synchronous_commit}: {named:?}");
+        assert!(warning.is_none_or(|warning| named[1].contains(warning)), "{named:?}");
+    }
 }
 
 /// However far the insert got when its caller went away.

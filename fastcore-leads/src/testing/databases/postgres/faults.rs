@@ -9,7 +9,7 @@ use crate::{
     audit::Actor,
     inbox::{InboxExt, Target},
     ingest::{Ingest, IngestError},
-    store::StoreErrorKind,
+    store::{Insertion, NewLead, StoreErrorKind},
     testing::{
         databases::{CANARY, Open},
         lead, new_lead,
@@ -112,4 +112,53 @@ pub async fn an_unreachable_database_is_unavailable(open: Open) {
     let error = open(format!("postgres://postgres:{CANARY}@127.0.0.1:notaport/x")).await.err().expect("no URL");
     assert_eq!(error.kind(), StoreErrorKind::Internal);
     assert!(!format!("{error} {error:?}").contains(CANARY));
+}
+
+/// A standby that is promised and away: a lead that was not acknowledged is not acknowledged to a retry either, though it
+/// has become visible meanwhile.
+pub async fn a_retry_waits_for_the_standby_too(open: Open) {
+    let cluster = Cluster::start(&[]);
+    let url = cluster.database();
+    let database = open(url.clone()).await.expect("it opens");
+    database.migrate().await.expect("migrated");
+    let alter = |setting: &str| {
+        cluster.psql(&url, &format!("ALTER SYSTEM {setting}"));
+        cluster.psql(&url, "SELECT pg_reload_conf()");
+    };
+    alter("SET synchronous_standby_names = 'away'");
+    while cluster.psql(&url, "SHOW synchronous_standby_names") != "away" {
+        sleep(Duration::from_millis(20)).await;
+    }
+    let waiting = "FROM pg_stat_activity WHERE wait_event = 'SyncRep'";
+    let (first, retry) = (new_lead(), lead());
+    let sent = NewLead::new(first.lead().clone(), Actor::SITE_INGEST);
+    database.insert(std::slice::from_ref(&first)).await.expect_err("the standby is away");
+    cluster.psql(&url, &format!("SELECT pg_cancel_backend(pid) {waiting}"));
+    while database.find(first.lead().meta().request_id()).await.expect("find").is_none() {
+        sleep(Duration::from_millis(20)).await;
+    }
+    database.insert(std::slice::from_ref(&sent)).await.expect_err("the standby is still away");
+    // A lead that is new waits as before.
+    database.insert(&[NewLead::new(retry, Actor::SITE_INGEST)]).await.expect_err("the standby is still away");
+    alter("RESET synchronous_standby_names");
+    let end = Instant::now() + Duration::from_secs(10);
+    let outcomes = loop {
+        match database.insert(std::slice::from_ref(&sent)).await {
+            Ok(outcomes) => break outcomes,
+            Err(_) => assert!(Instant::now() < end, "not back after the standby was given up"),
+        }
+    };
+    assert!(matches!(outcomes[..], [Insertion::Replayed(_)]), "{outcomes:?}");
+}
+
+/// It answers, and takes no leads.
+pub async fn a_read_only_server_is_not_ready(open: Open) {
+    let (_, url) = migrated(open).await;
+    let name = url.rsplit('/').next().unwrap_or_default();
+    for (is_read_only, kind) in [("on", Some(StoreErrorKind::Unavailable)), ("off", None)] {
+        Cluster::shared()
+            .psql("postgres", &format!("ALTER DATABASE {name} SET default_transaction_read_only = {is_read_only}"));
+        let ready = open(url.clone()).await.expect("it opens").ready().await;
+        assert_eq!(ready.err().map(|error| error.kind()), kind);
+    }
 }
