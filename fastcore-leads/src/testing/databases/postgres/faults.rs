@@ -121,11 +121,7 @@ pub async fn a_retry_waits_for_the_standby_too(open: Open) {
     let url = cluster.database();
     let database = open(url.clone()).await.expect("it opens");
     database.migrate().await.expect("migrated");
-    let alter = |setting: &str| {
-        cluster.psql(&url, &format!("ALTER SYSTEM {setting}"));
-        cluster.psql(&url, "SELECT pg_reload_conf()");
-    };
-    alter("SET synchronous_standby_names = 'away'");
+    let standby = PromisedStandby::new(&cluster, &url);
     while cluster.psql(&url, "SHOW synchronous_standby_names") != "away" {
         sleep(Duration::from_millis(20)).await;
     }
@@ -140,7 +136,7 @@ pub async fn a_retry_waits_for_the_standby_too(open: Open) {
     database.insert(std::slice::from_ref(&sent)).await.expect_err("the standby is still away");
     // A lead that is new waits as before.
     database.insert(&[NewLead::new(retry, Actor::SITE_INGEST)]).await.expect_err("the standby is still away");
-    alter("RESET synchronous_standby_names");
+    drop(standby);
     let end = Instant::now() + Duration::from_secs(10);
     let outcomes = loop {
         match database.insert(std::slice::from_ref(&sent)).await {
@@ -149,6 +145,34 @@ pub async fn a_retry_waits_for_the_standby_too(open: Open) {
         }
     };
     assert!(matches!(outcomes[..], [Insertion::Replayed(_)]), "{outcomes:?}");
+}
+
+/// A standby that commits wait for and that is not there, until this is dropped: a server whose sessions wait for one
+/// cannot be stopped.
+struct PromisedStandby<'a> {
+    cluster: &'a Cluster,
+    url: &'a str,
+}
+
+impl<'a> PromisedStandby<'a> {
+    fn new(cluster: &'a Cluster, url: &'a str) -> Self {
+        let standby = Self { cluster, url };
+        assert!(standby.alter("SET synchronous_standby_names = 'away'"));
+        standby
+    }
+
+    fn alter(&self, setting: &str) -> bool {
+        // One by one: ALTER SYSTEM stands in no transaction.
+        [&format!("ALTER SYSTEM {setting}"), "SELECT pg_reload_conf()"]
+            .into_iter()
+            .all(|statement| self.cluster.try_psql(self.url, statement).0)
+    }
+}
+
+impl Drop for PromisedStandby<'_> {
+    fn drop(&mut self) {
+        self.alter("RESET synchronous_standby_names");
+    }
 }
 
 /// It answers, and takes no leads.
