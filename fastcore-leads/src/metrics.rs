@@ -4,7 +4,16 @@
 //! Install a recorder, such as `metrics-exporter-prometheus`, before [`IngestBuilder::start`](crate::IngestBuilder::start):
 //! the handles are made there. Without a recorder nothing is recorded. No metric holds anything of a lead.
 
-/// Counter: leads by `outcome`: `received`, `replayed`, `request_id_conflict`, `lead_erased`, `unavailable`, `internal`.
+use std::collections::HashSet;
+
+use metrics::{Counter, counter};
+
+use crate::{
+    http::Problem,
+    lead::{Code, Violation},
+};
+
+/// Counter: leads by `outcome`: `received`, `quarantined`, `replayed`, `request_id_conflict`, `lead_erased`, `unavailable`, `internal`.
 /// What was sent again after `unavailable` counts again.
 pub const LEADS: &str = "fastcore_leads_ingest_total";
 /// Histogram: seconds from the call to its answer, by the same `outcome`.
@@ -25,6 +34,11 @@ pub const TRANSACTIONS: &str = "fastcore_leads_transactions_total";
 /// `max_batch`, `max_batch_bytes`, `writers`, `deadline_seconds`.
 pub const SETTING: &str = "fastcore_leads_ingest_setting";
 
+/// Counter: requests that were refused before they reached the workflow, by [`problem`](crate::Problem::as_str) and
+/// [`code`](crate::lead::Code::as_str). A request that breaks rules of several codes counts once for each of them; `code` is
+/// empty where the problem is not `validation_error`.
+pub const REFUSED: &str = "fastcore_leads_refused_total";
+
 /// Tells the recorder what each metric is and in which unit. Once, after the recorder was installed.
 pub fn describe() {
     use metrics::{Unit, describe_counter, describe_gauge, describe_histogram};
@@ -37,5 +51,36 @@ pub fn describe() {
     describe_histogram!(BATCH_LEADS, Unit::Count, "Leads of a committed transaction");
     describe_histogram!(COMMIT_DURATION, Unit::Seconds, "Time from a transaction's start to its COMMIT's answer");
     describe_counter!(TRANSACTIONS, Unit::Count, "Transactions by result");
+    describe_counter!(REFUSED, Unit::Count, "Requests refused before they reached the workflow, by problem and code");
     describe_gauge!(SETTING, "Settings of the ingest workflow, by name");
+}
+
+/// Reports the counter's series from the start: an alarm on an increase does not see a series that begins with its first
+/// event.
+pub(crate) fn begin_refusals() {
+    for problem in Problem::ALL {
+        match problem {
+            Problem::RequestIdConflict | Problem::LeadErased | Problem::Internal | Problem::Unavailable => {}
+            Problem::ValidationError => {
+                for code in Code::ALL {
+                    refusal(*problem, code.as_str()).increment(0);
+                }
+            }
+            _ => refusal(*problem, "").increment(0),
+        }
+    }
+}
+
+pub(crate) fn refused(problem: Problem, violations: &[Violation]) {
+    if violations.is_empty() {
+        return refusal(problem, "").increment(1);
+    }
+    let codes: HashSet<_> = violations.iter().map(Violation::code).collect();
+    for code in codes {
+        refusal(problem, code.as_str()).increment(1);
+    }
+}
+
+fn refusal(problem: Problem, code: &'static str) -> Counter {
+    counter!(REFUSED, "problem" => problem.as_str(), "code" => code)
 }

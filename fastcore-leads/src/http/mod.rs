@@ -4,6 +4,7 @@
 
 mod body;
 mod problem;
+mod refusals;
 
 use std::{fmt, sync::Arc, time::Duration};
 
@@ -17,9 +18,10 @@ use http_body::Body;
 use serde::Serialize;
 
 pub use self::problem::Problem;
+use self::refusals::Refusals;
 use crate::{
     ingest::{Ingest, IngestError, Ingested},
-    lead::{ConsentPolicy, Lead, LeadStatus, ParseError},
+    lead::{ConsentPolicy, Lead, LeadStatus, ParseError, Violation},
     store::StoreError,
     time,
     token::{TokenSet, Unauthorized},
@@ -57,6 +59,7 @@ struct Shared {
     ingest: Ingest,
     tokens: TokenSet,
     settings: Settings,
+    refusals: Arc<Refusals>,
 }
 
 #[derive(Clone)]
@@ -80,7 +83,7 @@ impl Endpoint {
             challenge: HeaderValue::from_static(r#"Bearer realm="fastcore""#),
             challenge_invalid: HeaderValue::from_static(r#"Bearer realm="fastcore", error="invalid_token""#),
         };
-        Self { shared: Arc::new(Shared { ingest, tokens, settings }) }
+        Self { shared: Arc::new(Shared { ingest, tokens, settings, refusals: Arc::new(Refusals::new()) }) }
     }
 
     /// What becomes of `consent: false`. Default: recorded.
@@ -107,7 +110,8 @@ impl Endpoint {
         let mut settings = self.shared.settings.clone();
         set(&mut settings);
         let (ingest, tokens) = (self.shared.ingest.clone(), self.shared.tokens.clone());
-        Self { shared: Arc::new(Shared { ingest, tokens, settings }) }
+        let refusals = Arc::clone(&self.shared.refusals);
+        Self { shared: Arc::new(Shared { ingest, tokens, settings, refusals }) }
     }
 
     /// Asks the store for a sign of life, for a readiness probe.
@@ -130,8 +134,9 @@ impl Endpoint {
         let answer = match self.ingest(request).await {
             Ok(ingested) => created(&ingested),
             Err(refusal) => {
+                // What reached the workflow has its event and its count there.
                 if !matches!(refusal, Refusal::Ingest(_)) {
-                    tracing::debug!(outcome = refusal.problem().as_str(), "request refused");
+                    self.shared.refusals.tell(refusal.problem(), refusal.violations());
                 }
                 self.refused(&refusal)
             }
@@ -148,7 +153,7 @@ impl Endpoint {
         B: Body,
         B::Data: Buf,
     {
-        let Shared { ingest, tokens, settings } = &*self.shared;
+        let Shared { ingest, tokens, settings, .. } = &*self.shared;
         let (head, body) = request.into_parts();
         if head.method != Method::POST {
             return Err(Refusal::Method);
@@ -182,11 +187,7 @@ impl Endpoint {
             Refusal::Ingest(IngestError::Unavailable) => response.header(RETRY_AFTER, settings.retry_after_seconds),
             _ => response,
         };
-        let violations = match refusal {
-            Refusal::Lead(ParseError::Invalid(violations)) => violations.as_slice(),
-            _ => &[],
-        };
-        finish(response, problem.to_json(status, violations))
+        finish(response, problem.to_json(status, refusal.violations()))
     }
 }
 
@@ -213,6 +214,13 @@ enum Refusal {
 }
 
 impl Refusal {
+    fn violations(&self) -> &[Violation] {
+        match self {
+            Self::Lead(ParseError::Invalid(violations)) => violations,
+            _ => &[],
+        }
+    }
+
     fn problem(&self) -> Problem {
         match self {
             Self::Method => Problem::MethodNotAllowed,

@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use super::{metrics::Metrics, queue::Answer};
 use crate::{
-    lead::{LeadId, Service},
+    lead::{LeadId, LeadStatus, Service},
     store::{Insertion, NewLead, Receipt},
 };
 
@@ -57,8 +57,9 @@ impl IngestError {
 
 /// All that [`name`] answers.
 #[cfg(feature = "metrics")]
-pub(super) const NAMES: [&str; 6] = [
+pub(super) const NAMES: [&str; 7] = [
     RECEIVED,
+    QUARANTINED,
     REPLAYED,
     IngestError::RequestIdConflict.as_str(),
     IngestError::LeadErased.as_str(),
@@ -66,11 +67,13 @@ pub(super) const NAMES: [&str; 6] = [
     IngestError::Internal.as_str(),
 ];
 const RECEIVED: &str = "received";
+const QUARANTINED: &str = "quarantined";
 const REPLAYED: &str = "replayed";
 
 /// The word for an outcome in logs and metrics.
-pub(super) fn name(result: Result<&Ingested, &IngestError>) -> &'static str {
+fn name(result: Result<&Ingested, &IngestError>, status: LeadStatus) -> &'static str {
     match result {
+        Ok(Ingested { replayed: false, .. }) if status == LeadStatus::Quarantined => QUARANTINED,
         Ok(Ingested { replayed: false, .. }) => RECEIVED,
         Ok(Ingested { replayed: true, .. }) => REPLAYED,
         Err(error) => error.as_str(),
@@ -115,8 +118,8 @@ impl Entry {
             return;
         }
         let elapsed = answer.at.saturating_duration_since(self.started);
-        self.metrics.settled(result, elapsed);
-        let outcome = name(result);
+        let outcome = name(result, lead.initial_status());
+        self.metrics.settled(outcome, elapsed);
         let lead_id = result.ok().map(|ingested| ingested.receipt.lead_id).map(LeadId::as_uuid).map(Uuid::hyphenated);
         let elapsed_us = u64::try_from(elapsed.as_micros()).unwrap_or(u64::MAX);
         macro_rules! event {

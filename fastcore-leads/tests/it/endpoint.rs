@@ -16,7 +16,7 @@ use bytes::Bytes;
 use fastcore_leads::{
     Actor, ConsentPolicy, Endpoint, Ingest, Insertion, LeadStore, MemoryLeadStore, NewLead, Problem, StoreError,
     StoreErrorKind, Token, TokenSet,
-    testing::{self, TOKEN, body, post},
+    testing::{self, Logs, TOKEN, body, post},
 };
 use http::{Request, Response, StatusCode};
 use http_body::{Body, Frame, SizeHint};
@@ -270,6 +270,28 @@ async fn a_stores_outcomes_and_errors_become_answers() {
     }
     assert!(endpoint_over(Fails(StoreErrorKind::Unavailable)).ready().await.is_err());
     assert!(endpoint().ready().await.is_ok());
+}
+
+/// Each kind of refusal is in the log, with pointers and codes, and a flood of one of them does not fill it.
+#[tokio::test]
+async fn refusals_are_logged_with_pointers_and_codes_and_no_more_than_ten_a_minute() {
+    let logs = Logs::global();
+    let endpoint = endpoint();
+    let mut sent = body();
+    // In nobody else's request.
+    sent["meta"]["suspicion"] = vec!["ok", "ok", "ok", "NOT ok", "ok", "ok", "CANARY!"].into();
+    sent["email"] = "CANARY".into();
+    for _ in 0..50 {
+        endpoint.handle(post(sent.to_string())).await;
+    }
+    let lines = logs.lines();
+    let ours: Vec<_> = lines.iter().filter(|line| line.contains("/meta/suspicion/6 suspicion_invalid")).collect();
+    assert_eq!(ours.len(), 10);
+    for line in ours {
+        assert!(line.starts_with("WARN") && line.contains("validation_error"), "{line}");
+        assert!(line.contains("/email email_invalid, /meta/suspicion/3 suspicion_invalid"), "{line}");
+        assert!(!line.contains("CANARY"), "{line}");
+    }
 }
 
 #[tokio::test]

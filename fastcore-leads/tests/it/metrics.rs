@@ -9,8 +9,8 @@ use std::{
 };
 
 use fastcore_leads::{
-    Actor, Ingest, IngestError, StoreErrorKind, metrics,
-    testing::{Logs, lead},
+    Actor, Endpoint, Ingest, IngestError, MemoryLeadStore, StoreErrorKind, TokenSet, metrics,
+    testing::{Logs, TOKEN, body, lead, post},
 };
 use metrics_util::debugging::{DebugValue, DebuggingRecorder, Snapshotter};
 use tracing::{Id, Instrument, Subscriber};
@@ -98,6 +98,45 @@ fn outcomes_queue_batches_and_settings_are_reported() {
         assert_eq!(batches.iter().sum::<f64>(), 5.0, "{batches:?}");
         assert_eq!(after[metrics::COMMIT_DURATION].len(), batches.len());
         assert_eq!(after[&format!("{}{{outcome=received}}", metrics::DURATION)].len(), 4);
+    });
+}
+
+/// A site whose new version breaks fields is seen; so is what waits in quarantine.
+#[test]
+fn refusals_and_quarantine_are_reported() {
+    recorded(|snapshotter| async move {
+        let tokens = TokenSet::parse(TOKEN).unwrap();
+        let endpoint = Endpoint::new(Ingest::builder(MemoryLeadStore::new()).start(), tokens);
+        let before = read(&snapshotter);
+        let refused = |values: &HashMap<String, Vec<f64>>, problem: &str, code: &str| {
+            values[&format!("{}{{problem={problem}}}{{code={code}}}", metrics::REFUSED)][0]
+        };
+        assert_eq!(refused(&before, "validation_error", "email_invalid"), 0.0, "there from the start");
+        let mut broken = body();
+        broken["email"] = "nobody".into();
+        broken["name"] = "x".into();
+        broken["message"] = "short".into();
+        for sent in [broken.to_string(), broken.to_string(), "{".to_owned()] {
+            endpoint.handle(post(sent)).await;
+        }
+        let mut suspicious = body();
+        suspicious["meta"]["suspicion"] = vec!["honeypot"].into();
+        for _ in 0..2 {
+            assert_eq!(endpoint.handle(post(suspicious.to_string())).await.status(), 201);
+        }
+        let after = read(&snapshotter);
+        for (problem, code, times) in [
+            ("validation_error", "email_invalid", 2.0),
+            ("validation_error", "too_short", 2.0),
+            ("validation_error", "too_long", 0.0),
+            ("malformed_body", "", 1.0),
+            ("unauthorized", "", 0.0),
+        ] {
+            assert_eq!(refused(&after, problem, code), times, "{problem} {code}");
+        }
+        for (outcome, leads) in [("received", 0.0), ("quarantined", 1.0), ("replayed", 1.0)] {
+            assert_eq!(after[&format!("{}{{outcome={outcome}}}", metrics::LEADS)], [leads], "{outcome}");
+        }
     });
 }
 

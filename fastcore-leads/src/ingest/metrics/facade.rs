@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use metrics::{Counter, Gauge, Histogram, counter, gauge, histogram};
 
-use super::super::{IngestBuilder, IngestError, Ingested, outcome};
+use super::super::{IngestBuilder, outcome};
 use crate::{
     metrics::{
         BATCH_LEADS, COMMIT_DURATION, DURATION, LEADS, QUEUE_BYTES, QUEUE_LEADS, QUEUE_REFUSED, SETTING, TRANSACTIONS,
@@ -85,8 +85,7 @@ impl Metrics {
         }
     }
 
-    pub(in super::super) fn settled(&self, result: Result<&Ingested, &IngestError>, elapsed: Duration) {
-        let name = outcome::name(result);
+    pub(in super::super) fn settled(&self, name: &'static str, elapsed: Duration) {
         if let Some((_, count, duration)) = self.outcomes.iter().find(|(outcome, ..)| *outcome == name) {
             count.increment(1);
             duration.record(elapsed.as_secs_f64());

@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use super::super::{IngestBuilder, IngestError, Ingested};
+use super::super::IngestBuilder;
 use crate::store::StoreError;
 
 /// Takes what it is told, and forgets it.
@@ -22,5 +22,5 @@ impl Metrics {
 
     pub(in super::super) fn attempted(&self, _: usize, _: Duration, _: Option<&StoreError>) {}
 
-    pub(in super::super) fn settled(&self, _: Result<&Ingested, &IngestError>, _: Duration) {}
+    pub(in super::super) fn settled(&self, _: &'static str, _: Duration) {}
 }
