@@ -28,7 +28,6 @@ pub(super) async fn run(pool: &Pool<AsyncPgConnection>, patience: Duration) -> R
         connection.batch_execute(sql::CREATE_MIGRATIONS_TABLE).await.map_err(migrating)?;
         for migration in pending(sql::MIGRATIONS, &bookkeeping(connection).await.map_err(migrating)?)? {
             tracing::info!(version = migration.version, name = migration.name, "migrating");
-            connection.batch_execute(migration.sql).await.map_err(migrating)?;
             sql_query(sql::RECORD_MIGRATION)
                 .bind::<Integer, _>(migration.version)
                 .bind::<Text, _>(migration.name)
@@ -36,6 +35,7 @@ pub(super) async fn run(pool: &Pool<AsyncPgConnection>, patience: Duration) -> R
                 .execute(connection)
                 .await
                 .map_err(migrating)?;
+            connection.batch_execute(migration.sql).await.map_err(migrating)?;
         }
         connection.batch_execute("COMMIT").await.map_err(running)?;
     }
@@ -51,5 +51,5 @@ pub(super) async fn applied(connection: &mut AsyncPgConnection) -> QueryResult<V
 
 async fn bookkeeping(connection: &mut AsyncPgConnection) -> QueryResult<Vec<Applied>> {
     let rows: Vec<AppliedRow> = sql_query(sql::APPLIED_MIGRATIONS).load(connection).await?;
-    Ok(rows.into_iter().map(|row| Applied { version: row.version, checksum: row.checksum }).collect())
+    Ok(rows.into_iter().map(Applied::from).collect())
 }

@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 use diesel::{Queryable, QueryableByName, Selectable, sql_types::Text};
-use fastcore_leads::{AuditRecord, StoredLead};
+use fastcore_leads::{AuditRecord, StoredLead, sql::Applied};
 use serde_json::Value;
 use uuid::Uuid;
 
@@ -137,9 +137,17 @@ pub(super) struct Guard {
 #[derive(QueryableByName)]
 pub(super) struct AppliedRow {
     #[diesel(sql_type = diesel::sql_types::Integer)]
-    pub(super) version: i32,
+    version: i32,
     #[diesel(sql_type = Text)]
-    pub(super) checksum: String,
+    checksum: String,
+    #[diesel(sql_type = diesel::sql_types::Nullable<diesel::sql_types::Integer>)]
+    readable_from: Option<i32>,
+}
+
+impl From<AppliedRow> for Applied {
+    fn from(row: AppliedRow) -> Self {
+        Self { version: row.version, checksum: row.checksum, readable_from: row.readable_from }
+    }
 }
 
 /// Whether something is so.

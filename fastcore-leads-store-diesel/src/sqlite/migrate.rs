@@ -43,12 +43,12 @@ pub(super) fn run(connection: &mut SqliteConnection) -> Result<(), StoreError> {
 fn apply(connection: &mut SqliteConnection, migration: &Migration) -> Result<(), Cause> {
     tracing::info!(version = migration.version, name = migration.name, "migrating");
     connection.batch_execute(sql::CREATE_MIGRATIONS_TABLE)?;
-    connection.batch_execute(migration.sql)?;
     sql_query(sql::RECORD_MIGRATION)
         .bind::<Integer, _>(migration.version)
         .bind::<Text, _>(migration.name)
         .bind::<Text, _>(migration.checksum())
         .execute(connection)?;
+    connection.batch_execute(migration.sql)?;
     Ok(())
 }
 
@@ -64,7 +64,7 @@ pub(super) fn applied(connection: &mut SqliteConnection) -> Result<Vec<Applied>,
         return Ok(Vec::new());
     }
     let rows: Vec<AppliedRow> = sql_query(sql::APPLIED_MIGRATIONS).load(connection).map_err(running)?;
-    Ok(rows.into_iter().map(|row| Applied { version: row.version, checksum: row.checksum }).collect())
+    Ok(rows.into_iter().map(Applied::from).collect())
 }
 
 /// What in the settings of a connection that writes could lose leads.

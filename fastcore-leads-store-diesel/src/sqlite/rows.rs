@@ -6,7 +6,10 @@ use diesel::{
 };
 use fastcore_leads::{
     AuditRecord, StoreError, StoredLead,
-    sql::sqlite::{read_id, read_instant, read_json},
+    sql::{
+        Applied,
+        sqlite::{read_id, read_instant, read_json},
+    },
 };
 
 use crate::schema::sqlite::{audit_log, lead_inbox};
@@ -114,9 +117,17 @@ pub(super) struct Guard {
 #[derive(QueryableByName)]
 pub(super) struct AppliedRow {
     #[diesel(sql_type = Integer)]
-    pub(super) version: i32,
+    version: i32,
     #[diesel(sql_type = Text)]
-    pub(super) checksum: String,
+    checksum: String,
+    #[diesel(sql_type = diesel::sql_types::Nullable<Integer>)]
+    readable_from: Option<i32>,
+}
+
+impl From<AppliedRow> for Applied {
+    fn from(row: AppliedRow) -> Self {
+        Self { version: row.version, checksum: row.checksum, readable_from: row.readable_from }
+    }
 }
 
 /// Whether a table is there.

@@ -17,7 +17,6 @@ pub(super) async fn run(pool: &PgPool) -> Result<(), StoreError> {
         raw_sql(sql::CREATE_MIGRATIONS_TABLE).execute(&mut *connection).await.map_err(running)?;
         for migration in pending(sql::MIGRATIONS, &bookkeeping(connection).await.map_err(running)?)? {
             tracing::info!(version = migration.version, name = migration.name, "migrating");
-            raw_sql(migration.sql).execute(&mut *connection).await.map_err(running)?;
             sqlx::query(sql::RECORD_MIGRATION)
                 .bind(migration.version)
                 .bind(migration.name)
@@ -25,6 +24,7 @@ pub(super) async fn run(pool: &PgPool) -> Result<(), StoreError> {
                 .execute(&mut *connection)
                 .await
                 .map_err(running)?;
+            raw_sql(migration.sql).execute(&mut *connection).await.map_err(running)?;
         }
         raw_sql("COMMIT").execute(&mut *connection).await.map_err(running)?;
     }
@@ -39,6 +39,9 @@ pub(super) async fn applied(connection: &mut PgConnection) -> Result<Vec<Applied
 }
 
 async fn bookkeeping(connection: &mut PgConnection) -> Result<Vec<Applied>, sqlx::Error> {
-    let rows: Vec<(i32, String)> = sqlx::query_as(sql::APPLIED_MIGRATIONS).fetch_all(connection).await?;
-    Ok(rows.into_iter().map(|(version, checksum)| Applied { version, checksum }).collect())
+    let rows: Vec<(i32, String, Option<i32>)> = sqlx::query_as(sql::APPLIED_MIGRATIONS).fetch_all(connection).await?;
+    Ok(rows
+        .into_iter()
+        .map(|(version, checksum, readable_from)| Applied { version, checksum, readable_from })
+        .collect())
 }

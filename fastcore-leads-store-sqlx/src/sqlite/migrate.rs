@@ -39,7 +39,6 @@ async fn migrate(pool: SqlitePool) -> Result<(), StoreError> {
 async fn apply(connection: &mut SqliteConnection, migration: &'static Migration) -> Result<(), StoreError> {
     tracing::info!(version = migration.version, name = migration.name, "migrating");
     raw_sql(sql::CREATE_MIGRATIONS_TABLE).execute(&mut *connection).await.map_err(running)?;
-    raw_sql(migration.sql).execute(&mut *connection).await.map_err(running)?;
     sqlx::query(sql::RECORD_MIGRATION)
         .bind(migration.version)
         .bind(migration.name)
@@ -47,6 +46,7 @@ async fn apply(connection: &mut SqliteConnection, migration: &'static Migration)
         .execute(&mut *connection)
         .await
         .map_err(running)?;
+    raw_sql(migration.sql).execute(&mut *connection).await.map_err(running)?;
     Ok(())
 }
 
@@ -67,9 +67,12 @@ pub(super) async fn applied(connection: &mut SqliteConnection) -> Result<Vec<App
     if !has_table {
         return Ok(Vec::new());
     }
-    let rows: Vec<(i32, String)> =
+    let rows: Vec<(i32, String, Option<i32>)> =
         sqlx::query_as(sql::APPLIED_MIGRATIONS).fetch_all(connection).await.map_err(running)?;
-    Ok(rows.into_iter().map(|(version, checksum)| Applied { version, checksum }).collect())
+    Ok(rows
+        .into_iter()
+        .map(|(version, checksum, readable_from)| Applied { version, checksum, readable_from })
+        .collect())
 }
 
 async fn while_busy<F>(mut attempt: impl FnMut() -> F) -> Result<(), StoreError>

@@ -31,17 +31,24 @@ pub struct Applied {
     pub version: i32,
     /// What its statements were.
     pub checksum: String,
+    /// The first migration whose programs can work with the tables as this one left them. None: only programs that know it.
+    pub readable_from: Option<i32>,
 }
 
 /// What is left to run, given what a database has had.
 ///
 /// # Errors
-/// [`SchemaMismatch`] where the database was migrated by other statements than these.
+/// [`SchemaMismatch`] where the database was migrated by other statements than these, or by a newer version that did not
+/// just add to what this one knows.
 pub fn pending<'a>(known: &'a [Migration], applied: &[Applied]) -> Result<&'a [Migration], SchemaMismatch> {
     let mut left = known;
     for row in applied {
         let Some((next, rest)) = left.split_first() else {
-            return Err(SchemaMismatch::Newer { version: row.version });
+            let newest = known.last().map_or(0, |migration| migration.version);
+            if row.readable_from.is_none_or(|first| first > newest) {
+                return Err(SchemaMismatch::Newer { version: row.version });
+            }
+            continue;
         };
         if next.version != row.version {
             return Err(SchemaMismatch::Gap { version: next.version });
@@ -57,7 +64,7 @@ pub fn pending<'a>(known: &'a [Migration], applied: &[Applied]) -> Result<&'a [M
 /// The database's tables are not what this version would have made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum SchemaMismatch {
-    /// A newer version migrated the database.
+    /// A newer version migrated the database, and changed what this one works with.
     #[error("the database has migration {version}, which this version does not know: run the newer version")]
     Newer {
         /// The first unknown migration.
@@ -84,7 +91,7 @@ pub enum SchemaMismatch {
 }
 
 impl SchemaMismatch {
-    /// Whether a database is exactly at this version.
+    /// Whether a database is at this version, or at one that just adds to it.
     ///
     /// # Errors
     /// What differs.

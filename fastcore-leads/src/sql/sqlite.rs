@@ -18,15 +18,20 @@ use crate::{
 pub const MIGRATIONS: &[Migration] = &[
     Migration { version: 1, name: "ingest", sql: include_str!("../../sql/sqlite/migrations/0001_ingest.sql") },
     Migration { version: 2, name: "inbox", sql: include_str!("../../sql/sqlite/migrations/0002_inbox.sql") },
+    Migration {
+        version: 3,
+        name: "compatibility",
+        sql: include_str!("../../sql/sqlite/migrations/0003_compatibility.sql"),
+    },
 ];
 
 /// Makes the bookkeeping table where it is missing.
 pub const CREATE_MIGRATIONS_TABLE: &str = include_str!("../../sql/sqlite/migrations_table.sql");
 /// Whether the bookkeeping table is there: one boolean, `present`.
 pub const HAS_MIGRATIONS_TABLE: &str = "SELECT EXISTS (SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = 'fastcore_leads_migrations') AS present";
-/// The rows of the bookkeeping table: version, checksum.
-pub const APPLIED_MIGRATIONS: &str = "SELECT version, checksum FROM fastcore_leads_migrations ORDER BY version";
-/// Notes a migration: version, name, checksum.
+/// The rows of the bookkeeping table: version, checksum, `readable_from`.
+pub const APPLIED_MIGRATIONS: &str = include_str!("../../sql/sqlite/applied_migrations.sql");
+/// Notes a migration, before its statements are run: version, name, checksum.
 pub const RECORD_MIGRATION: &str =
     "INSERT INTO fastcore_leads_migrations (version, name, checksum) VALUES (?1, ?2, ?3)";
 

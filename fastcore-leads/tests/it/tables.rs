@@ -106,7 +106,7 @@ fn a_changed_schema_is_refused() {
         Migration { version: 1, name: "a", sql: "SELECT 1;\n" },
         Migration { version: 2, name: "b", sql: "SELECT 2;\n" },
     ];
-    let row = |version: i32, checksum: &str| Applied { version, checksum: checksum.to_owned() };
+    let row = |version: i32, checksum: &str| Applied { version, checksum: checksum.to_owned(), readable_from: None };
     let rows: Vec<_> = known.iter().map(|m| row(m.version, &m.checksum())).collect();
     assert_eq!(pending(&known, &[]).unwrap().len(), 2);
     assert_eq!(pending(&known, &rows[..1]).unwrap()[0].version, 2);
@@ -118,6 +118,13 @@ fn a_changed_schema_is_refused() {
     assert_eq!(pending(&known, &rows[1..]).unwrap_err(), SchemaMismatch::Gap { version: 1 });
     let newer = [rows[0].clone(), rows[1].clone(), row(3, "x")];
     assert_eq!(pending(&known, &newer).unwrap_err(), SchemaMismatch::Newer { version: 3 });
+    for (readable_from, is_ready) in [(1, true), (2, true), (3, false), (4, false)] {
+        let mut newest = rows.clone();
+        newest.extend([3, 4].map(|version| Applied { readable_from: Some(readable_from), ..row(version, "x") }));
+        let checked = SchemaMismatch::check(&known, &newest);
+        let expected = if is_ready { Ok(()) } else { Err(SchemaMismatch::Newer { version: 3 }) };
+        assert_eq!(checked, expected, "readable from {readable_from}");
+    }
     let crlf = Migration { version: 1, name: "a", sql: "SELECT 1;\r\n" };
     assert_eq!(crlf.checksum(), known[0].checksum());
 }

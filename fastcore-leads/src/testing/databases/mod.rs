@@ -47,6 +47,23 @@ async fn assert_mismatch(open: Open, url: &str, reason: &str) {
     }
 }
 
+/// What a newer version leaves behind that only added to the tables.
+const fn sql_of_a_newer_version() -> &'static str {
+    "ALTER TABLE lead_inbox ADD COLUMN later integer;
+     INSERT INTO fastcore_leads_migrations (version, name, checksum, readable_from) VALUES (1000, 'future', 'x', 3)"
+}
+
+async fn assert_still_ready(open: Open, running: &Database, url: &str) {
+    let restarted = open(url.to_owned()).await.expect("it opens");
+    for database in [running, &restarted] {
+        database.ready().await.expect("ready");
+        database.migrate().await.expect("nothing to do");
+        let new = new_lead();
+        assert_eq!(database.insert(std::slice::from_ref(&new)).await.expect("written"), [Insertion::Inserted]);
+        assert!(database.get(new.id()).await.expect("get").is_some());
+    }
+}
+
 /// Of a batch with a row that the database refuses, the others land, and the refusal does not show the row.
 pub async fn assert_refused_alone(database: &Database, refused: Lead) {
     let batch = [new_lead(), crate::NewLead::new(refused.clone(), crate::Actor::SITE_INGEST), new_lead()];

@@ -23,7 +23,7 @@ pub use self::network::{
 };
 use super::{
     CANARY, Database, Open, all_migrate, assert_erased, assert_mismatch, assert_poison_fails_alone,
-    assert_refused_alone,
+    assert_refused_alone, assert_still_ready, sql_of_a_newer_version,
 };
 use crate::{
     audit::Actor,
@@ -57,6 +57,7 @@ cases! {
     migrating_again_changes_nothing
     eight_may_migrate_at_once
     a_database_of_another_version_is_refused
+    a_newer_version_that_only_adds_leaves_this_one_ready
     the_fastapi_database_is_adopted
     the_fastapi_service_can_go_on_writing
     columns_are_as_wide_as_the_limits
@@ -115,6 +116,13 @@ pub async fn a_database_of_another_version_is_refused(open: Open) {
     let (_, url) = migrated(open).await;
     psql(&url, "INSERT INTO fastcore_leads_migrations (version, name, checksum) VALUES (1000, 'future', 'x')");
     assert_mismatch(open, &url, "newer version").await;
+}
+
+/// A newer version has added to the tables: this one goes on, can be started again, and migrates nothing.
+pub async fn a_newer_version_that_only_adds_leaves_this_one_ready(open: Open) {
+    let (database, url) = migrated(open).await;
+    psql(&url, sql_of_a_newer_version());
+    assert_still_ready(open, &database, &url).await;
 }
 
 /// No row is lost, what was NULL by accident has a value, and each row answers a retry.

@@ -2,7 +2,7 @@
 
 use super::{
     CANARY, Database, Open, Person, all_migrate, assert_erased, assert_mismatch, assert_poison_fails_alone,
-    assert_refused_alone, assert_upgraded,
+    assert_refused_alone, assert_still_ready, assert_upgraded, sql_of_a_newer_version,
 };
 use crate::{
     inbox::{Cursor, Due},
@@ -40,6 +40,7 @@ cases! {
     migrating_again_changes_nothing
     eight_may_migrate_at_once
     a_database_of_another_version_is_refused
+    a_newer_version_that_only_adds_leaves_this_one_ready
     the_audit_log_is_append_only
     a_retry_of_an_erased_lead_is_told_so
     a_refused_row_fails_alone_and_is_not_shown
@@ -85,6 +86,13 @@ pub async fn a_database_of_another_version_is_refused(open: Open, execute: Execu
     run(execute, &dir, "INSERT INTO fastcore_leads_migrations (version, name, checksum) VALUES (1000, 'future', 'x')")
         .await;
     assert_mismatch(open, &dir.sqlite_url(), "newer version").await;
+}
+
+/// A newer version has added to the tables: this one goes on, can be started again, and migrates nothing.
+pub async fn a_newer_version_that_only_adds_leaves_this_one_ready(open: Open, execute: Execute) {
+    let (database, dir) = migrated(open).await;
+    run(execute, &dir, sql_of_a_newer_version()).await;
+    assert_still_ready(open, &database, &dir.sqlite_url()).await;
 }
 
 /// UPDATE and DELETE in every disguise; SQLite has no TRUNCATE.
