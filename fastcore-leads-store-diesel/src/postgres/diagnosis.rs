@@ -58,16 +58,37 @@ impl Shared {
             return diagnosis.run_again(batch).await;
         }
         let mut lease = Lease::take_from_pool(&self.pool, self.timeout).await?;
-        match write_on(lease.connection()?, batch).await {
-            Ok(outcomes) => {
-                lease.give_back();
-                Ok(outcomes)
-            }
+        let result = write_on(lease.connection()?, batch).await;
+        if result.is_ok() {
+            lease.give_back();
+        } else {
+            drop(lease);
+        }
+        match result {
+            Ok(outcomes) => Ok(outcomes),
             Err(Cause::Clear(error)) => Err(error),
-            // Refused again: of several leads one may be at fault, a lone one is better sent again than lost.
+            // Refused again: without any lead too, it is none's fault.
+            Err(Cause::Unclear(error)) if self.refuses_an_empty_batch().await => {
+                Err(error.into_kind(StoreErrorKind::Misconfigured))
+            }
+            // Of several leads one may be at fault, a lone one is better sent again than lost.
             Err(Cause::Unclear(_)) if batch.len() > 1 => Err(error),
             Err(Cause::Unclear(error)) => Err(error.into_kind(StoreErrorKind::Unavailable)),
         }
+    }
+
+    async fn refuses_an_empty_batch(&self) -> bool {
+        let Ok(mut lease) = Lease::take_from_pool(&self.pool, self.timeout).await else {
+            return false;
+        };
+        let Ok(connection) = lease.connection() else {
+            return false;
+        };
+        let refused = matches!(write_on(connection, &[]).await, Err(Cause::Unclear(_)));
+        if !refused {
+            lease.give_back();
+        }
+        refused
     }
 }
 

@@ -24,6 +24,10 @@ pub(super) fn in_transaction<T>(
     let was_open = connection.batch_execute(sql::ROLLBACK).is_ok();
     Err(match cause {
         Cause::Clear(error) => error,
+        // No lead's fault, where what it is written to is missing.
+        Cause::Unclear(error) if was_open && connection.batch_execute(sql::PROBE).is_err() => {
+            error.into_kind(StoreErrorKind::Misconfigured)
+        }
         Cause::Unclear(error) if was_open => error,
         Cause::Unclear(_) => StoreErrorKind::Unavailable.into(),
     })

@@ -154,6 +154,9 @@ fn verdict(error: &StoreError) -> IngestError {
         | StoreErrorKind::TimedOut
         | StoreErrorKind::OutcomeUnknown
         | StoreErrorKind::Contention => IngestError::Unavailable,
-        StoreErrorKind::Rejected | StoreErrorKind::SchemaMismatch | StoreErrorKind::Internal => IngestError::Internal,
+        StoreErrorKind::Rejected
+        | StoreErrorKind::SchemaMismatch
+        | StoreErrorKind::Misconfigured
+        | StoreErrorKind::Internal => IngestError::Internal,
     }
 }

@@ -218,10 +218,15 @@ pub fn kind_of(sqlstate: &str) -> StoreErrorKind {
         ("40", "40001" | "40P01") => StoreErrorKind::Contention,
         // Cancelled, a lock not available in time.
         (_, "57014" | "55P03" | "25P03") => StoreErrorKind::TimedOut,
-        // Shut down under a statement; a plan made before a migration: the connection is done for, another will do.
-        ("08", _) | (_, "57P01" | "57P02" | "57P05" | "40003" | "0A000") => StoreErrorKind::OutcomeUnknown,
+        // Shut down under a statement; a plan made before a migration; a transaction that had failed before; a prepared
+        // statement that the server forgot: the connection is done for, another will do.
+        ("08", _) | (_, "57P01" | "57P02" | "57P05" | "40003" | "0A000" | "25P02" | "26000") => {
+            StoreErrorKind::OutcomeUnknown
+        }
         // Out of connections, disk or memory; starting up; a standby; an I/O error.
         ("53", _) | (_, "57P03" | "57P04" | "25006" | "58030") => StoreErrorKind::Unavailable,
+        // No such table, column, schema, database or function; no right; a role that may not log in: the same for each lead.
+        ("28" | "3D" | "3F" | "42", _) => StoreErrorKind::Misconfigured,
         // A value that does not fit, a constraint, a limit, a trigger's RAISE.
         ("22" | "23" | "44" | "54" | "P0", _) => StoreErrorKind::Rejected,
         _ => StoreErrorKind::Internal,

@@ -149,6 +149,8 @@ pub fn kind_of(extended_code: i32) -> StoreErrorKind {
         5 | 6 => StoreErrorKind::Unavailable,
         // READONLY, IOERR, CORRUPT, FULL, CANTOPEN, PROTOCOL, NOTADB: the file cannot be written now.
         8 | 10 | 11 | 13 | 14 | 15 | 26 => StoreErrorKind::Unavailable,
+        // ERROR, AUTH: a table or a column is missing, since the statements are always the same.
+        1 | 23 => StoreErrorKind::Misconfigured,
         // INTERRUPT.
         9 => StoreErrorKind::TimedOut,
         // TOOBIG, CONSTRAINT, MISMATCH.
@@ -161,6 +163,9 @@ pub fn kind_of(extended_code: i32) -> StoreErrorKind {
 pub fn is_busy(code: &str) -> bool {
     code.parse::<i32>().is_ok_and(|code| matches!(code & 0xff, 5 | 6))
 }
+
+/// Fails where a table is missing, or a column that leads are written to: answers no row.
+pub const PROBE: &str = "SELECT lead_inbox.erased_at_utc, audit_log.details_json FROM lead_inbox, audit_log LIMIT 0";
 
 /// Reads an id back.
 ///

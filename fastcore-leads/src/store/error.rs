@@ -116,6 +116,9 @@ pub enum StoreErrorKind {
     Rejected,
     /// The database was migrated by a newer version, or by an edited one. Nothing was written.
     SchemaMismatch,
+    /// The database lacks a table, a column or a right, or refuses the service altogether: no lead's fault. Nothing was
+    /// written.
+    Misconfigured,
     /// A fault of ours or of the database's set-up. The batch was written whole or not at all.
     Internal,
 }
@@ -129,6 +132,7 @@ impl StoreErrorKind {
         Self::Contention,
         Self::Rejected,
         Self::SchemaMismatch,
+        Self::Misconfigured,
         Self::Internal,
     ];
 
@@ -141,6 +145,7 @@ impl StoreErrorKind {
             Self::Contention => "contention",
             Self::Rejected => "rejected",
             Self::SchemaMismatch => "schema_mismatch",
+            Self::Misconfigured => "misconfigured",
             Self::Internal => "internal",
         }
     }
@@ -154,6 +159,9 @@ impl StoreErrorKind {
             Self::Rejected => "the database refused a row",
             Self::SchemaMismatch => {
                 "the database's tables are not of this version: run the migrations, or the version that made them"
+            }
+            Self::Misconfigured => {
+                "the database lacks a table, a column or a right: run the migrations, and grant what the service needs"
             }
             Self::Internal => "the database could not carry out a statement",
         }

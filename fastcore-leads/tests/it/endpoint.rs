@@ -257,7 +257,12 @@ async fn a_stores_outcomes_and_errors_become_answers() {
     assert_problem(&erased.handle(post(body().to_string())).await, Problem::LeadErased);
     let conflict = endpoint_over(Always(|| Ok(Insertion::Conflict)));
     assert_problem(&conflict.handle(post(body().to_string())).await, Problem::RequestIdConflict);
-    for kind in [StoreErrorKind::Internal, StoreErrorKind::Rejected, StoreErrorKind::SchemaMismatch] {
+    for kind in [
+        StoreErrorKind::Internal,
+        StoreErrorKind::Rejected,
+        StoreErrorKind::SchemaMismatch,
+        StoreErrorKind::Misconfigured,
+    ] {
         let endpoint = endpoint_over(Fails(kind));
         let answer = endpoint.handle(post(body().to_string())).await;
         let problem = assert_problem(&answer, Problem::Internal);

@@ -8,9 +8,9 @@ use serde_json::json;
 use uuid::Uuid;
 
 pub use self::faults::{
-    a_locked_table_does_not_use_up_the_server, a_read_only_server_is_not_ready, a_restart_while_idle_goes_unnoticed,
-    a_retry_waits_for_the_standby_too, a_stopped_database_is_unavailable_and_comes_back,
-    an_unreachable_database_is_unavailable,
+    a_fault_of_the_set_up_is_no_leads_fault, a_locked_table_does_not_use_up_the_server,
+    a_read_only_server_is_not_ready, a_restart_while_idle_goes_unnoticed, a_retry_waits_for_the_standby_too,
+    a_stopped_database_is_unavailable_and_comes_back, an_unreachable_database_is_unavailable,
 };
 pub use self::inbox::{
     a_walk_of_a_hundred_thousand_leads_sees_each_once, a_writer_cannot_touch_the_log, an_erased_person_is_nowhere,
@@ -73,6 +73,7 @@ cases! {
     an_unreachable_database_is_unavailable
     a_retry_waits_for_the_standby_too
     a_read_only_server_is_not_ready
+    a_fault_of_the_set_up_is_no_leads_fault
     poison_at_random_places_fails_alone
     slow_replies_are_waited_for_up_to_the_deadline
     a_connection_cut_after_its_commit_makes_one_lead

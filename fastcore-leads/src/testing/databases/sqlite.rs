@@ -48,6 +48,7 @@ cases! {
     an_unreachable_database_is_unavailable
     poison_at_random_places_fails_alone
     an_older_version_is_brought_up_to_date
+    a_fault_of_the_set_up_is_no_leads_fault
     an_erased_person_is_nowhere
     pages_are_read_from_an_index
     a_walk_of_a_hundred_thousand_leads_sees_each_once
@@ -159,6 +160,17 @@ pub async fn an_older_version_is_brought_up_to_date(open: Open, execute: Execute
         run(execute, &dir, statements).await;
     }
     assert_upgraded(database).await;
+}
+
+/// No table, no column: no lead's fault.
+pub async fn a_fault_of_the_set_up_is_no_leads_fault(open: Open, execute: Execute) {
+    for fault in ["ALTER TABLE lead_inbox RENAME TO away", "ALTER TABLE audit_log RENAME COLUMN details_json TO away"] {
+        let (database, dir) = migrated(open).await;
+        database.insert(&[new_lead()]).await.expect("written");
+        run(execute, &dir, fault).await;
+        let error = database.insert(&[new_lead(), new_lead()]).await.expect_err("there is no such table");
+        assert_eq!(error.kind(), StoreErrorKind::Misconfigured, "{fault}: {error}");
+    }
 }
 
 /// In no column of any table, in no log, and in no byte of the files.

@@ -1,7 +1,14 @@
 //! A database that stops, restarts, is locked, or is not there.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
 
+use async_trait::async_trait;
 use tokio::time::{Instant, sleep};
 
 use super::{migrated, psql};
@@ -9,9 +16,9 @@ use crate::{
     audit::Actor,
     inbox::{InboxExt, Target},
     ingest::{Ingest, IngestError},
-    store::{Insertion, NewLead, StoreErrorKind},
+    store::{Insertion, LeadStore, NewLead, StoreError, StoreErrorKind},
     testing::{
-        databases::{CANARY, Open},
+        databases::{CANARY, Database, Open},
         lead, new_lead,
         postgres::Cluster,
     },
@@ -184,5 +191,44 @@ pub async fn a_read_only_server_is_not_ready(open: Open) {
             .psql("postgres", &format!("ALTER DATABASE {name} SET default_transaction_read_only = {is_read_only}"));
         let ready = open(url.clone()).await.expect("it opens").ready().await;
         assert_eq!(ready.err().map(|error| error.kind()), kind);
+    }
+}
+
+/// No table, no right: no lead's fault. The batch fails as a whole, by one statement and not by two for each lead.
+pub async fn a_fault_of_the_set_up_is_no_leads_fault(open: Open) {
+    for fault in [
+        "ALTER TABLE audit_log RENAME TO audit_log_away",
+        "ALTER TABLE lead_inbox RENAME COLUMN company TO company_away",
+        "DROP TABLE audit_log, lead_inbox",
+    ] {
+        let (database, url) = migrated(open).await;
+        database.insert(&[new_lead()]).await.expect("written");
+        psql(&url, fault);
+        let error = database.insert(&[new_lead(), new_lead()]).await.expect_err("there is no such table");
+        assert_eq!(error.kind(), StoreErrorKind::Misconfigured, "{fault}: {error}");
+        let store = Arc::new(Counting { database, inserts: AtomicUsize::new(0) });
+        let ingest = Ingest::builder(Arc::clone(&store)).writers(1).max_batch(64).start();
+        let results = ingest.ingest_many((0..256).map(|_| lead()), Actor::SITE_INGEST).await;
+        assert!(results.iter().all(|result| *result == Err(IngestError::Internal)), "{fault}");
+        let inserts = store.inserts.load(Ordering::Relaxed);
+        assert!(inserts < 64, "{fault}: {inserts} transactions for 256 leads");
+    }
+}
+
+/// Counts how often leads are written.
+struct Counting {
+    database: Database,
+    inserts: AtomicUsize,
+}
+
+#[async_trait]
+impl LeadStore for Counting {
+    async fn insert(&self, batch: &[NewLead]) -> Result<Vec<Insertion>, StoreError> {
+        self.inserts.fetch_add(1, Ordering::Relaxed);
+        self.database.insert(batch).await
+    }
+
+    async fn ready(&self) -> Result<(), StoreError> {
+        self.database.ready().await
     }
 }
