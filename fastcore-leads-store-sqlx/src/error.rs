@@ -5,12 +5,21 @@ use sqlx::error::DatabaseError;
 
 /// An error before a statement was sent: whatever it is, nothing was written and another attempt may succeed.
 pub(crate) fn while_connecting(error: sqlx::Error) -> StoreError {
-    let code = error.as_database_error().and_then(sqlx::error::DatabaseError::code).map(std::borrow::Cow::into_owned);
     let kind = match error {
         sqlx::Error::Configuration(_) => StoreErrorKind::Internal,
         _ => StoreErrorKind::Unavailable,
     };
-    with_code(StoreError::new(kind), code).with_driver_error(error)
+    // These are of the network, and hold no row.
+    let reason = match &error {
+        sqlx::Error::Io(error) => Some(error.to_string()),
+        sqlx::Error::Tls(error) => Some(format!("TLS: {error}")),
+        _ => None,
+    };
+    let store_error = with_details(StoreError::new(kind), &error).with_driver_error(error);
+    match reason {
+        Some(reason) => store_error.with_reason(reason),
+        None => store_error,
+    }
 }
 
 /// An error of a statement that was sent.
@@ -21,15 +30,14 @@ pub(crate) fn while_running(error: sqlx::Error, kind_of: fn(&str) -> StoreErrorK
         sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed => StoreErrorKind::Unavailable,
         _ => StoreErrorKind::Internal,
     };
-    let database = error.as_database_error();
-    let code = database.and_then(sqlx::error::DatabaseError::code).map(std::borrow::Cow::into_owned);
-    let constraint = database.and_then(DatabaseError::constraint).map(str::to_owned);
-    with_code(StoreError::new(kind), code).with_constraint(constraint.as_deref()).with_driver_error(error)
+    with_details(StoreError::new(kind), &error).with_driver_error(error)
 }
 
-fn with_code(error: StoreError, code: Option<String>) -> StoreError {
-    match code {
-        Some(code) => error.with_code(code),
-        None => error,
+fn with_details(store_error: StoreError, error: &sqlx::Error) -> StoreError {
+    let Some(database) = error.as_database_error() else { return store_error };
+    let store_error = store_error.with_constraint(DatabaseError::constraint(database));
+    match DatabaseError::code(database) {
+        Some(code) => store_error.with_code(code.into_owned()),
+        None => store_error,
     }
 }

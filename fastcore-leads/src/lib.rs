@@ -18,6 +18,9 @@ pub mod testing;
 mod time;
 pub mod token;
 
+#[doc(hidden)]
+pub use async_trait::async_trait as __async_trait;
+
 pub use self::{
     audit::{Actor, AuditRecord},
     http::{Endpoint, INBOUND_LEADS_PATH, Problem},

@@ -1,44 +1,88 @@
-use std::{ops::Deref, time::Duration};
+use std::time::Duration;
 
 use diesel::{ConnectionError, ConnectionResult};
-use diesel_async::{AsyncPgConnection, SimpleAsyncConnection};
-use fastcore_leads::{StoreError, StoreErrorKind, sql::postgres as sql};
-use tokio::task::AbortHandle;
-use tokio_postgres::{Client, Connection, NoTls, Socket, tls::MakeTlsConnect};
+use diesel_async::AsyncPgConnection;
+use fastcore_leads::{
+    StoreError,
+    sql::{PgHost, PgUrl, SslMode as Mode, engine::Execute, postgres as sql},
+};
+use tokio_postgres::{
+    Client, Config, Connection, NoTls, Socket,
+    config::{SslMode, TargetSessionAttrs},
+    tls::MakeTlsConnect,
+};
 #[cfg(feature = "tls")]
 use tokio_postgres_rustls::MakeRustlsConnect;
+
+use super::bare::{Bare, while_connecting};
+
+/// How long a connection may be silent before it is asked whether it is still there.
+const KEEPALIVE: Duration = Duration::from_secs(30);
 
 /// Where a database is, and how to get there.
 #[derive(Clone)]
 pub(super) struct Target {
-    config: tokio_postgres::Config,
-    setup: String,
+    config: Config,
+    /// Whether a server that refuses encryption, or fails at it, is spoken to in clear.
+    is_clear_too: bool,
     #[cfg(feature = "tls")]
     tls: MakeRustlsConnect,
 }
 
 impl Target {
-    pub(super) fn parse(url: &str, timeout: Duration) -> Result<Self, StoreError> {
-        // The error would quote the URL, and with it the password.
-        // tokio-postgres has no words for verifying, which rustls always does.
-        let url = url.replace("sslmode=verify-full", "sslmode=require").replace("sslmode=verify-ca", "sslmode=require");
-        let mut config: tokio_postgres::Config = url.parse().map_err(|_| {
-            StoreError::new(StoreErrorKind::Internal)
-                .with_reason("the database URL is not of the form postgres://user:password@host:port/database")
-        })?;
-        config.connect_timeout(timeout);
-        Ok(Self {
-            config,
-            setup: sql::set_up_connection(timeout),
-            #[cfg(feature = "tls")]
-            tls: trusting_the_system()?,
-        })
+    pub(super) fn new(url: &PgUrl, timeout: Duration) -> Result<Self, StoreError> {
+        let mut config = Config::new();
+        for host in &url.hosts {
+            match host {
+                PgHost::Tcp(name, port) => config.host(name).port(*port),
+                #[cfg(unix)]
+                PgHost::Unix(directory, port) => config.host_path(directory).port(*port),
+                #[cfg(not(unix))]
+                PgHost::Unix(directory, port) => config.host(directory.display().to_string()).port(*port),
+            };
+        }
+        if let Some(user) = &url.user {
+            config.user(user);
+        }
+        if let Some(password) = &url.password {
+            config.password(password);
+        }
+        if let Some(database) = &url.database {
+            config.dbname(database);
+        }
+        if let Some(options) = &url.options {
+            config.options(options);
+        }
+        if url.is_read_write {
+            config.target_session_attrs(TargetSessionAttrs::ReadWrite);
+        }
+        config.application_name(&url.application_name);
+        config.connect_timeout(url.connect_timeout_within(timeout));
+        config.keepalives_idle(KEEPALIVE).keepalives_interval(KEEPALIVE / 3).keepalives_retries(3);
+        Self::encrypted(config, url)
+    }
+
+    #[cfg(feature = "tls")]
+    fn encrypted(mut config: Config, url: &PgUrl) -> Result<Self, StoreError> {
+        config.ssl_mode(match url.ssl_mode {
+            Mode::Disable => SslMode::Disable,
+            Mode::Prefer => SslMode::Prefer,
+            Mode::Require | Mode::VerifyCa | Mode::VerifyFull => SslMode::Require,
+        });
+        let tls = MakeRustlsConnect::new(super::tls::config(url)?);
+        Ok(Self { config, is_clear_too: url.ssl_mode == Mode::Prefer, tls })
+    }
+
+    #[cfg(not(feature = "tls"))]
+    fn encrypted(mut config: Config, url: &PgUrl) -> Result<Self, StoreError> {
+        url.without_tls()?;
+        config.ssl_mode(SslMode::Disable);
+        Ok(Self { config, is_clear_too: url.ssl_mode == Mode::Prefer })
     }
 
     /// A connection for diesel; dropped, it closes, whatever it still waits for.
     pub(super) async fn connect(self) -> ConnectionResult<AsyncPgConnection> {
-        let opened = self.open().await.map_err(|error| ConnectionError::CouldntSetupConfiguration(unsent(&error)))?;
-        let mut connection = match opened {
+        let mut connection = match self.open().await.map_err(unsent)? {
             Opened::InClear(client, connection) => {
                 AsyncPgConnection::try_from_client_and_connection(client, connection).await?
             }
@@ -47,41 +91,31 @@ impl Target {
                 AsyncPgConnection::try_from_client_and_connection(client, connection).await?
             }
         };
-        let setup = connection.batch_execute(&self.setup).await;
-        setup.map_err(ConnectionError::CouldntSetupConfiguration)?;
+        let set_up = diesel_async::SimpleAsyncConnection::batch_execute(&mut connection, sql::SET_UP_CONNECTION).await;
+        set_up.map_err(ConnectionError::CouldntSetupConfiguration)?;
         Ok(connection)
     }
 
     /// A connection without diesel.
-    pub(super) async fn connect_bare(&self) -> Result<Bare, tokio_postgres::Error> {
-        let bare = match self.open().await? {
+    pub(super) async fn connect_bare(&self) -> Result<Bare, StoreError> {
+        let mut bare = match self.open().await.map_err(while_connecting)? {
             Opened::InClear(client, connection) => Bare::new(client, connection),
             #[cfg(feature = "tls")]
             Opened::Encrypted(client, connection) => Bare::new(client, connection),
         };
-        bare.batch_execute(&self.setup).await?;
+        bare.execute(sql::SET_UP_CONNECTION).await?;
         Ok(bare)
     }
 
-    #[cfg(feature = "tls")]
     async fn open(&self) -> Result<Opened, tokio_postgres::Error> {
-        let error = match self.config.connect(self.tls.clone()).await {
+        #[cfg(feature = "tls")]
+        match self.config.connect(self.tls.clone()).await {
             Ok((client, connection)) => return Ok(Opened::Encrypted(client, connection)),
-            Err(error) => error,
-        };
-        // "prefer" is no promise: a server that cannot be verified is spoken to in clear, as one without TLS would be.
-        let is_refused = error.as_db_error().is_some();
-        if is_refused || self.config.get_ssl_mode() != tokio_postgres::config::SslMode::Prefer {
-            return Err(error);
+            Err(error) if error.as_db_error().is_some() || !self.is_clear_too => return Err(error),
+            Err(_) => {}
         }
         let mut config = self.config.clone();
-        let (client, connection) = config.ssl_mode(tokio_postgres::config::SslMode::Disable).connect(NoTls).await?;
-        Ok(Opened::InClear(client, connection))
-    }
-
-    #[cfg(not(feature = "tls"))]
-    async fn open(&self) -> Result<Opened, tokio_postgres::Error> {
-        let (client, connection) = self.config.connect(NoTls).await?;
+        let (client, connection) = config.ssl_mode(SslMode::Disable).connect(NoTls).await?;
         Ok(Opened::InClear(client, connection))
     }
 }
@@ -93,56 +127,9 @@ enum Opened {
     Encrypted(Client, Connection<Socket, <MakeRustlsConnect as MakeTlsConnect<Socket>>::Stream>),
 }
 
-/// A client of tokio-postgres that closes its connection when it is dropped: by itself it would wait for the answers that
-/// are outstanding, for ever where the network is gone.
-pub(super) struct Bare {
-    client: Client,
-    driver: AbortHandle,
-}
-
-impl Bare {
-    fn new(
-        client: Client,
-        connection: impl Future<Output = Result<(), tokio_postgres::Error>> + Send + 'static,
-    ) -> Self {
-        let driver = tokio::spawn(async move {
-            // An error reaches the statements that wait.
-            let _ = connection.await;
-        });
-        Self { client, driver: driver.abort_handle() }
-    }
-}
-
-impl Deref for Bare {
-    type Target = Client;
-
-    fn deref(&self) -> &Client {
-        &self.client
-    }
-}
-
-impl Drop for Bare {
-    fn drop(&mut self) {
-        self.driver.abort();
-    }
-}
-
-fn unsent(error: &tokio_postgres::Error) -> diesel::result::Error {
-    let code = error.code().map_or("no answer", |code| code.code());
-    diesel::result::Error::DatabaseError(
-        diesel::result::DatabaseErrorKind::UnableToSendCommand,
-        Box::new(format!("cannot connect: {code}")),
-    )
-}
-
-#[cfg(feature = "tls")]
-fn trusting_the_system() -> Result<MakeRustlsConnect, StoreError> {
-    let mut roots = rustls::RootCertStore::empty();
-    roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
-    let provider = std::sync::Arc::new(rustls::crypto::ring::default_provider());
-    let builder = rustls::ClientConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .map_err(|error| StoreError::new(StoreErrorKind::Internal).with_driver_error(error))?;
-    let config = builder.with_root_certificates(roots).with_no_client_auth();
-    Ok(MakeRustlsConnect::new(config))
+/// Carries the error through diesel and the pool, which would drop what it says.
+fn unsent(error: tokio_postgres::Error) -> ConnectionError {
+    ConnectionError::CouldntSetupConfiguration(diesel::result::Error::QueryBuilderError(Box::new(while_connecting(
+        error,
+    ))))
 }

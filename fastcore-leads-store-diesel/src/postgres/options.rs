@@ -1,12 +1,21 @@
 use std::time::Duration;
 
-use deadpool::Runtime;
-use diesel_async::pooled_connection::{AsyncDieselConnectionManager, ManagerConfig, RecyclingMethod, deadpool::Pool};
-use fastcore_leads::{StoreError, StoreErrorKind};
+use deadpool::{
+    Runtime,
+    managed::{Hook, HookError, Metrics},
+};
+use diesel_async::pooled_connection::{
+    AsyncDieselConnectionManager, ManagerConfig, RecyclingMethod, deadpool::Pool as Deadpool,
+};
+use fastcore_leads::{
+    StoreError, StoreErrorKind,
+    sql::{
+        PgUrl,
+        engine::{DEFAULT_TIMEOUT, Engine, MAX_IDLE, PgConnections},
+    },
+};
 
-use super::{Lease, PgLeadStore, connect::Target};
-
-pub(super) const DEFAULT_TIMEOUT: Duration = Duration::from_secs(2);
+use super::{PgLeadStore, connect::Target, pool::Pool};
 
 /// How [`PgLeadStore`] connects.
 #[derive(Clone, Debug)]
@@ -29,8 +38,9 @@ impl PgOptions {
         self
     }
 
-    /// How many connections there may be, at least 1. Default 10; writing takes two of them. Where more are to be kept
-    /// open, this bound holds.
+    /// How many connections there may be, at least 1. Default 10; up to half of them write, and one is opened only to learn
+    /// why a statement was refused. Where more are to be kept open, this bound holds. With a single one, a commit that waits
+    /// for a standby and is given up may be on a second, as may the question why.
     pub fn max_connections(mut self, connections: u32) -> Self {
         self.max_connections = connections.max(1);
         self
@@ -42,36 +52,38 @@ impl PgOptions {
         self
     }
 
-    /// Connects to a database: `postgres://user:password@host:port/database`, with the parameters that tokio-postgres
-    /// knows.
+    /// Connects to a database: `postgres://user:password@host:port/database`, as [`PgUrl`] reads it. Of several hosts, the
+    /// next is tried where one does not answer.
     ///
     /// # Errors
     /// [`StoreErrorKind::Internal`] where the URL cannot be read, [`StoreErrorKind::Unavailable`] where the database
     /// cannot be reached in time.
     pub async fn connect(self, url: &str) -> Result<PgLeadStore, StoreError> {
-        let target = Target::parse(url, self.timeout)?;
+        let target = Target::new(&PgUrl::parse(url)?, self.timeout)?;
+        self.connect_to(target).await
+    }
+
+    async fn connect_to(self, target: Target) -> Result<PgLeadStore, StoreError> {
         let mut config = ManagerConfig::default();
-        // A dead connection shows when it is used, and what was asked is asked again on a new one.
+        // A dead connection shows when it is taken.
         config.recycling_method = RecyclingMethod::Fast;
         config.custom_setup = Box::new({
             let target = target.clone();
             move |_| Box::pin(target.clone().connect())
         });
         let manager = AsyncDieselConnectionManager::new_with_config(String::new(), config);
-        let pool = Pool::builder(manager)
-            .max_size(self.max_connections as usize)
+        let is_fresh = Hook::sync_fn(|_, metrics: &Metrics| {
+            if metrics.last_used() < MAX_IDLE { Ok(()) } else { Err(HookError::message("idle for too long")) }
+        });
+        let pool = Deadpool::builder(manager)
+            .max_size((self.max_connections as usize - 1).max(1))
             .runtime(Runtime::Tokio1)
-            .wait_timeout(Some(self.timeout))
-            .create_timeout(Some(self.timeout))
-            .recycle_timeout(Some(self.timeout))
+            .pre_recycle(is_fresh)
             .build()
             .map_err(|error| StoreError::new(StoreErrorKind::Internal).with_driver_error(error))?;
-        let mut opened = vec![Lease::take_from_pool(&pool, self.timeout).await?];
-        for _ in 1..self.min_connections.min(self.max_connections) {
-            opened.push(Lease::take_from_pool(&pool, self.timeout).await?);
-        }
-        opened.into_iter().for_each(Lease::give_back);
-        Ok(PgLeadStore::over(pool, self.timeout, Some(target)))
+        let connections = PgConnections::over(Pool { pool, target: Some(target) }, self.timeout);
+        connections.open(self.min_connections.min(self.max_connections - 1) as usize).await?;
+        Ok(PgLeadStore { engine: Engine::new(connections) })
     }
 }
 

@@ -1,8 +1,8 @@
 //! Rows as the database holds them.
 
 use chrono::{DateTime, Utc};
-use diesel::{Queryable, QueryableByName, Selectable, sql_types::Text};
-use fastcore_leads::{AuditRecord, StoredLead, sql::Applied};
+use diesel::{Queryable, QueryableByName, Selectable};
+use fastcore_leads::{AuditRecord, StoredLead};
 use serde_json::Value;
 use uuid::Uuid;
 
@@ -50,28 +50,7 @@ impl From<LeadRow> for StoredLead {
     }
 }
 
-/// What [`StoredLead::answer_to`] looks at, read without diesel.
-pub(super) fn read_bare(row: &tokio_postgres::Row) -> Result<StoredLead, tokio_postgres::Error> {
-    Ok(StoredLead {
-        id: row.try_get("id")?,
-        created_at_utc: row.try_get("created_at_utc")?,
-        name: row.try_get("name")?,
-        email: row.try_get("email")?,
-        phone: row.try_get("phone")?,
-        company: row.try_get("company")?,
-        service: row.try_get("service")?,
-        message: row.try_get("message")?,
-        consent: row.try_get("consent")?,
-        source: row.try_get("source")?,
-        request_id: row.try_get("request_id")?,
-        ip_hash: row.try_get("ip_hash")?,
-        meta_json: row.try_get("meta_json")?,
-        status: row.try_get("status")?,
-        erased_at_utc: row.try_get("erased_at_utc")?,
-    })
-}
-
-#[derive(Queryable, Selectable)]
+#[derive(QueryableByName)]
 #[diesel(table_name = audit_log, check_for_backend(diesel::pg::Pg))]
 pub(super) struct AuditRow {
     id: Uuid,
@@ -97,62 +76,4 @@ impl From<AuditRow> for AuditRecord {
             row.details_json,
         )
     }
-}
-
-/// How many leads are in a status.
-#[derive(QueryableByName)]
-pub(super) struct StatusCount {
-    #[diesel(sql_type = Text)]
-    pub(super) status: String,
-    #[diesel(sql_type = diesel::sql_types::BigInt)]
-    pub(super) leads: i64,
-}
-
-/// When a lead was last audited.
-#[derive(QueryableByName)]
-pub(super) struct LastAudited {
-    #[diesel(sql_type = diesel::sql_types::Uuid)]
-    pub(super) lead_id: Uuid,
-    #[diesel(sql_type = diesel::sql_types::Timestamptz)]
-    pub(super) last: DateTime<Utc>,
-}
-
-/// A setting of the server.
-#[derive(QueryableByName)]
-pub(super) struct Setting {
-    #[diesel(sql_type = Text)]
-    pub(super) name: String,
-    #[diesel(sql_type = Text)]
-    pub(super) setting: String,
-}
-
-/// A trigger.
-#[derive(QueryableByName)]
-pub(super) struct Guard {
-    #[diesel(sql_type = Text)]
-    pub(super) name: String,
-}
-
-/// A row of the bookkeeping table.
-#[derive(QueryableByName)]
-pub(super) struct AppliedRow {
-    #[diesel(sql_type = diesel::sql_types::Integer)]
-    version: i32,
-    #[diesel(sql_type = Text)]
-    checksum: String,
-    #[diesel(sql_type = diesel::sql_types::Nullable<diesel::sql_types::Integer>)]
-    readable_from: Option<i32>,
-}
-
-impl From<AppliedRow> for Applied {
-    fn from(row: AppliedRow) -> Self {
-        Self { version: row.version, checksum: row.checksum, readable_from: row.readable_from }
-    }
-}
-
-/// Whether something is so.
-#[derive(QueryableByName)]
-pub(super) struct Presence {
-    #[diesel(sql_type = diesel::sql_types::Bool)]
-    pub(super) present: bool,
 }

@@ -1,20 +1,14 @@
 //! Rows as the database holds them: ids and instants are text.
 
-use diesel::{
-    Queryable, QueryableByName, Selectable,
-    sql_types::{Integer, Text},
-};
+use diesel::QueryableByName;
 use fastcore_leads::{
     AuditRecord, StoreError, StoredLead,
-    sql::{
-        Applied,
-        sqlite::{read_id, read_instant, read_json},
-    },
+    sql::sqlite::{read_id, read_instant, read_json},
 };
 
 use crate::schema::sqlite::{audit_log, lead_inbox};
 
-#[derive(Queryable, QueryableByName, Selectable)]
+#[derive(QueryableByName)]
 #[diesel(table_name = lead_inbox, check_for_backend(diesel::sqlite::Sqlite))]
 pub(super) struct LeadRow {
     id: String,
@@ -58,7 +52,7 @@ impl TryFrom<LeadRow> for StoredLead {
     }
 }
 
-#[derive(Queryable, Selectable)]
+#[derive(QueryableByName)]
 #[diesel(table_name = audit_log, check_for_backend(diesel::sqlite::Sqlite))]
 pub(super) struct AuditRow {
     id: String,
@@ -86,67 +80,4 @@ impl TryFrom<AuditRow> for AuditRecord {
             read_json(row.details_json.as_deref())?,
         ))
     }
-}
-
-/// How many leads are in a status.
-#[derive(QueryableByName)]
-pub(super) struct StatusCount {
-    #[diesel(sql_type = Text)]
-    pub(super) status: String,
-    #[diesel(sql_type = diesel::sql_types::BigInt)]
-    pub(super) leads: i64,
-}
-
-/// When a lead was last audited.
-#[derive(QueryableByName)]
-pub(super) struct LastAudited {
-    #[diesel(sql_type = Text)]
-    pub(super) lead_id: String,
-    #[diesel(sql_type = Text)]
-    pub(super) last: String,
-}
-
-/// A trigger.
-#[derive(QueryableByName)]
-pub(super) struct Guard {
-    #[diesel(sql_type = Text)]
-    pub(super) name: String,
-}
-
-/// A row of the bookkeeping table.
-#[derive(QueryableByName)]
-pub(super) struct AppliedRow {
-    #[diesel(sql_type = Integer)]
-    version: i32,
-    #[diesel(sql_type = Text)]
-    checksum: String,
-    #[diesel(sql_type = diesel::sql_types::Nullable<Integer>)]
-    readable_from: Option<i32>,
-}
-
-impl From<AppliedRow> for Applied {
-    fn from(row: AppliedRow) -> Self {
-        Self { version: row.version, checksum: row.checksum, readable_from: row.readable_from }
-    }
-}
-
-/// Whether a table is there.
-#[derive(QueryableByName)]
-pub(super) struct Presence {
-    #[diesel(sql_type = diesel::sql_types::Bool)]
-    pub(super) present: bool,
-}
-
-/// How the file keeps its journal.
-#[derive(QueryableByName)]
-pub(super) struct JournalMode {
-    #[diesel(sql_type = Text)]
-    pub(super) journal_mode: String,
-}
-
-/// How often a connection waits for the disk.
-#[derive(QueryableByName)]
-pub(super) struct Synchronous {
-    #[diesel(sql_type = Integer)]
-    pub(super) synchronous: i32,
 }

@@ -1,31 +1,40 @@
 use std::{
+    ops::{Deref, DerefMut},
     panic::{AssertUnwindSafe, catch_unwind},
+    pin::pin,
+    task::{Context, Poll, Waker},
     thread,
     time::Duration,
 };
 
 use diesel::{
-    Connection, SqliteConnection,
+    Connection as _, SqliteConnection,
     connection::SimpleConnection,
     r2d2::{ConnectionManager, Pool, PooledConnection},
 };
 use fastcore_leads::{
     StoreError, StoreErrorKind,
-    sql::{SqliteLocation, sqlite as sql},
+    sql::{
+        SqliteLocation,
+        engine::{PATIENCE, Work},
+        sqlite as sql,
+    },
 };
 use tokio::{
     sync::{mpsc, oneshot},
     time::timeout,
 };
 
-use super::transaction::unavailable;
+use super::session::On;
 
-/// How long a call waits for a place in the queue.
-const PATIENCE: Duration = Duration::from_secs(2);
 /// How many calls may wait for a thread.
 const QUEUE: usize = 64;
 
-type Job = Box<dyn FnOnce(Result<&mut SqliteConnection, StoreError>) + Send>;
+/// What work is done on.
+pub(super) type Connection = On<Held>;
+
+/// Does its work, and says whether the connection is as good as before.
+type Job = Box<dyn FnOnce(Result<&mut Connection, StoreError>) -> bool + Send>;
 
 /// A thread with a connection of its own, behind a bounded channel. It ends when the last handle is dropped.
 #[derive(Clone)]
@@ -41,28 +50,47 @@ impl Worker {
             let mut held = None;
             while let Some(job) = inbox.blocking_recv() {
                 // One that panics must not take the thread with it, nor leave its connection in doubt.
-                if catch_unwind(AssertUnwindSafe(|| job(source.connection(&mut held)))).is_err() {
+                let is_good = catch_unwind(AssertUnwindSafe(|| job(source.connection(&mut held)))).unwrap_or(false);
+                // A file's connection stays with the thread, a host's goes back.
+                if !is_good || matches!(source, Source::Pool(_)) {
                     held = None;
                 }
-                source.give_back(&mut held);
             }
         });
         Self { jobs }
     }
 
-    /// Runs work on the thread. It runs to its end also where this future is dropped.
+    /// Runs work on the thread. It runs to its end also where this future is dropped, or the time is over.
     pub(super) async fn run<T: Send + 'static>(
         &self,
-        work: impl FnOnce(&mut SqliteConnection) -> Result<T, StoreError> + Send + 'static,
+        work: Work<Connection, T>,
+        patience: Option<Duration>,
     ) -> Result<T, StoreError> {
         let gone = || StoreError::new(StoreErrorKind::Unavailable);
         let (reply, answer) = oneshot::channel();
         let job: Job = Box::new(move |connection| {
-            let _ = reply.send(connection.and_then(work));
+            let result = connection.and_then(|connection| at_once(work(connection)));
+            let is_good = result.as_ref().err().is_none_or(StoreError::leaves_connection);
+            let _ = reply.send(result);
+            is_good
         });
         timeout(PATIENCE, self.jobs.send(job)).await.map_err(|_| gone())?.map_err(|_| gone())?;
-        // Sent but never answered: it panicked.
-        answer.await.map_err(|_| StoreError::new(StoreErrorKind::Internal).with_reason("the store panicked"))?
+        let answer = async {
+            // Sent but never answered: it panicked.
+            answer.await.map_err(|_| StoreError::new(StoreErrorKind::Internal).with_reason("the store panicked"))?
+        };
+        match patience {
+            Some(patience) => timeout(patience, answer).await.unwrap_or_else(|_| Err(StoreErrorKind::TimedOut.into())),
+            None => answer.await,
+        }
+    }
+}
+
+/// The outcome of a future that never waits, as what core does on a connection of diesel's.
+pub(super) fn at_once<T>(work: impl Future<Output = Result<T, StoreError>>) -> Result<T, StoreError> {
+    match pin!(work).poll(&mut Context::from_waker(Waker::noop())) {
+        Poll::Ready(result) => result,
+        Poll::Pending => Err(StoreErrorKind::Internal.into()),
     }
 }
 
@@ -79,30 +107,31 @@ pub(super) enum Held {
     Pooled(PooledConnection<ConnectionManager<SqliteConnection>>),
 }
 
+impl Deref for Held {
+    type Target = SqliteConnection;
+
+    fn deref(&self) -> &SqliteConnection {
+        match self {
+            Self::Own(connection) => connection,
+            Self::Pooled(connection) => connection,
+        }
+    }
+}
+
+impl DerefMut for Held {
+    fn deref_mut(&mut self) -> &mut SqliteConnection {
+        match self {
+            Self::Own(connection) => connection,
+            Self::Pooled(connection) => connection,
+        }
+    }
+}
+
 impl Source {
-    pub(super) fn parse(url: &str) -> Result<Self, StoreError> {
-        SqliteLocation::parse(url).map(Self::At)
-    }
-
-    pub(super) fn is_memory(&self) -> bool {
-        matches!(self, Self::At(SqliteLocation::Memory))
-    }
-
-    fn connection<'h>(&self, held: &'h mut Option<Held>) -> Result<&'h mut SqliteConnection, StoreError> {
-        if held.is_none() {
-            *held = Some(self.open()?);
-        }
+    fn connection<'h>(&self, held: &'h mut Option<Connection>) -> Result<&'h mut Connection, StoreError> {
         match held {
-            Some(Held::Own(connection)) => Ok(connection),
-            Some(Held::Pooled(connection)) => Ok(connection),
-            None => Err(StoreErrorKind::Internal.into()),
-        }
-    }
-
-    /// A file's connection stays with the thread, a host's goes back.
-    fn give_back(&self, held: &mut Option<Held>) {
-        if matches!(self, Self::Pool(_)) {
-            *held = None;
+            Some(connection) => Ok(connection),
+            None => Ok(held.insert(On(self.open()?))),
         }
     }
 
@@ -118,16 +147,12 @@ impl Source {
                 };
                 Held::Own(SqliteConnection::establish(name).map_err(|error| refused(error.into()))?)
             }
-            Self::Pool(pool) => Held::Pooled(pool.get().map_err(|error| refused(error.into()))?),
-        };
-        let connection = match &mut held {
-            Held::Own(connection) => connection,
-            Held::Pooled(connection) => connection,
+            Self::Pool(pool) => Held::Pooled(pool.get_timeout(PATIENCE).map_err(|error| refused(error.into()))?),
         };
         // A host may have left a transaction open, and leads written in it would never be committed. SQLite refuses this,
         // without harm, where there is none.
-        let _ = connection.batch_execute(sql::ROLLBACK);
-        connection.batch_execute(sql::SET_UP_CONNECTION).map_err(unavailable)?;
+        let _ = held.batch_execute(sql::ROLLBACK);
+        held.batch_execute(sql::SET_UP_CONNECTION).map_err(|error| refused(error.into()))?;
         Ok(held)
     }
 }

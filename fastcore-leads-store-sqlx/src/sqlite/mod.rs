@@ -1,16 +1,21 @@
 //! SQLite.
 
-mod inbox;
-mod migrate;
 mod rows;
-mod transaction;
+mod session;
 
-use std::{collections::HashSet, fmt, str::FromStr, sync::Arc, time::Duration};
+use std::{fmt, future::Future, str::FromStr, sync::Arc};
 
 use async_trait::async_trait;
 use fastcore_leads::{
-    Insertion, LeadDatabase, LeadStore, NewLead, StoreError, StoreErrorKind, StoredLead, settle,
-    sql::{SqliteLocation, sqlite as sql},
+    Insertion, NewLead, StoreError, StoreErrorKind, delegate_store, settle,
+    sql::{
+        SqliteLocation,
+        engine::{
+            Batch, Connections, Engine, FileIdentity, MAX_CONNECTIONS, PATIENCE, Work, sqlite_insert_on, use_wal,
+        },
+        inbox::Dialect,
+        sqlite as sql,
+    },
 };
 use sqlx::{
     ConnectOptions, Sqlite, SqliteConnection, SqlitePool,
@@ -19,18 +24,12 @@ use sqlx::{
     sqlite::{SqliteConnectOptions, SqlitePoolOptions},
 };
 use tokio::{
-    sync::{Semaphore, SemaphorePermit},
+    sync::{OwnedSemaphorePermit, Semaphore},
     time::timeout,
 };
-use uuid::Uuid;
 
-use self::{rows::LeadRow, transaction::in_transaction};
-use crate::error::{while_connecting, while_running};
-
-/// How long a call waits for a connection, or for its turn to write.
-const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(2);
-/// Connections of a pool of our own: one writes, the others read meanwhile.
-const MAX_CONNECTIONS: u32 = 4;
+use self::session::{On, error};
+use crate::error::while_connecting;
 
 /// Keeps leads in a SQLite file: nothing to install, one machine.
 ///
@@ -38,15 +37,11 @@ const MAX_CONNECTIONS: u32 = 4;
 /// file is in WAL mode with `synchronous=FULL`: a commit survives a power cut.
 #[derive(Clone)]
 pub struct SqliteLeadStore {
-    pool: SqlitePool,
-    /// SQLite has one writer at a time: waiting here is fairer, and cheaper, than its busy handler.
-    writer: Arc<Semaphore>,
-    /// A pool of our own sets its connections up once, a host's is set up when it is about to write.
-    is_hosts: bool,
+    engine: Engine<Files>,
 }
 
 impl SqliteLeadStore {
-    /// Opens a file, and makes it where it is missing: `sqlite:path/to/file.db`.
+    /// Opens a file, and makes it where it is missing: `sqlite:path/to/file.db`, as [`SqliteLocation`] reads it.
     ///
     /// # Errors
     /// [`StoreErrorKind::Internal`] where the URL cannot be read, [`StoreErrorKind::Unavailable`] where the file cannot
@@ -55,7 +50,7 @@ impl SqliteLeadStore {
         let location = SqliteLocation::parse(url)?;
         // Each connection to memory is a database of its own.
         let is_memory = location == SqliteLocation::Memory;
-        let options = match location {
+        let options = match &location {
             SqliteLocation::File(path) => SqliteConnectOptions::new().filename(path),
             SqliteLocation::Memory => SqliteConnectOptions::from_str("sqlite::memory:").map_err(while_connecting)?,
         };
@@ -64,26 +59,27 @@ impl SqliteLeadStore {
             .min_connections(u32::from(is_memory))
             .idle_timeout(None)
             .max_lifetime(None)
-            .acquire_timeout(ACQUIRE_TIMEOUT)
+            .acquire_timeout(PATIENCE)
             .test_before_acquire(false)
             .after_connect(|connection, _| {
                 Box::pin(async move { raw_sql(sql::SET_UP_CONNECTION).execute(connection).await.map(|_| ()) })
             })
             .connect_lazy_with(options.create_if_missing(true).disable_statement_logging());
-        let store = Self { is_hosts: false, ..Self::from_pool(pool) };
-        migrate::use_wal(&store.pool).await?;
-        Ok(store)
+        let files = Files { is_ours: true, ..Files::of(pool) };
+        use_wal(&files).await?;
+        let file = FileIdentity::of(&location);
+        Ok(Self { engine: Engine::new(Files { file, ..files }) })
     }
 
     /// Uses a pool that the host has already. WAL mode is the host's choice; `synchronous=FULL` and
-    /// `recursive_triggers` are set on each connection that writes leads, and stay set on it.
+    /// `recursive_triggers` are set on each connection that is used here, and stay set on it.
     pub fn from_pool(pool: SqlitePool) -> Self {
-        Self { pool, writer: Arc::new(Semaphore::new(1)), is_hosts: true }
+        Self { engine: Engine::new(Files::of(pool)) }
     }
 
     /// The pool.
     pub fn pool(&self) -> &SqlitePool {
-        &self.pool
+        &self.engine.connections().pool
     }
 
     /// Writes leads on a connection of the host's, in the transaction that it is in: the host's own rows and the leads
@@ -92,44 +88,13 @@ impl SqliteLeadStore {
     /// A lead counts as taken in only once the host has committed: do not answer 201 before.
     ///
     /// # Errors
-    /// As [`LeadStore::insert`]; after an error, roll the transaction back.
+    /// As [`LeadStore::insert`](fastcore_leads::LeadStore::insert); after an error, roll the transaction back.
     pub async fn insert_on(connection: &mut SqliteConnection, batch: &[NewLead]) -> Result<Vec<Insertion>, StoreError> {
-        let parts = Parts::of(batch);
-        // Outside of a transaction the two inserts would be committed one by one.
-        raw_sql(sql::SAVEPOINT).execute(&mut *connection).await.map_err(running)?;
-        let written = write_on(connection, &parts).await;
-        let end = if written.is_ok() { sql::RELEASE } else { sql::ROLLBACK_TO_SAVEPOINT };
-        let ended = raw_sql(end).execute(&mut *connection).await.map_err(running);
-        let (inserted, existing) = written?;
-        ended?;
-        settle(batch, &inserted, &existing)
-    }
-
-    async fn acquire(&self) -> Result<PoolConnection<Sqlite>, StoreError> {
-        transaction::acquire(&self.pool).await
-    }
-
-    async fn acquire_to_write(&self) -> Result<PoolConnection<Sqlite>, StoreError> {
-        let mut connection = self.acquire().await?;
-        if self.is_hosts {
-            raw_sql(sql::SET_UP_CONNECTION).execute(&mut *connection).await.map_err(running)?;
-        }
-        Ok(connection)
-    }
-
-    /// Waits for its turn to write.
-    async fn turn(&self) -> Result<SemaphorePermit<'_>, StoreError> {
-        let unavailable = || StoreError::new(StoreErrorKind::Unavailable);
-        let turn = timeout(ACQUIRE_TIMEOUT, self.writer.acquire()).await;
-        turn.map_err(|_| unavailable())?.map_err(|_| unavailable())
-    }
-
-    async fn write(self, parts: Parts) -> Result<Written, StoreError> {
-        let _turn = self.turn().await?;
-        let mut connection = self.acquire_to_write().await?;
-        in_transaction(&mut connection, async |connection| write_on(connection, &parts).await).await
+        sqlite_insert_on(&mut On(connection), batch).await
     }
 }
+
+delegate_store!(SqliteLeadStore, engine);
 
 impl fmt::Debug for SqliteLeadStore {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -137,80 +102,84 @@ impl fmt::Debug for SqliteLeadStore {
     }
 }
 
+/// Connections to one file.
+#[derive(Clone)]
+struct Files {
+    pool: SqlitePool,
+    /// SQLite has one writer at a time: waiting here is fairer, and cheaper, than its busy handler.
+    writer: Arc<Semaphore>,
+    file: FileIdentity,
+    /// A pool of our own sets its connections up once, a host's is set up whenever it is used.
+    is_ours: bool,
+}
+
+type Connection = On<PoolConnection<Sqlite>>;
+
+impl Files {
+    fn of(pool: SqlitePool) -> Self {
+        Self { pool, writer: Arc::new(Semaphore::new(1)), file: FileIdentity::default(), is_ours: false }
+    }
+
+    /// A connection that is in no transaction: whoever had it before may have left one open, and leads written in it would
+    /// never be committed.
+    async fn acquire(&self) -> Result<Connection, StoreError> {
+        let acquired = timeout(PATIENCE, self.pool.acquire()).await.map_err(|_| StoreErrorKind::Unavailable)?;
+        let mut connection = acquired.map_err(while_connecting)?;
+        // SQLite refuses this, without harm, where there is none.
+        let _ = raw_sql(sql::ROLLBACK).execute(&mut *connection).await;
+        if !self.is_ours {
+            raw_sql(sql::SET_UP_CONNECTION).execute(&mut *connection).await.map_err(error)?;
+        }
+        Ok(On(connection))
+    }
+
+    async fn turn(&self) -> Result<OwnedSemaphorePermit, StoreError> {
+        let turn = timeout(PATIENCE, Arc::clone(&self.writer).acquire_owned()).await;
+        Ok(turn.map_err(|_| StoreErrorKind::Unavailable)?.map_err(|_| StoreErrorKind::Unavailable)?)
+    }
+
+    async fn run<T>(self, work: Work<Connection, T>, is_writing: bool) -> Result<T, StoreError> {
+        let _turn = if is_writing { Some(self.turn().await?) } else { None };
+        let mut connection = self.acquire().await?;
+        let result = work(&mut connection).await;
+        if result.as_ref().is_err_and(|error| !error.leaves_connection()) {
+            connection.0.close_on_drop();
+        }
+        result
+    }
+}
+
+/// Runs work on a task of its own: were its future dropped between BEGIN and COMMIT, the connection would stay in between.
+async fn apart<T: Send + 'static>(
+    work: impl Future<Output = Result<T, StoreError>> + Send + 'static,
+) -> Result<T, StoreError> {
+    tokio::spawn(work).await.map_err(|_| StoreError::new(StoreErrorKind::Internal))?
+}
+
 #[async_trait]
-impl LeadStore for SqliteLeadStore {
+impl Connections for Files {
+    type Session = Connection;
+
+    const DIALECT: Dialect = Dialect::Sqlite;
+
+    async fn read<T: Send + 'static>(&self, work: Work<Connection, T>) -> Result<T, StoreError> {
+        self.clone().run(work, false).await
+    }
+
+    async fn write<T: Send + 'static>(&self, work: Work<Connection, T>) -> Result<T, StoreError> {
+        apart(self.clone().run(work, true)).await
+    }
+
+    async fn migrate(&self, work: Work<Connection, bool>) -> Result<(), StoreError> {
+        apart(self.clone().run(work, true)).await.map(|_| ())
+    }
+
     async fn insert(&self, batch: &[NewLead]) -> Result<Vec<Insertion>, StoreError> {
-        // A task of its own: were this future dropped between BEGIN and COMMIT, the connection would stay in between.
-        let write = tokio::spawn(self.clone().write(Parts::of(batch)));
-        let (inserted, existing) = write.await.map_err(|_| StoreError::new(StoreErrorKind::Internal))??;
+        let (inserted, existing) = self.write(Batch::of(batch).work()).await?;
         settle(batch, &inserted, &existing)
     }
 
-    async fn ready(&self) -> Result<(), StoreError> {
-        let applied = migrate::applied(&mut *self.acquire().await?).await?;
-        Ok(fastcore_leads::sql::SchemaMismatch::check(sql::MIGRATIONS, &applied)?)
+    async fn check(&self) -> Result<(), StoreError> {
+        self.file.check()
     }
-}
-
-#[async_trait]
-impl LeadDatabase for SqliteLeadStore {
-    async fn migrate(&self) -> Result<(), StoreError> {
-        migrate::run(&self.pool).await
-    }
-
-    async fn durability_warnings(&self) -> Result<Vec<&'static str>, StoreError> {
-        let mut connection = self.acquire_to_write().await?;
-        let mode: String = sqlx::query_scalar(sql::JOURNAL_MODE).fetch_one(&mut *connection).await.map_err(running)?;
-        let level: i32 = sqlx::query_scalar(sql::SYNCHRONOUS).fetch_one(&mut *connection).await.map_err(running)?;
-        Ok(sql::durability_warnings(&mode, level))
-    }
-
-    async fn missing_guards(&self) -> Result<Vec<String>, StoreError> {
-        sqlx::query_scalar(sql::MISSING_GUARDS).fetch_all(&mut *self.acquire().await?).await.map_err(running)
-    }
-}
-
-/// What a batch's statements are run with.
-struct Parts {
-    leads: String,
-    request_ids: String,
-    count: usize,
-}
-
-impl Parts {
-    fn of(batch: &[NewLead]) -> Self {
-        Self {
-            leads: sql::batch_json(batch),
-            request_ids: sql::ids_json(batch.iter().map(|new| new.lead().meta().request_id().as_uuid())),
-            count: batch.len(),
-        }
-    }
-}
-
-/// Which leads are new, and the rows that the others' request ids have already.
-type Written = (HashSet<Uuid>, Vec<StoredLead>);
-
-async fn write_on(connection: &mut SqliteConnection, parts: &Parts) -> Result<Written, StoreError> {
-    let ids: Vec<String> =
-        sqlx::query_scalar(sql::INSERT_LEADS).bind(&parts.leads).fetch_all(&mut *connection).await.map_err(running)?;
-    let inserted = ids.iter().map(|id| sql::read_id(id)).collect::<Result<HashSet<_>, _>>()?;
-    sqlx::query(sql::INSERT_AUDIT)
-        .bind(&parts.leads)
-        .bind(sql::ids_json(inserted.iter().copied()))
-        .execute(&mut *connection)
-        .await
-        .map_err(running)?;
-    let existing =
-        if inserted.len() == parts.count { Vec::new() } else { find(connection, &parts.request_ids).await? };
-    Ok((inserted, existing))
-}
-
-async fn find(connection: &mut SqliteConnection, request_ids: &str) -> Result<Vec<StoredLead>, StoreError> {
-    let rows: Vec<LeadRow> =
-        sqlx::query_as(sql::FIND_BY_REQUEST).bind(request_ids).fetch_all(connection).await.map_err(running)?;
-    rows.into_iter().map(StoredLead::try_from).collect()
-}
-
-fn running(error: sqlx::Error) -> StoreError {
-    while_running(error, |code| code.parse().map_or(StoreErrorKind::Internal, sql::kind_of))
 }

@@ -153,7 +153,8 @@ fn verdict(error: &StoreError) -> IngestError {
         StoreErrorKind::Unavailable
         | StoreErrorKind::TimedOut
         | StoreErrorKind::OutcomeUnknown
-        | StoreErrorKind::Contention => IngestError::Unavailable,
+        | StoreErrorKind::Contention
+        | StoreErrorKind::Locked => IngestError::Unavailable,
         StoreErrorKind::Rejected
         | StoreErrorKind::SchemaMismatch
         | StoreErrorKind::Misconfigured

@@ -1,16 +1,19 @@
 //! The statements behind [`LeadInbox`](crate::LeadInbox), for both databases: their text depends on what is asked, so they
 //! are put together here instead of standing in a file.
 //!
-//! A change is one transaction: lock the rows ([`lock`](Dialect::lock)), read when each was last audited
-//! ([`last_audited`](Dialect::last_audited)), let [`Change::decide`](crate::inbox::Change::decide) decide, and write what
-//! it says with `REWRITE_LEADS` and `APPEND_AUDIT`.
+//! A statement that reads neither leads nor audit rows answers one text a row, `answer`, which is JSON.
+
+use std::borrow::Cow;
 
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 use serde_json::Value;
 use uuid::Uuid;
 
-use super::sqlite::ids_json;
+use super::{
+    postgres,
+    sqlite::{self, ids_json},
+};
 use crate::{
     inbox::{CONTACTS, Cursor, Due, LeadFilter, Rewrite, Target, page_size, spellings},
     lead::{LeadId, LeadStatus},
@@ -37,13 +40,13 @@ pub enum Dialect {
 #[derive(Clone)]
 pub struct Statement {
     /// The text; it holds no value of a lead.
-    pub text: String,
+    pub text: Cow<'static, str>,
     /// The values.
     pub params: Vec<Param>,
     dialect: Dialect,
 }
 
-/// A value for a statement. For SQLite there are texts and numbers only.
+/// A value for a statement. For SQLite, the statements here have texts and numbers only.
 #[derive(Clone, PartialEq)]
 #[allow(missing_docs, reason = "each is a type of PostgreSQL")]
 pub enum Param {
@@ -52,6 +55,19 @@ pub enum Param {
     Uuid(Uuid),
     Uuids(Vec<Uuid>),
     Timestamptz(DateTime<Utc>),
+}
+
+impl Param {
+    /// A value as SQLite has it: ids, instants and arrays are text.
+    pub fn into_text(self) -> String {
+        match self {
+            Self::Text(text) => text,
+            Self::BigInt(number) => number.to_string(),
+            Self::Uuid(id) => id.hyphenated().to_string(),
+            Self::Uuids(ids) => ids_json(ids),
+            Self::Timestamptz(instant) => time::format(instant),
+        }
+    }
 }
 
 impl Dialect {
@@ -64,10 +80,10 @@ impl Dialect {
         let branches: Vec<String> =
             filter.shown().into_iter().map(|status| statement.branch(status, filter, after, limit)).collect();
         let limit = statement.bind(Param::BigInt(i64::from(limit) + 1));
-        statement.text = format!(
+        statement.text = Cow::Owned(format!(
             "SELECT {COLUMNS} FROM ({}) AS page ORDER BY created_at_utc DESC, id DESC LIMIT {limit}",
             branches.join(" UNION ALL ")
-        );
+        ));
         statement
     }
 
@@ -75,21 +91,61 @@ impl Dialect {
     pub fn find_by_email(self, email: &str) -> Statement {
         let mut statement = Statement::new(self);
         let is_theirs = statement.is_from(email);
-        statement.text =
-            format!("SELECT {COLUMNS} FROM lead_inbox WHERE {is_theirs} ORDER BY created_at_utc DESC, id DESC");
+        let text = format!("SELECT {COLUMNS} FROM lead_inbox WHERE {is_theirs} ORDER BY created_at_utc DESC, id DESC");
+        statement.text = Cow::Owned(text);
         statement
     }
 
-    /// How many leads are in each status: `status`, `leads`.
+    /// How many leads are in each status. Answers: status and number.
     pub fn counts(self) -> Statement {
-        let text = "SELECT status, count(*) AS leads FROM lead_inbox WHERE erased_at_utc IS NULL GROUP BY status";
-        Statement { text: text.to_owned(), ..Statement::new(self) }
+        let array = self.json_array("status, count(*)");
+        Statement::of(
+            self,
+            format!("SELECT {array} AS answer FROM lead_inbox WHERE erased_at_utc IS NULL GROUP BY status"),
+        )
+    }
+
+    /// One lead. Columns: those of [`StoredLead`](crate::StoredLead).
+    pub fn get(self, id: LeadId) -> Statement {
+        let mut statement = Statement::new(self);
+        let id = statement.id(id.as_uuid());
+        statement.text = Cow::Owned(format!("SELECT {COLUMNS} FROM lead_inbox WHERE id = {id}"));
+        statement
+    }
+
+    /// Leads by request ids. Columns: those of [`StoredLead`](crate::StoredLead).
+    pub fn find(self, request_ids: &[Uuid]) -> Statement {
+        let mut statement = Statement::new(self);
+        let is_one = statement.is_one_of("request_id", request_ids);
+        statement.text = Cow::Owned(format!("SELECT {COLUMNS} FROM lead_inbox WHERE {is_one}"));
+        statement
+    }
+
+    /// A lead's audit rows, oldest first. Columns: the fields of [`AuditRecord`](crate::AuditRecord).
+    pub fn audit_trail(self, id: LeadId) -> Statement {
+        let mut statement = Statement::new(self);
+        let id = statement.id(id.as_uuid());
+        statement.text = Cow::Owned(format!(
+            "SELECT id, created_at_utc, event, actor, lead_id, request_id, status_code, details_json FROM audit_log \
+             WHERE lead_id = {id} ORDER BY created_at_utc, id"
+        ));
+        statement
+    }
+
+    /// The new values of changed leads, and their audit rows.
+    pub(super) fn rewrite(self, rewrites: &[Rewrite]) -> [Statement; 2] {
+        let (rows, records) = match self {
+            Self::Postgres => (postgres::REWRITE_LEADS, postgres::APPEND_AUDIT),
+            Self::Sqlite => (sqlite::REWRITE_LEADS, sqlite::APPEND_AUDIT),
+        };
+        let (leads, audit) = rewrites_json(rewrites);
+        [(rows, leads), (records, audit)].map(|(text, json)| Statement::of(self, text).with(json))
     }
 
     /// Leads that a retention rule reaches, oldest first.
     pub fn due(self, due: &Due) -> Statement {
         let mut statement = Statement::new(self);
-        statement.text = statement.select_due(due);
+        statement.text = Cow::Owned(statement.select_due(due));
         statement
     }
 
@@ -111,29 +167,41 @@ impl Dialect {
             Target::Due(due) => (statement.select_due(due), " FOR UPDATE OF lead SKIP LOCKED"),
         };
         // SQLite has one writer at a time.
-        statement.text = select + if self == Self::Postgres { lock } else { "" };
+        statement.text = Cow::Owned(select + if self == Self::Postgres { lock } else { "" });
         statement
     }
 
-    /// When each of these leads was last audited: `lead_id`, `last`.
+    /// When each of these leads was last audited. Answers: id and instant.
     pub fn last_audited(self, ids: &[Uuid]) -> Statement {
         let mut statement = Statement::new(self);
-        let is_one = match self {
-            Self::Postgres => format!("lead_id = ANY({})", statement.bind(Param::Uuids(ids.to_vec()))),
-            Self::Sqlite => {
-                let ids = statement.bind(Param::Text(ids_json(ids.iter().copied())));
-                format!("lead_id IN (SELECT value FROM json_each({ids}))")
-            }
-        };
-        statement.text =
-            format!("SELECT lead_id, max(created_at_utc) AS last FROM audit_log WHERE {is_one} GROUP BY lead_id");
+        let is_one = statement.is_one_of("lead_id", ids);
+        let array = self.json_array("lead_id, max(created_at_utc)");
+        statement.text = Cow::Owned(format!("SELECT {array} AS answer FROM audit_log WHERE {is_one} GROUP BY lead_id"));
         statement
+    }
+
+    fn json_array(self, values: &str) -> String {
+        match self {
+            Self::Postgres => format!("json_build_array({values})::text"),
+            Self::Sqlite => format!("json_array({values})"),
+        }
     }
 }
 
 impl Statement {
     fn new(dialect: Dialect) -> Self {
-        Self { text: String::new(), params: Vec::new(), dialect }
+        Self::of(dialect, "")
+    }
+
+    /// A statement without parameters.
+    pub fn of(dialect: Dialect, text: impl Into<Cow<'static, str>>) -> Self {
+        Self { text: text.into(), params: Vec::new(), dialect }
+    }
+
+    /// Adds a text, the next parameter.
+    pub fn with(mut self, text: impl Into<String>) -> Self {
+        self.params.push(Param::Text(text.into()));
+        self
     }
 
     /// Adds a parameter; answers what stands for it in the text.
@@ -158,6 +226,16 @@ impl Statement {
         match self.dialect {
             Dialect::Postgres => self.bind(Param::Timestamptz(instant)),
             Dialect::Sqlite => self.bind(Param::Text(time::format(instant))),
+        }
+    }
+
+    fn is_one_of(&mut self, column: &str, ids: &[Uuid]) -> String {
+        match self.dialect {
+            Dialect::Postgres => format!("{column} = ANY({})", self.bind(Param::Uuids(ids.to_vec()))),
+            Dialect::Sqlite => {
+                let ids = self.bind(Param::Text(ids_json(ids.iter().copied())));
+                format!("{column} IN (SELECT value FROM json_each({ids}))")
+            }
         }
     }
 
@@ -230,14 +308,14 @@ impl Statement {
 }
 
 /// What [`Dialect::counts`] answered, for every status.
-pub fn counts_of(rows: &[(String, i64)]) -> Vec<(LeadStatus, u64)> {
+pub(super) fn counts_of(rows: &[(String, i64)]) -> Vec<(LeadStatus, u64)> {
     let count =
         |status: LeadStatus| rows.iter().find(|(word, _)| word == status.as_str()).map_or(0, |(_, leads)| *leads);
     LeadStatus::ALL.iter().map(|&status| (status, u64::try_from(count(status)).unwrap_or_default())).collect()
 }
 
 /// The parameters of `REWRITE_LEADS` and `APPEND_AUDIT`.
-pub fn rewrites_json(rewrites: &[Rewrite]) -> (String, String) {
+fn rewrites_json(rewrites: &[Rewrite]) -> (String, String) {
     let rows: Vec<_> = rewrites.iter().map(Row::of).collect();
     let records: Vec<_> = rewrites.iter().map(Record::of).collect();
     // Structs of text always serialise.

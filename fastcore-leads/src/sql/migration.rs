@@ -12,11 +12,21 @@ pub struct Migration {
     pub version: i32,
     /// What it is for.
     pub name: &'static str,
+    /// Statements to be run first, each outside of any transaction. Running them again does no harm: they are, where the
+    /// migration was interrupted.
+    pub before: &'static [&'static str],
     /// The statements, to be run in one transaction together with the row in the bookkeeping table.
     pub sql: &'static str,
+    /// Checksums of statements that led to the same tables before, and were applied to databases.
+    pub former: &'static [&'static str],
 }
 
 impl Migration {
+    /// A step with nothing to do before its transaction.
+    pub const fn new(version: i32, name: &'static str, sql: &'static str) -> Self {
+        Self { version, name, before: &[], sql, former: &[] }
+    }
+
     /// SHA-256 of the statements, in hexadecimal. Line endings do not count.
     pub fn checksum(&self) -> String {
         let digest = Sha256::digest(self.sql.replace("\r\n", "\n").as_bytes());
@@ -53,7 +63,7 @@ pub fn pending<'a>(known: &'a [Migration], applied: &[Applied]) -> Result<&'a [M
         if next.version != row.version {
             return Err(SchemaMismatch::Gap { version: next.version });
         }
-        if next.checksum() != row.checksum {
+        if next.checksum() != row.checksum && !next.former.contains(&row.checksum.as_str()) {
             return Err(SchemaMismatch::Edited { version: row.version });
         }
         left = rest;

@@ -1,10 +1,13 @@
 //! The tables and statements as plain text, for every driver to run: what two drivers run cannot drift apart.
 
+pub mod engine;
 pub mod inbox;
 mod location;
 mod migration;
+mod pg_url;
 pub mod postgres;
 pub mod sqlite;
 
 pub use self::location::SqliteLocation;
 pub use self::migration::{Applied, Migration, SchemaMismatch, TABLE as MIGRATIONS_TABLE, pending};
+pub use self::pg_url::{PgHost, PgUrl, SslMode};

@@ -13,39 +13,79 @@ use crate::{
 
 /// All steps of the schema, in order.
 pub const MIGRATIONS: &[Migration] = &[
-    Migration { version: 1, name: "ingest", sql: include_str!("../../sql/postgres/migrations/0001_ingest.sql") },
-    Migration { version: 2, name: "inbox", sql: include_str!("../../sql/postgres/migrations/0002_inbox.sql") },
     Migration {
-        version: 3,
-        name: "compatibility",
-        sql: include_str!("../../sql/postgres/migrations/0003_compatibility.sql"),
+        // It made another unique index beside one that had another name.
+        former: &["4fffcc77b1438305df6d2e96ef1d6e5ea340c91da6f7bd6d8dc9da9900885fca"],
+        ..Migration::new(1, "ingest", include_str!("../../sql/postgres/migrations/0001_ingest.sql"))
     },
+    Migration {
+        version: 2,
+        name: "inbox",
+        before: &[
+            include_str!("../../sql/postgres/migrations/0002_drop_unfinished.sql"),
+            "CREATE INDEX CONCURRENTLY IF NOT EXISTS ix_lead_inbox_status_created_at
+                 ON lead_inbox (status, created_at_utc, id) WHERE erased_at_utc IS NULL",
+            "CREATE INDEX CONCURRENTLY IF NOT EXISTS ix_lead_inbox_email
+                 ON lead_inbox (lower(email), created_at_utc) WHERE erased_at_utc IS NULL",
+        ],
+        sql: include_str!("../../sql/postgres/migrations/0002_inbox.sql"),
+        // It built the indexes in its transaction.
+        former: &["bf3b4f44303c5f498c2898df305b73f5385d10f827be58ae2aa55c85dfc3c80c"],
+    },
+    Migration::new(3, "compatibility", include_str!("../../sql/postgres/migrations/0003_compatibility.sql")),
 ];
 
 /// Makes the bookkeeping table where it is missing.
 pub const CREATE_MIGRATIONS_TABLE: &str = include_str!("../../sql/postgres/migrations_table.sql");
-/// Whether the bookkeeping table is there: one boolean, `present`.
-pub const HAS_MIGRATIONS_TABLE: &str = "SELECT to_regclass('fastcore_leads_migrations') IS NOT NULL AS present";
-/// The rows of the bookkeeping table: version, checksum, `readable_from`.
+/// Whether the bookkeeping table is there. Answers: a boolean.
+pub const HAS_MIGRATIONS_TABLE: &str = "SELECT (to_regclass('fastcore_leads_migrations') IS NOT NULL)::text AS answer";
+/// The rows of the bookkeeping table. Answers: version, checksum, `readable_from`.
 pub const APPLIED_MIGRATIONS: &str = include_str!("../../sql/postgres/applied_migrations.sql");
 /// Notes a migration, before its statements are run: version, name, checksum.
 pub const RECORD_MIGRATION: &str =
-    "INSERT INTO fastcore_leads_migrations (version, name, checksum) VALUES ($1, $2, $3)";
+    "INSERT INTO fastcore_leads_migrations (version, name, checksum) VALUES ($1::text::integer, $2, $3)";
 /// Run first in a migration's transaction: one process at a time, and none that holds up ingest for long behind a lock
 /// that it waits for. Both end with the transaction, so a pooler in transaction mode does no harm.
 pub const LOCK_MIGRATIONS: &str = "SET LOCAL statement_timeout = 0; SET LOCAL lock_timeout = '5min'; SELECT pg_advisory_xact_lock(7310582648013472901);
      SET LOCAL lock_timeout = '10s'";
+/// Run first on a connection that migrates. It is closed afterwards.
+pub const SET_UP_MIGRATIONS: &str = "SET statement_timeout = 0; SET lock_timeout = '5min'";
+/// Asks for the right to build indexes, until [`UNLOCK_INDEXES`] or the end of the connection. Answers: a boolean.
+///
+/// A lock of the session's: an index is built outside of any transaction. Behind a pooler in transaction mode it may outlive
+/// its process; migrate on a connection of your own there.
+pub const TRY_LOCK_INDEXES: &str = "SELECT pg_try_advisory_lock(7310582648013472902)::text AS answer";
+/// Gives up the right to build indexes.
+pub const UNLOCK_INDEXES: &str = "SELECT pg_advisory_unlock(7310582648013472902)";
 
-/// What a connection of our own runs first: the server gives up on a statement when nobody waits for it any more, and
-/// keeps notices to itself, since drivers log them and a trigger may put a row's content into one. A commit waits for the
-/// disk also where the server's default is that it does not.
-pub fn set_up_connection(timeout: Duration) -> String {
-    format!(
-        "SET client_min_messages = error; SET statement_timeout = {}; \
-         SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off'",
-        timeout.as_millis().clamp(1, 86_400_000)
-    )
+/// What stands in the way of adopting tables that somebody else made. Answers: sentences, as they are.
+pub const ADOPTION_PROBLEMS: &str = include_str!("../../sql/postgres/adoption_problems.sql");
+
+/// What a connection of our own runs first: the server keeps notices to itself, since drivers log them and a trigger may put
+/// a row's content into one. A commit waits for the disk also where the server's default is that it does not. Either end
+/// notices within a minute that the other is gone, and a firewall in between sees that the connection is in use.
+pub const SET_UP_CONNECTION: &str = "SET client_min_messages = error; \
+     SET tcp_keepalives_idle = 30; SET tcp_keepalives_interval = 10; SET tcp_keepalives_count = 3; \
+     SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off'";
+
+/// The server gives up on a statement when nobody waits for it any more.
+pub fn set_timeout(timeout: Duration) -> String {
+    format!("SET statement_timeout = {}", timeout.as_millis().clamp(1, 86_400_000))
 }
+
+/// What a connection that is to be kept for writing leads runs first: a row that another transaction holds is not waited for
+/// so long that the other leads of the batch miss their deadline. Answers: the number of the server's process, and since when
+/// it serves this connection.
+pub const SET_UP_WRITER: &str = "SELECT json_build_array(pg_backend_pid(), coalesce(
+            (SELECT backend_start::text FROM pg_stat_activity WHERE pid = pg_backend_pid()), ''),
+            set_config('lock_timeout', '100ms', false))::text AS answer";
+/// What [`SET_UP_WRITER`] does about locks, where nothing is to be known of the server's process.
+pub const SET_LOCK_TIMEOUT: &str = "SET lock_timeout = '100ms'";
+/// Whether the server still works for a connection that was abandoned. Parameters: what [`SET_UP_WRITER`] answered. Answers: a
+/// boolean.
+pub const IS_AT_WORK: &str = "SELECT EXISTS (
+            SELECT FROM pg_stat_activity
+             WHERE pid = $1::text::integer AND backend_start::text = $2 AND state <> 'idle')::text AS answer";
 
 /// Ends a transaction that a connection from a pool may have been left in, as by a host's `begin()` that was cancelled:
 /// what is written in it is never committed. Says nothing where there is none. Refused inside a transaction that has
@@ -53,35 +93,33 @@ pub fn set_up_connection(timeout: Duration) -> String {
 pub const END_LEFT_OPEN: &str = "BEGIN; ROLLBACK";
 /// Ends the transaction that a connection is in.
 pub const ROLLBACK: &str = "ROLLBACK";
+/// How a change to the inbox begins: it waits for the rows that it locks.
+pub const BEGIN_CHANGE: &str = "BEGIN; SET LOCAL lock_timeout = 0";
+/// How a transaction ends well.
+pub const COMMIT: &str = "COMMIT";
 
 /// Writes a batch. Parameters: the fields of [`Columns`], in order. Answers one row: an array
 /// of the ids of the leads that are new.
 pub const INSERT: &str = include_str!("../../sql/postgres/insert.sql");
-/// Leads by request ids. Parameter: an array of UUIDs. Columns: the fields of [`StoredLead`](crate::StoredLead).
-pub const FIND_BY_REQUEST: &str = include_str!("../../sql/postgres/find_by_request.sql");
 /// Run once leads were found that an earlier transaction wrote, before a caller is told of them. Where the database
 /// replicates synchronously, its commit waits until the standby has whatever was committed before it: a row is visible from
 /// the moment that somebody stops waiting for the standby, and a look-up by itself waits for nobody. Needs no privilege.
 pub const CONFIRM: &str = "SELECT pg_logical_emit_message(true, 'fastcore_leads', '')";
-/// Whether the server takes no writes, as a standby does: one boolean, `present`.
+/// Whether the server takes no writes, as a standby does. Answers: a boolean.
 pub const IS_READ_ONLY: &str =
-    "SELECT pg_is_in_recovery() OR current_setting('transaction_read_only')::boolean AS present";
-/// One lead. Parameter: its id. Columns as those of [`FIND_BY_REQUEST`].
-pub const GET: &str = include_str!("../../sql/postgres/get.sql");
-/// A lead's audit rows. Parameter: its id. Columns: the fields of [`AuditRecord`](crate::AuditRecord).
-pub const AUDIT_TRAIL: &str = include_str!("../../sql/postgres/audit_trail.sql");
-/// Writes the new values of changed leads. Parameter: the first of [`rewrites_json`](super::inbox::rewrites_json).
+    "SELECT (pg_is_in_recovery() OR current_setting('transaction_read_only')::boolean)::text AS answer";
+/// Writes the new values of changed leads. Parameter: a JSON array of rows.
 pub const REWRITE_LEADS: &str = include_str!("../../sql/postgres/rewrite_leads.sql");
-/// Writes their audit rows. Parameter: the second of [`rewrites_json`](super::inbox::rewrites_json).
+/// Writes their audit rows. Parameter: a JSON array of rows.
 pub const APPEND_AUDIT: &str = include_str!("../../sql/postgres/append_audit.sql");
-/// The audit log's triggers that are missing, or do not fire under every `session_replication_role`: `name`.
+/// The audit log's triggers that are missing, or do not fire under every `session_replication_role`. Answers: names, as they are.
 pub const MISSING_GUARDS: &str =
-    "SELECT wanted.name FROM (VALUES ('audit_log_no_change'), ('audit_log_no_row_change')) AS wanted (name)
+    "SELECT wanted.name AS answer FROM (VALUES ('audit_log_no_change'), ('audit_log_no_row_change')) AS wanted (name)
       WHERE NOT EXISTS (
           SELECT FROM pg_trigger
            WHERE tgname = wanted.name AND tgrelid = to_regclass('audit_log') AND tgenabled = 'A')";
-/// The settings that durability hangs on: name, value.
-pub const DURABILITY_SETTINGS: &str = "SELECT name, setting FROM pg_settings
+/// The settings that durability hangs on. Answers: name, value.
+pub const DURABILITY_SETTINGS: &str = "SELECT json_build_array(name, setting)::text AS answer FROM pg_settings
       WHERE name IN ('fsync', 'synchronous_commit', 'full_page_writes', 'synchronous_standby_names')";
 
 /// The statements of a set-up with two roles: an owner that migrates, and a writer that services connect as, which can add to
@@ -216,8 +254,10 @@ pub fn kind_of(sqlstate: &str) -> StoreErrorKind {
     match (sqlstate.get(..2).unwrap_or_default(), sqlstate) {
         // Deadlock, serialisation failure: rolled back.
         ("40", "40001" | "40P01") => StoreErrorKind::Contention,
-        // Cancelled, a lock not available in time.
-        (_, "57014" | "55P03" | "25P03") => StoreErrorKind::TimedOut,
+        // A lock not available in time.
+        (_, "55P03") => StoreErrorKind::Locked,
+        // Cancelled.
+        (_, "57014" | "25P03") => StoreErrorKind::TimedOut,
         // Shut down under a statement; a plan made before a migration; a transaction that had failed before; a prepared
         // statement that the server forgot: the connection is done for, another will do.
         ("08", _) | (_, "57P01" | "57P02" | "57P05" | "40003" | "0A000" | "25P02" | "26000") => {

@@ -1,7 +1,5 @@
 //! SQLite 3.51.3 and later.
 
-use std::collections::HashMap;
-
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 use serde_json::Value;
@@ -16,20 +14,18 @@ use crate::{
 
 /// All steps of the schema, in order.
 pub const MIGRATIONS: &[Migration] = &[
-    Migration { version: 1, name: "ingest", sql: include_str!("../../sql/sqlite/migrations/0001_ingest.sql") },
-    Migration { version: 2, name: "inbox", sql: include_str!("../../sql/sqlite/migrations/0002_inbox.sql") },
-    Migration {
-        version: 3,
-        name: "compatibility",
-        sql: include_str!("../../sql/sqlite/migrations/0003_compatibility.sql"),
-    },
+    Migration::new(1, "ingest", include_str!("../../sql/sqlite/migrations/0001_ingest.sql")),
+    Migration::new(2, "inbox", include_str!("../../sql/sqlite/migrations/0002_inbox.sql")),
+    Migration::new(3, "compatibility", include_str!("../../sql/sqlite/migrations/0003_compatibility.sql")),
 ];
 
 /// Makes the bookkeeping table where it is missing.
 pub const CREATE_MIGRATIONS_TABLE: &str = include_str!("../../sql/sqlite/migrations_table.sql");
-/// Whether the bookkeeping table is there: one boolean, `present`.
-pub const HAS_MIGRATIONS_TABLE: &str = "SELECT EXISTS (SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = 'fastcore_leads_migrations') AS present";
-/// The rows of the bookkeeping table: version, checksum, `readable_from`.
+/// Whether the bookkeeping table is there. Answers: a boolean.
+pub const HAS_MIGRATIONS_TABLE: &str =
+    "SELECT iif(EXISTS (SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = 'fastcore_leads_migrations'),
+                 'true', 'false') AS answer";
+/// The rows of the bookkeeping table. Answers: version, checksum, `readable_from`.
 pub const APPLIED_MIGRATIONS: &str = include_str!("../../sql/sqlite/applied_migrations.sql");
 /// Notes a migration, before its statements are run: version, name, checksum.
 pub const RECORD_MIGRATION: &str =
@@ -40,19 +36,25 @@ pub const RECORD_MIGRATION: &str =
 pub const SET_UP_CONNECTION: &str =
     "PRAGMA busy_timeout = 2000; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON; PRAGMA recursive_triggers = ON;
      PRAGMA secure_delete = ON";
+/// From here on a connection waits for no other.
+pub const NO_PATIENCE: &str = "PRAGMA busy_timeout = 0";
+/// From here on a connection waits as [`SET_UP_CONNECTION`] has it.
+pub const USUAL_PATIENCE: &str = "PRAGMA busy_timeout = 2000";
 /// Run after an erasure: what was written over is left neither in the file, which `secure_delete` sees to, nor in the log
-/// beside it. Where others read, it is done with the next erasure.
-pub const FORGET: &str = "PRAGMA wal_checkpoint(TRUNCATE)";
+/// beside it, which is then empty, unless others read from it.
+pub const EMPTY_LOG: &str = "PRAGMA wal_checkpoint(TRUNCATE)";
+/// Where the database is. Answers: a path, as it is.
+pub const FILE: &str = "SELECT file AS answer FROM pragma_database_list WHERE name = 'main'";
 /// Turns write-ahead logging on, once for a file: readers and the writer then do not block each other.
 pub const USE_WAL: &str = "PRAGMA journal_mode = WAL";
-/// The audit log's triggers that are missing: `name`.
+/// The audit log's triggers that are missing. Answers: names, as they are.
 pub const MISSING_GUARDS: &str =
     "WITH wanted (name) AS (VALUES ('audit_log_no_update'), ('audit_log_no_delete'), ('audit_log_no_replace'))
-     SELECT name FROM wanted WHERE name NOT IN (SELECT name FROM sqlite_schema WHERE type = 'trigger' AND tbl_name = 'audit_log')";
-/// How the file keeps its journal: one word, `journal_mode`.
-pub const JOURNAL_MODE: &str = "PRAGMA journal_mode";
-/// How often a connection waits for the disk: one number, `synchronous`.
-pub const SYNCHRONOUS: &str = "PRAGMA synchronous";
+     SELECT name AS answer FROM wanted WHERE name NOT IN (SELECT name FROM sqlite_schema WHERE type = 'trigger' AND tbl_name = 'audit_log')";
+/// How the file keeps its journal, and how often a connection waits for the disk. Answers: name, value.
+pub const DURABILITY_SETTINGS: &str =
+    "SELECT json_array('journal_mode', journal_mode) AS answer FROM pragma_journal_mode
+     UNION ALL SELECT json_array('synchronous', CAST(synchronous AS TEXT)) FROM pragma_synchronous";
 /// How a transaction that writes begins: one that begins deferred fails at once when another got in between.
 pub const BEGIN: &str = "BEGIN IMMEDIATE";
 /// How it ends well.
@@ -71,16 +73,9 @@ pub const ROLLBACK_TO_SAVEPOINT: &str = "ROLLBACK TO fastcore_leads; RELEASE fas
 pub const INSERT_LEADS: &str = include_str!("../../sql/sqlite/insert_leads.sql");
 /// Writes the audit rows of new leads. Parameters: [`batch_json`], and [`ids_json`] of the new leads.
 pub const INSERT_AUDIT: &str = include_str!("../../sql/sqlite/insert_audit.sql");
-/// Leads by request ids. Parameter: [`ids_json`]. Columns: the fields of [`StoredLead`](crate::StoredLead), ids and
-/// instants as text.
-pub const FIND_BY_REQUEST: &str = include_str!("../../sql/sqlite/find_by_request.sql");
-/// One lead. Parameter: its id. Columns as those of [`FIND_BY_REQUEST`].
-pub const GET: &str = include_str!("../../sql/sqlite/get.sql");
-/// A lead's audit rows. Parameter: its id. Columns: the fields of [`AuditRecord`](crate::AuditRecord).
-pub const AUDIT_TRAIL: &str = include_str!("../../sql/sqlite/audit_trail.sql");
-/// Writes the new values of changed leads. Parameter: the first of [`rewrites_json`](super::inbox::rewrites_json).
+/// Writes the new values of changed leads. Parameter: a JSON array of rows.
 pub const REWRITE_LEADS: &str = include_str!("../../sql/sqlite/rewrite_leads.sql");
-/// Writes their audit rows. Parameter: the second of [`rewrites_json`](super::inbox::rewrites_json).
+/// Writes their audit rows. Parameter: a JSON array of rows.
 pub const APPEND_AUDIT: &str = include_str!("../../sql/sqlite/append_audit.sql");
 
 /// A batch as one JSON array: the parameter of [`INSERT_LEADS`] and [`INSERT_AUDIT`].
@@ -191,27 +186,20 @@ pub fn read_json(text: Option<&str>) -> Result<Option<Value>, StoreError> {
     text.map(serde_json::from_str).transpose().map_err(|_| unreadable("a JSON column holds no JSON"))
 }
 
-/// Reads what [`Dialect::last_audited`](super::inbox::Dialect::last_audited) answered: ids and instants.
-///
-/// # Errors
-/// As [`read_id`].
-pub fn read_last_audited(rows: Vec<(String, String)>) -> Result<HashMap<Uuid, DateTime<Utc>>, StoreError> {
-    rows.into_iter().map(|(id, last)| Ok((read_id(&id)?, read_instant(&last)?))).collect()
-}
-
 fn unreadable(reason: &'static str) -> StoreError {
     StoreError::new(StoreErrorKind::Internal).with_reason(reason)
 }
 
-/// What is wrong with the settings of a connection that writes, if an acknowledged lead could be lost through them.
-pub fn durability_warnings(journal_mode: &str, synchronous: i32) -> Vec<&'static str> {
+/// What is wrong with the [`DURABILITY_SETTINGS`], if an acknowledged lead could be lost through them.
+pub fn durability_warnings(settings: &[(String, String)]) -> Vec<&'static str> {
+    let value = |name: &str| settings.iter().find(|(known, _)| known == name).map_or("", |(_, value)| value.as_str());
     let mut warnings = Vec::new();
-    match journal_mode {
+    match value("journal_mode") {
         "memory" => warnings.push("the database is in memory: all leads are lost when this process ends"),
         "off" => warnings.push("journal_mode is OFF: a crash can corrupt the database"),
         _ => {}
     }
-    if synchronous < 2 {
+    if matches!(value("synchronous"), "0" | "1") {
         warnings.push("synchronous is below FULL: a power cut loses the leads acknowledged last");
     }
     warnings

@@ -11,12 +11,13 @@ pub struct StoreError {
     constraint: Option<String>,
     reason: Option<String>,
     driver: Option<Box<dyn Error + Send + Sync>>,
+    is_unexplained: bool,
 }
 
 impl StoreError {
     /// An error of a kind.
     pub fn new(kind: StoreErrorKind) -> Self {
-        Self { kind, code: None, constraint: None, reason: None, driver: None }
+        Self { kind, code: None, constraint: None, reason: None, driver: None, is_unexplained: false }
     }
 
     /// Adds the database's code: a SQLSTATE, or SQLite's extended result code.
@@ -47,6 +48,31 @@ impl StoreError {
     pub fn into_kind(mut self, kind: StoreErrorKind) -> Self {
         self.kind = kind;
         self
+    }
+
+    /// An error whose code the driver keeps to itself: the database refused a statement. Until more is known, it is
+    /// [`StoreErrorKind::Rejected`].
+    pub fn unexplained(driver: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
+        Self { is_unexplained: true, ..Self::new(StoreErrorKind::Rejected) }.with_driver_error(driver)
+    }
+
+    /// Whether it is [`unexplained`](Self::unexplained) still.
+    pub fn is_unexplained(&self) -> bool {
+        self.is_unexplained
+    }
+
+    /// The same error, of another kind where it was [unexplained](Self::unexplained).
+    pub(crate) fn explained_as(self, kind: StoreErrorKind, reason: Option<&str>) -> Self {
+        if !self.is_unexplained {
+            return self;
+        }
+        let reason = reason.map(str::to_owned).or_else(|| self.reason.clone());
+        Self { kind, reason, is_unexplained: false, ..self }
+    }
+
+    /// Whether the connection that it came from is as good as before.
+    pub fn leaves_connection(&self) -> bool {
+        matches!(self.kind, StoreErrorKind::Rejected | StoreErrorKind::Contention | StoreErrorKind::Locked)
     }
 
     /// What the workflow makes of it.
@@ -112,6 +138,8 @@ pub enum StoreErrorKind {
     OutcomeUnknown,
     /// A deadlock or a serialisation failure: rolled back, to be run again.
     Contention,
+    /// Somebody else's transaction holds a row that this one needs, or a table. Nothing was written; to be run again.
+    Locked,
     /// The database refuses a row of the batch. Nothing was written.
     Rejected,
     /// The database was migrated by a newer version, or by an edited one. Nothing was written.
@@ -130,6 +158,7 @@ impl StoreErrorKind {
         Self::TimedOut,
         Self::OutcomeUnknown,
         Self::Contention,
+        Self::Locked,
         Self::Rejected,
         Self::SchemaMismatch,
         Self::Misconfigured,
@@ -143,6 +172,7 @@ impl StoreErrorKind {
             Self::TimedOut => "timed_out",
             Self::OutcomeUnknown => "outcome_unknown",
             Self::Contention => "contention",
+            Self::Locked => "locked",
             Self::Rejected => "rejected",
             Self::SchemaMismatch => "schema_mismatch",
             Self::Misconfigured => "misconfigured",
@@ -156,6 +186,7 @@ impl StoreErrorKind {
             Self::TimedOut => "the database did not answer in time: try again with the same request id",
             Self::OutcomeUnknown => "the connection to the database broke: try again with the same request id",
             Self::Contention => "the database rolled the transaction back: run it again",
+            Self::Locked => "another transaction holds a lock on a row or a table: try again with the same request id",
             Self::Rejected => "the database refused a row",
             Self::SchemaMismatch => {
                 "the database's tables are not of this version: run the migrations, or the version that made them"

@@ -133,8 +133,16 @@ pub trait LeadDatabase: LeadInbox {
     ///
     /// # Errors
     /// [`StoreErrorKind::SchemaMismatch`] where a newer version, or edited statements, migrated the database;
+    /// [`StoreErrorKind::Misconfigured`] where one of the [`adoption_problems`](Self::adoption_problems) stands in the way;
     /// [`StoreErrorKind::TimedOut`] where others hold a lock on the tables for too long.
     async fn migrate(&self) -> Result<(), StoreError>;
+
+    /// What stands in the way of [`migrate`](Self::migrate), a sentence each: tables that somebody else made with columns of
+    /// other types, that stand in another schema, or a database that cannot hold every lead's text. Empty where nothing does.
+    ///
+    /// # Errors
+    /// [`StoreError`] where the database does not answer.
+    async fn adoption_problems(&self) -> Result<Vec<String>, StoreError>;
 
     /// What in the database's settings could lose an acknowledged lead, a sentence each. Empty on a sound database.
     ///
@@ -172,75 +180,120 @@ pub struct Receipt {
     pub created_at: DateTime<Utc>,
 }
 
-macro_rules! forward {
-    ($pointer:ident) => {
-        #[async_trait]
-        impl<S: LeadStore + ?Sized> LeadStore for $pointer<S> {
-            async fn insert(&self, batch: &[NewLead]) -> Result<Vec<Insertion>, StoreError> {
-                (**self).insert(batch).await
+/// Gives a store the traits of another one, which it holds.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __delegate {
+    ($self:ident => $to:expr; [$($store:tt)*] [$($inbox:tt)*] [$($database:tt)*]) => {
+        #[$crate::__async_trait]
+        $($store)* {
+            async fn insert(
+                &$self,
+                batch: &[$crate::NewLead],
+            ) -> Result<Vec<$crate::Insertion>, $crate::StoreError> {
+                $crate::LeadStore::insert($to, batch).await
             }
 
-            async fn ready(&self) -> Result<(), StoreError> {
-                (**self).ready().await
+            async fn ready(&$self) -> Result<(), $crate::StoreError> {
+                $crate::LeadStore::ready($to).await
             }
         }
 
-        #[async_trait]
-        impl<S: LeadInbox + ?Sized> LeadInbox for $pointer<S> {
-            async fn get(&self, id: LeadId) -> Result<Option<StoredLead>, StoreError> {
-                (**self).get(id).await
+        #[$crate::__async_trait]
+        $($inbox)* {
+            async fn get(&$self, id: $crate::LeadId) -> Result<Option<$crate::StoredLead>, $crate::StoreError> {
+                $crate::LeadInbox::get($to, id).await
             }
 
-            async fn find(&self, request_id: RequestId) -> Result<Option<StoredLead>, StoreError> {
-                (**self).find(request_id).await
+            async fn find(
+                &$self,
+                request_id: $crate::RequestId,
+            ) -> Result<Option<$crate::StoredLead>, $crate::StoreError> {
+                $crate::LeadInbox::find($to, request_id).await
             }
 
-            async fn audit_trail(&self, id: LeadId) -> Result<Vec<AuditRecord>, StoreError> {
-                (**self).audit_trail(id).await
+            async fn audit_trail(
+                &$self,
+                id: $crate::LeadId,
+            ) -> Result<Vec<$crate::AuditRecord>, $crate::StoreError> {
+                $crate::LeadInbox::audit_trail($to, id).await
             }
 
             async fn page(
-                &self,
-                filter: &LeadFilter,
-                after: Option<Cursor>,
+                &$self,
+                filter: &$crate::LeadFilter,
+                after: Option<$crate::inbox::Cursor>,
                 limit: u32,
-            ) -> Result<LeadPage, StoreError> {
-                (**self).page(filter, after, limit).await
+            ) -> Result<$crate::LeadPage, $crate::StoreError> {
+                $crate::LeadInbox::page($to, filter, after, limit).await
             }
 
-            async fn find_by_email(&self, email: &str) -> Result<Vec<StoredLead>, StoreError> {
-                (**self).find_by_email(email).await
+            async fn find_by_email(&$self, email: &str) -> Result<Vec<$crate::StoredLead>, $crate::StoreError> {
+                $crate::LeadInbox::find_by_email($to, email).await
             }
 
-            async fn counts(&self) -> Result<Vec<(LeadStatus, u64)>, StoreError> {
-                (**self).counts().await
+            async fn counts(&$self) -> Result<Vec<($crate::LeadStatus, u64)>, $crate::StoreError> {
+                $crate::LeadInbox::counts($to).await
             }
 
-            async fn due(&self, due: &Due) -> Result<Vec<StoredLead>, StoreError> {
-                (**self).due(due).await
+            async fn due(
+                &$self,
+                due: &$crate::inbox::Due,
+            ) -> Result<Vec<$crate::StoredLead>, $crate::StoreError> {
+                $crate::LeadInbox::due($to, due).await
             }
 
-            async fn change(&self, change: &Change) -> Result<Vec<StoredLead>, InboxError> {
-                (**self).change(change).await
+            async fn change(
+                &$self,
+                change: &$crate::inbox::Change,
+            ) -> Result<Vec<$crate::StoredLead>, $crate::inbox::InboxError> {
+                $crate::LeadInbox::change($to, change).await
             }
         }
 
-        #[async_trait]
-        impl<S: LeadDatabase + ?Sized> LeadDatabase for $pointer<S> {
-            async fn migrate(&self) -> Result<(), StoreError> {
-                (**self).migrate().await
+        #[$crate::__async_trait]
+        $($database)* {
+            async fn migrate(&$self) -> Result<(), $crate::StoreError> {
+                $crate::LeadDatabase::migrate($to).await
             }
 
-            async fn durability_warnings(&self) -> Result<Vec<&'static str>, StoreError> {
-                (**self).durability_warnings().await
+            async fn adoption_problems(&$self) -> Result<Vec<String>, $crate::StoreError> {
+                $crate::LeadDatabase::adoption_problems($to).await
             }
 
-            async fn missing_guards(&self) -> Result<Vec<String>, StoreError> {
-                (**self).missing_guards().await
+            async fn durability_warnings(&$self) -> Result<Vec<&'static str>, $crate::StoreError> {
+                $crate::LeadDatabase::durability_warnings($to).await
+            }
+
+            async fn missing_guards(&$self) -> Result<Vec<String>, $crate::StoreError> {
+                $crate::LeadDatabase::missing_guards($to).await
             }
         }
     };
 }
 
-forward!(Arc);
-forward!(Box);
+/// Makes a type a store by what one of its fields is: `delegate_store!(PgLeadStore, engine)`. For store crates.
+#[macro_export]
+macro_rules! delegate_store {
+    ($store:ident, $engine:ident) => {
+        $crate::__delegate! {
+            self => &self.$engine;
+            [impl $crate::LeadStore for $store]
+            [impl $crate::LeadInbox for $store]
+            [impl $crate::LeadDatabase for $store]
+        }
+    };
+}
+
+__delegate! {
+    self => &**self;
+    [impl<S: LeadStore + ?Sized> LeadStore for Arc<S>]
+    [impl<S: LeadInbox + ?Sized> LeadInbox for Arc<S>]
+    [impl<S: LeadDatabase + ?Sized> LeadDatabase for Arc<S>]
+}
+__delegate! {
+    self => &**self;
+    [impl<S: LeadStore + ?Sized> LeadStore for Box<S>]
+    [impl<S: LeadInbox + ?Sized> LeadInbox for Box<S>]
+    [impl<S: LeadDatabase + ?Sized> LeadDatabase for Box<S>]
+}

@@ -2,7 +2,10 @@
 
 use fastcore_leads::{
     lead::limits,
-    sql::{Applied, MIGRATIONS_TABLE, Migration, SchemaMismatch, SqliteLocation, pending, postgres, sqlite},
+    sql::{
+        Applied, MIGRATIONS_TABLE, Migration, PgHost, PgUrl, SchemaMismatch, SqliteLocation, SslMode, pending,
+        postgres, sqlite,
+    },
 };
 
 #[test]
@@ -56,7 +59,11 @@ fn a_sqlite_url_names_one_file_for_every_driver() {
     for (url, location) in [
         ("sqlite:leads.db", file("leads.db")),
         ("sqlite://leads.db", file("leads.db")),
-        ("sqlite:///var/leads.db", file("/var/leads.db")),
+        ("sqlite:////var/leads.db", file("/var/leads.db")),
+        ("sqlite:///leads.db", file("leads.db")),
+        ("sqlite:///./leads.db", file("./leads.db")),
+        ("sqlite+aiosqlite:///./leads.db", file("./leads.db")),
+        ("sqlite:///:memory:", SqliteLocation::Memory),
         ("sqlite:/var/leads.db?mode=rwc", file("/var/leads.db")),
         ("sqlite:a%20b%C3%A9.db", file("a bé.db")),
         ("sqlite::memory:", SqliteLocation::Memory),
@@ -69,7 +76,9 @@ fn a_sqlite_url_names_one_file_for_every_driver() {
         "leads.db",
         "sqlite:x?mode=ro",
         "sqlite:x?cache=shared",
+        "sqlite:///etc/hostname",
         "sqlite:a%2",
+        "sqlite:a%+1",
         "sqlite:a%zz",
         "sqlite:%ff",
     ] {
@@ -77,20 +86,76 @@ fn a_sqlite_url_names_one_file_for_every_driver() {
     }
 }
 
+#[test]
+fn a_postgres_url_means_one_thing_for_every_driver() {
+    let tcp = |name: &str, port: u16| PgHost::Tcp(name.to_owned(), port);
+    let url =
+        PgUrl::parse("postgres://app:p%40ss%2F@db.example:6432/leads?sslmode=verify-full&sslrootcert=/ca.pem").unwrap();
+    assert_eq!((url.user.as_deref(), url.password.as_deref()), (Some("app"), Some("p@ss/")));
+    assert_eq!((url.hosts, url.database.as_deref()), (vec![tcp("db.example", 6432)], Some("leads")));
+    assert_eq!((url.ssl_mode, url.ssl_root_cert), (SslMode::VerifyFull, Some("/ca.pem".into())));
+    assert!(!url.is_read_write);
+    let url = PgUrl::parse("postgresql+asyncpg://app@db1:5432,db2,[::1]:7/x?target_session_attrs=read-write").unwrap();
+    assert_eq!(url.hosts, [tcp("db1", 5432), tcp("db2", 5432), tcp("::1", 7)]);
+    assert!(url.is_read_write && url.password.is_none());
+    assert!(PgUrl::parse("postgres://a,b/x").unwrap().is_read_write, "a standby is of no use");
+    assert!(!PgUrl::parse("postgres://a,b/x?target_session_attrs=any").unwrap().is_read_write);
+    let url =
+        PgUrl::parse("postgres:///leads?host=/run/postgresql&port=5433&user=app&options=-csearch_path%3Da").unwrap();
+    assert_eq!(url.hosts, [PgHost::Unix("/run/postgresql".into(), 5433)]);
+    assert_eq!(url.options.as_deref(), Some("-csearch_path=a"));
+    assert_eq!(PgUrl::parse("postgres://%2Frun%2Fpg/x").unwrap().hosts, [PgHost::Unix("/run/pg".into(), 5432)]);
+    for (parameters, mode) in [
+        ("", SslMode::Prefer),
+        ("?sslmode=allow", SslMode::Prefer),
+        ("?ssl=require", SslMode::Require),
+        ("?ssl=true", SslMode::Require),
+        ("?ssl=false", SslMode::Disable),
+        ("?sslmode=require&sslrootcert=/ca.pem", SslMode::VerifyCa),
+        ("?sslmode=disable", SslMode::Disable),
+    ] {
+        assert_eq!(PgUrl::parse(&format!("postgres://h/x{parameters}")).unwrap().ssl_mode, mode, "{parameters}");
+    }
+}
+
+/// Whatever is wrong with it, no part of a URL that may be a secret is shown.
+#[test]
+fn a_postgres_url_that_cannot_be_read_shows_no_secret() {
+    for (url, words) in [
+        ("postgres://app:/Zk9made+up@db.example/leads", "percent-encode"),
+        ("postgres://app:Zk9made?up=1@db.example/leads", "percent-encode"),
+        ("postgres://app:Zk9made#up@db.example/leads", "percent-encode"),
+        ("postgres://app:Zk9made@up@db.example/leads", "percent-encode"),
+        ("postgres://app:Zk9made:up@db.example/leads", "percent-encode"),
+        ("postgres://app:Zk9%zz@db.example/leads", "percent-encode"),
+        ("postgres://db.example:Zk9made/leads", "not a number"),
+        ("postgres://db.example:99999/leads", "not a number"),
+        ("postgres://db.example/leads?sslmode=Zk9made", "sslmode"),
+        ("postgres://db.example/leads?Zk9made=1", "a parameter"),
+        ("postgres://db.example/leads?sslcompression=Zk9made", "the parameter sslcompression"),
+        ("postgres://db.example/leads?channel_binding=require", "the parameter channel_binding"),
+        ("postgres://db.example/leads?sslcert=/Zk9made", "sslkey"),
+        ("postgres://db.example/leads?target_session_attrs=standby", "target_session_attrs"),
+        ("postgres://db.example/leads?connect_timeout=Zk9made", "connect_timeout"),
+        ("postgres://a,b,c:1,d:2/leads?port=1,2", "ports"),
+        ("mysql://app:Zk9made@db.example/leads", "postgres://"),
+        ("Zk9made", "postgres://"),
+    ] {
+        let error = PgUrl::parse(url).unwrap_err();
+        let shown = format!("{error} {error:?}");
+        assert!(shown.contains(words), "{url}: {shown}");
+        assert!(!shown.contains("Zk9"), "{shown}");
+    }
+    let shown = format!("{:?}", PgUrl::parse("postgres://Zk9user:Zk9made@db.example/leads").unwrap());
+    assert!(!shown.contains("Zk9"), "{shown}");
+}
+
 /// Drivers number parameters by their place, so each stands once, in order, and nowhere else.
 #[test]
 fn parameters_stand_once_and_in_order() {
-    for (sql, marker, count) in [
-        (postgres::INSERT, '$', 17),
-        (postgres::FIND_BY_REQUEST, '$', 1),
-        (postgres::GET, '$', 1),
-        (postgres::AUDIT_TRAIL, '$', 1),
-        (sqlite::INSERT_LEADS, '?', 1),
-        (sqlite::INSERT_AUDIT, '?', 2),
-        (sqlite::FIND_BY_REQUEST, '?', 1),
-        (sqlite::GET, '?', 1),
-        (sqlite::AUDIT_TRAIL, '?', 1),
-    ] {
+    for (sql, marker, count) in
+        [(postgres::INSERT, '$', 17), (sqlite::INSERT_LEADS, '?', 1), (sqlite::INSERT_AUDIT, '?', 2)]
+    {
         let numbers: Vec<usize> = sql
             .split(marker)
             .skip(1)
@@ -103,8 +168,8 @@ fn parameters_stand_once_and_in_order() {
 #[test]
 fn a_changed_schema_is_refused() {
     let known = [
-        Migration { version: 1, name: "a", sql: "SELECT 1;\n" },
-        Migration { version: 2, name: "b", sql: "SELECT 2;\n" },
+        Migration::new(1, "a", "SELECT 1;\n"),
+        Migration { former: &["as it was"], ..Migration::new(2, "b", "SELECT 2;\n") },
     ];
     let row = |version: i32, checksum: &str| Applied { version, checksum: checksum.to_owned(), readable_from: None };
     let rows: Vec<_> = known.iter().map(|m| row(m.version, &m.checksum())).collect();
@@ -113,6 +178,7 @@ fn a_changed_schema_is_refused() {
     assert!(pending(&known, &rows).unwrap().is_empty());
     assert!(SchemaMismatch::check(&known, &rows).is_ok());
     assert_eq!(SchemaMismatch::check(&known, &[]), Err(SchemaMismatch::Pending { version: 1 }));
+    assert!(pending(&known, &[rows[0].clone(), row(2, "as it was")]).unwrap().is_empty(), "a former wording");
     let edited = [row(1, "another")];
     assert_eq!(pending(&known, &edited).unwrap_err(), SchemaMismatch::Edited { version: 1 });
     assert_eq!(pending(&known, &rows[1..]).unwrap_err(), SchemaMismatch::Gap { version: 1 });
@@ -125,6 +191,6 @@ fn a_changed_schema_is_refused() {
         let expected = if is_ready { Ok(()) } else { Err(SchemaMismatch::Newer { version: 3 }) };
         assert_eq!(checked, expected, "readable from {readable_from}");
     }
-    let crlf = Migration { version: 1, name: "a", sql: "SELECT 1;\r\n" };
+    let crlf = Migration::new(1, "a", "SELECT 1;\r\n");
     assert_eq!(crlf.checksum(), known[0].checksum());
 }

@@ -60,6 +60,7 @@ async fn a_host_keeps_leads_that_come_after_a_transaction_it_left_open() {
         let pool = PgPoolOptions::new().max_connections(1).test_before_acquire(false).connect(&url).await.unwrap();
         let store = PgLeadStore::from_pool(pool.clone());
         store.migrate().await.unwrap();
+        drop(pool.acquire().await.unwrap());
         for _ in 0..20 {
             if left_open == "cancelled" {
                 // A quick server may have answered at the first await already.

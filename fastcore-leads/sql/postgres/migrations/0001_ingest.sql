@@ -32,17 +32,20 @@ CREATE TABLE IF NOT EXISTS audit_log (
 -- At once what the rest needs anyway: a lock that grows later can deadlock with a writer.
 LOCK TABLE lead_inbox, audit_log IN ACCESS EXCLUSIVE MODE;
 
--- Retries hang on this index: where the one of this name is not unique, another is made.
-CREATE UNIQUE INDEX IF NOT EXISTS ix_lead_inbox_request_id ON lead_inbox (request_id);
+-- Retries hang on a unique index: any that is there will do. Where the usual name belongs to one that is not unique, the new
+-- one gets another.
 DO $$
 BEGIN
     IF NOT EXISTS (
         SELECT FROM pg_index
-         WHERE indexrelid = 'ix_lead_inbox_request_id'::regclass AND indrelid = 'lead_inbox'::regclass
-           AND indisunique AND indisvalid AND indpred IS NULL
+         WHERE indrelid = 'lead_inbox'::regclass AND indisunique AND indisvalid AND indimmediate AND indpred IS NULL
            AND pg_get_indexdef(indexrelid, 1, true) = 'request_id' AND indnkeyatts = 1)
     THEN
-        CREATE UNIQUE INDEX lead_inbox_request_id_key ON lead_inbox (request_id);
+        IF to_regclass('ix_lead_inbox_request_id') IS NULL THEN
+            CREATE UNIQUE INDEX ix_lead_inbox_request_id ON lead_inbox (request_id);
+        ELSE
+            CREATE UNIQUE INDEX lead_inbox_request_id_key ON lead_inbox (request_id);
+        END IF;
     END IF;
 END
 $$;

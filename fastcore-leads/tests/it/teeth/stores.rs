@@ -156,6 +156,10 @@ impl LeadDatabase for Broken {
         Ok(())
     }
 
+    async fn adoption_problems(&self) -> Result<Vec<String>, StoreError> {
+        Ok(Vec::new())
+    }
+
     async fn durability_warnings(&self) -> Result<Vec<&'static str>, StoreError> {
         Ok(Vec::new())
     }

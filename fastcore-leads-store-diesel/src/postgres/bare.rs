@@ -1,0 +1,131 @@
+use std::collections::HashSet;
+
+use async_trait::async_trait;
+use fastcore_leads::{
+    NewLead, StoreError, StoreErrorKind, StoredLead,
+    sql::{
+        engine::{Execute, PgIngest},
+        inbox::Dialect,
+        postgres::{self as sql, Columns},
+    },
+};
+use tokio::task::AbortHandle;
+use tokio_postgres::{Client, Error, Row, types::ToSql};
+use uuid::Uuid;
+
+/// A connection without diesel, which tells what diesel hides: SQLSTATEs.
+///
+/// It closes when it is dropped: by itself, tokio-postgres would wait for the answers that are outstanding, for ever where
+/// the network is gone.
+pub(super) struct Bare {
+    client: Client,
+    driver: AbortHandle,
+}
+
+impl Bare {
+    pub(super) fn new(client: Client, connection: impl Future<Output = Result<(), Error>> + Send + 'static) -> Self {
+        let driver = tokio::spawn(async move {
+            // An error reaches the statements that wait.
+            let _ = connection.await;
+        });
+        Self { client, driver: driver.abort_handle() }
+    }
+}
+
+#[async_trait]
+impl Execute for Bare {
+    async fn execute(&mut self, statements: &str) -> Result<(), StoreError> {
+        self.client.batch_execute(statements).await.map_err(while_running)
+    }
+}
+
+#[async_trait]
+impl PgIngest for Bare {
+    async fn insert(&mut self, batch: &[NewLead]) -> Result<HashSet<Uuid>, StoreError> {
+        let columns = Columns::of(batch);
+        let params: [&(dyn ToSql + Sync); 17] = [
+            &columns.ids,
+            &columns.audit_ids,
+            &columns.created_at_utc,
+            &columns.names,
+            &columns.emails,
+            &columns.phones,
+            &columns.companies,
+            &columns.services,
+            &columns.messages,
+            &columns.consents,
+            &columns.sources,
+            &columns.request_ids,
+            &columns.ip_hashes,
+            &columns.meta_json,
+            &columns.statuses,
+            &columns.actors,
+            &columns.details_json,
+        ];
+        let inserted = self.client.query_one(sql::INSERT, &params).await;
+        let ids: Vec<Uuid> = inserted.and_then(|row| row.try_get(0)).map_err(while_running)?;
+        Ok(ids.into_iter().collect())
+    }
+
+    async fn find(&mut self, request_ids: &[Uuid]) -> Result<Vec<StoredLead>, StoreError> {
+        let statement = Dialect::Postgres.find(request_ids);
+        let rows = self.client.query(&*statement.text, &[&request_ids]).await.map_err(while_running)?;
+        rows.iter().map(read).collect::<Result<_, _>>().map_err(while_running)
+    }
+}
+
+impl Drop for Bare {
+    fn drop(&mut self) {
+        self.driver.abort();
+    }
+}
+
+fn read(row: &Row) -> Result<StoredLead, Error> {
+    Ok(StoredLead {
+        id: row.try_get("id")?,
+        created_at_utc: row.try_get("created_at_utc")?,
+        name: row.try_get("name")?,
+        email: row.try_get("email")?,
+        phone: row.try_get("phone")?,
+        company: row.try_get("company")?,
+        service: row.try_get("service")?,
+        message: row.try_get("message")?,
+        consent: row.try_get("consent")?,
+        source: row.try_get("source")?,
+        request_id: row.try_get("request_id")?,
+        ip_hash: row.try_get("ip_hash")?,
+        meta_json: row.try_get("meta_json")?,
+        status: row.try_get("status")?,
+        erased_at_utc: row.try_get("erased_at_utc")?,
+    })
+}
+
+/// An error of a statement that was sent.
+fn while_running(error: Error) -> StoreError {
+    match error.as_db_error() {
+        Some(_) => with_details(sql::kind_of, error),
+        None => StoreError::new(StoreErrorKind::OutcomeUnknown).with_driver_error(error),
+    }
+}
+
+/// An error before a statement was sent.
+pub(super) fn while_connecting(error: Error) -> StoreError {
+    with_details(|_| StoreErrorKind::Unavailable, error)
+}
+
+fn with_details(kind_of: impl FnOnce(&str) -> StoreErrorKind, error: Error) -> StoreError {
+    let code = error.code().map(|code| code.code().to_owned());
+    let constraint = error.as_db_error().and_then(|error| error.constraint()).map(str::to_owned);
+    let kind = kind_of(code.as_deref().unwrap_or_default());
+    // What is no answer of the server is of the network, and holds no row.
+    let reason =
+        error.as_db_error().is_none().then(|| std::error::Error::source(&error).map(ToString::to_string)).flatten();
+    let mut store_error = StoreError::new(kind).with_constraint(constraint.as_deref());
+    if let Some(code) = code {
+        store_error = store_error.with_code(code);
+    }
+    if let Some(reason) = reason {
+        store_error = store_error.with_reason(reason);
+    }
+    store_error.with_driver_error(error)
+}

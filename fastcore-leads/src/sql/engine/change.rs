@@ -1,0 +1,51 @@
+use std::collections::HashMap;
+
+use uuid::Uuid;
+
+use super::{Session, Work, read_answers, sqlite};
+use crate::{
+    inbox::{Change, InboxError},
+    sql::{
+        inbox::Dialect,
+        postgres as pg,
+        sqlite::{read_id, read_instant},
+    },
+    store::{StoreError, StoredLead},
+};
+
+/// What became of a change: decided against, nothing is written.
+type Changed = Result<Vec<StoredLead>, InboxError>;
+
+/// One transaction: locks the rows, asks when each was last audited, lets the change decide, and writes what it says.
+pub(super) fn work<S: Session + 'static>(dialect: Dialect, change: Change) -> Work<S, Changed> {
+    Box::new(move |session| {
+        Box::pin(async move {
+            if dialect == Dialect::Sqlite {
+                return sqlite::in_transaction(session, |session| Box::pin(carry_out(session, dialect, change))).await;
+            }
+            session.execute(pg::BEGIN_CHANGE).await?;
+            let changed = carry_out(session, dialect, change).await?;
+            session.execute(if changed.is_ok() { pg::COMMIT } else { pg::ROLLBACK }).await?;
+            Ok(changed)
+        })
+    })
+}
+
+async fn carry_out<S: Session>(session: &mut S, dialect: Dialect, change: Change) -> Result<Changed, StoreError> {
+    let locked = session.leads(dialect.lock(change.target())).await?;
+    let ids: Vec<Uuid> = locked.iter().map(|lead| lead.id).collect();
+    // A statement of its own: it sees what was committed while the locks were waited for.
+    let audited: Vec<(String, String)> = read_answers(&session.answers(dialect.last_audited(&ids)).await?)?;
+    let audited = audited
+        .iter()
+        .map(|(id, last)| Ok((read_id(id)?, read_instant(last)?)))
+        .collect::<Result<HashMap<_, _>, StoreError>>()?;
+    let rewrites = match change.decide(locked, |id| audited.get(&id).copied()) {
+        Ok(rewrites) => rewrites,
+        Err(refusal) => return Ok(Err(refusal)),
+    };
+    for statement in dialect.rewrite(&rewrites) {
+        session.write(statement).await?;
+    }
+    Ok(Ok(rewrites.into_iter().map(|rewrite| rewrite.row).collect()))
+}

@@ -1,0 +1,255 @@
+//! What a database store decides, once for every driver: how a batch is written and settled, how a change is carried out,
+//! how tables are migrated and readiness is judged, how long a connection is kept and what closes it.
+//!
+//! A store crate brings what only its driver can do. For PostgreSQL: a [`Pool`] and its sessions, from which
+//! [`PgConnections`] is made. For SQLite: [`Connections`] over a [`SqliteSession`]. An [`Engine`] over either is the store;
+//! [`delegate_store!`](crate::delegate_store) gives a type of the crate's own its traits.
+
+mod change;
+mod lease;
+mod migrate;
+mod postgres;
+mod sqlite;
+
+use std::{fmt, future::Future, pin::Pin};
+
+use async_trait::async_trait;
+use serde::de::DeserializeOwned;
+
+pub use self::{
+    lease::MAX_IDLE,
+    postgres::{DEFAULT_TIMEOUT, PgConnections, PgIngest, PgSession, Pool, insert_on as pg_insert_on},
+    sqlite::{
+        Batch, FileIdentity, MAX_CONNECTIONS, PATIENCE, SqliteSession, Written, insert_on as sqlite_insert_on, use_wal,
+    },
+};
+use super::inbox::{Dialect, Statement, counts_of};
+use crate::{
+    audit::AuditRecord,
+    inbox::{Change, Cursor, Due, InboxError, LeadFilter, LeadPage},
+    lead::{LeadId, LeadStatus, RequestId},
+    store::{Insertion, LeadDatabase, LeadInbox, LeadStore, NewLead, StoreError, StoreErrorKind, StoredLead},
+};
+
+/// A connection that runs statements.
+///
+/// An error's kind is by the database's own code; where the driver keeps that to itself, it is
+/// [`StoreError::unexplained`].
+#[async_trait]
+pub trait Execute: Send {
+    /// Runs statements that have no parameters and whose answers do not matter.
+    ///
+    /// # Errors
+    /// What the database says.
+    async fn execute(&mut self, statements: &str) -> Result<(), StoreError>;
+}
+
+/// A connection that reads and writes what the inbox needs.
+#[async_trait]
+pub trait Session: Execute {
+    /// Reads leads.
+    ///
+    /// # Errors
+    /// What the database says.
+    async fn leads(&mut self, statement: Statement) -> Result<Vec<StoredLead>, StoreError>;
+
+    /// Reads audit rows.
+    ///
+    /// # Errors
+    /// What the database says.
+    async fn audit_records(&mut self, statement: Statement) -> Result<Vec<AuditRecord>, StoreError>;
+
+    /// Reads texts: the one column of each row, `answer`.
+    ///
+    /// # Errors
+    /// What the database says.
+    async fn answers(&mut self, statement: Statement) -> Result<Vec<String>, StoreError>;
+
+    /// Runs a statement that answers nothing.
+    ///
+    /// # Errors
+    /// What the database says.
+    async fn write(&mut self, statement: Statement) -> Result<(), StoreError>;
+}
+
+/// A future that is sent between threads.
+pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+
+/// Work to be done on a session.
+pub type Work<S, T> = Box<dyn for<'c> FnOnce(&'c mut S) -> BoxFuture<'c, Result<T, StoreError>> + Send>;
+
+/// Where sessions come from. Each is in no transaction when its work begins, and bounds its waits.
+#[async_trait]
+pub trait Connections: Send + Sync {
+    /// What work is done on.
+    type Session: Session + 'static;
+
+    /// Which database it is.
+    const DIALECT: Dialect;
+
+    /// Runs work that reads.
+    ///
+    /// # Errors
+    /// What the work returns, or that there is no connection.
+    async fn read<T: Send + 'static>(&self, work: Work<Self::Session, T>) -> Result<T, StoreError>;
+
+    /// Runs work that writes, in a transaction that it begins and ends itself. A connection whose work failed is closed,
+    /// unless [the row is at fault](StoreError::leaves_connection).
+    ///
+    /// # Errors
+    /// What the work returns, or that there is no connection.
+    async fn write<T: Send + 'static>(&self, work: Work<Self::Session, T>) -> Result<T, StoreError>;
+
+    /// Runs work that writes and may take as long as it takes. Where it returns true, the connection has other settings than
+    /// before, and is closed.
+    ///
+    /// # Errors
+    /// As [`write`](Self::write).
+    async fn migrate(&self, work: Work<Self::Session, bool>) -> Result<(), StoreError>;
+
+    /// Writes a batch, as [`LeadStore::insert`] says.
+    ///
+    /// # Errors
+    /// As [`LeadStore::insert`].
+    async fn insert(&self, batch: &[NewLead]) -> Result<Vec<Insertion>, StoreError>;
+
+    /// Fails where what it is connected to is not where leads should be written.
+    ///
+    /// # Errors
+    /// [`StoreErrorKind::Unavailable`], with a reason.
+    async fn check(&self) -> Result<(), StoreError>;
+}
+
+/// A store over connections.
+#[derive(Clone)]
+pub struct Engine<C>(C);
+
+impl<C: Connections> Engine<C> {
+    /// A store over these connections.
+    pub fn new(connections: C) -> Self {
+        Self(connections)
+    }
+
+    /// The connections.
+    pub fn connections(&self) -> &C {
+        &self.0
+    }
+
+    async fn leads(&self, statement: Statement) -> Result<Vec<StoredLead>, StoreError> {
+        self.0.read(Box::new(move |session| session.leads(statement))).await
+    }
+
+    async fn answers(&self, statement: Statement) -> Result<Vec<String>, StoreError> {
+        self.0.read(Box::new(move |session| session.answers(statement))).await
+    }
+}
+
+#[async_trait]
+impl<C: Connections> LeadStore for Engine<C> {
+    async fn insert(&self, batch: &[NewLead]) -> Result<Vec<Insertion>, StoreError> {
+        self.0.insert(batch).await
+    }
+
+    async fn ready(&self) -> Result<(), StoreError> {
+        self.0.check().await?;
+        self.0.read(Box::new(|session| Box::pin(migrate::check(session, C::DIALECT)))).await
+    }
+}
+
+#[async_trait]
+impl<C: Connections> LeadInbox for Engine<C> {
+    async fn get(&self, id: LeadId) -> Result<Option<StoredLead>, StoreError> {
+        Ok(self.leads(C::DIALECT.get(id)).await?.pop())
+    }
+
+    async fn find(&self, request_id: RequestId) -> Result<Option<StoredLead>, StoreError> {
+        Ok(self.leads(C::DIALECT.find(&[request_id.as_uuid()])).await?.pop())
+    }
+
+    async fn audit_trail(&self, id: LeadId) -> Result<Vec<AuditRecord>, StoreError> {
+        self.0.read(Box::new(move |session| session.audit_records(C::DIALECT.audit_trail(id)))).await
+    }
+
+    async fn page(&self, filter: &LeadFilter, after: Option<Cursor>, limit: u32) -> Result<LeadPage, StoreError> {
+        Ok(LeadPage::of(self.leads(C::DIALECT.page(filter, after, limit)).await?, limit))
+    }
+
+    async fn find_by_email(&self, email: &str) -> Result<Vec<StoredLead>, StoreError> {
+        self.leads(C::DIALECT.find_by_email(email)).await
+    }
+
+    async fn counts(&self) -> Result<Vec<(LeadStatus, u64)>, StoreError> {
+        Ok(counts_of(&read_answers(&self.answers(C::DIALECT.counts()).await?)?))
+    }
+
+    async fn due(&self, due: &Due) -> Result<Vec<StoredLead>, StoreError> {
+        self.leads(C::DIALECT.due(due)).await
+    }
+
+    async fn change(&self, change: &Change) -> Result<Vec<StoredLead>, InboxError> {
+        let change = change.clone();
+        let is_erasure = change.is_erasure();
+        let changed = self.0.write(change::work(C::DIALECT, change)).await??;
+        if is_erasure && C::DIALECT == Dialect::Sqlite {
+            let emptied = self.0.write(Box::new(|session| Box::pin(sqlite::empty_log(session)))).await;
+            if !matches!(emptied, Ok(true)) {
+                tracing::warn!(
+                    "erased, but the log beside the database file still holds what was there: others read from it; it is \
+                     emptied with the next erasure"
+                );
+            }
+        }
+        Ok(changed)
+    }
+}
+
+#[async_trait]
+impl<C: Connections> LeadDatabase for Engine<C> {
+    async fn migrate(&self) -> Result<(), StoreError> {
+        self.0.migrate(Box::new(|session| Box::pin(migrate::run(session, C::DIALECT)))).await
+    }
+
+    async fn adoption_problems(&self) -> Result<Vec<String>, StoreError> {
+        self.0.read(Box::new(|session| Box::pin(migrate::problems(session, C::DIALECT)))).await
+    }
+
+    async fn durability_warnings(&self) -> Result<Vec<&'static str>, StoreError> {
+        let asked: Vec<(String, String)> = match C::DIALECT {
+            Dialect::Postgres => {
+                read_answers(&self.answers(Statement::of(C::DIALECT, super::postgres::DURABILITY_SETTINGS)).await?)?
+            }
+            // What a connection that writes has.
+            Dialect::Sqlite => {
+                let ask = Statement::of(C::DIALECT, super::sqlite::DURABILITY_SETTINGS);
+                read_answers(&self.0.write(Box::new(|session| session.answers(ask))).await?)?
+            }
+        };
+        Ok(match C::DIALECT {
+            Dialect::Postgres => super::postgres::durability_warnings(&asked),
+            Dialect::Sqlite => super::sqlite::durability_warnings(&asked),
+        })
+    }
+
+    async fn missing_guards(&self) -> Result<Vec<String>, StoreError> {
+        let text = match C::DIALECT {
+            Dialect::Postgres => super::postgres::MISSING_GUARDS,
+            Dialect::Sqlite => super::sqlite::MISSING_GUARDS,
+        };
+        self.answers(Statement::of(C::DIALECT, text)).await
+    }
+}
+
+impl<C> fmt::Debug for Engine<C> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Engine").finish_non_exhaustive()
+    }
+}
+
+/// Reads JSON answers.
+fn read_answers<T: DeserializeOwned>(answers: &[String]) -> Result<Vec<T>, StoreError> {
+    answers
+        .iter()
+        .map(|answer| serde_json::from_str(answer))
+        .collect::<Result<_, _>>()
+        .map_err(|_| StoreError::new(StoreErrorKind::Internal).with_reason("the database answered in another form"))
+}

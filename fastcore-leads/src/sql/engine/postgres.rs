@@ -1,0 +1,313 @@
+use std::{
+    collections::HashSet,
+    fmt,
+    future::{Future, poll_fn},
+    pin::{Pin, pin},
+    sync::Arc,
+    task::Poll,
+    time::Duration,
+};
+
+use async_trait::async_trait;
+use tokio::time::timeout;
+use uuid::Uuid;
+
+use super::{
+    BoxFuture, Connections, Execute, Session, Work,
+    lease::{Lease, Shared},
+};
+use crate::{
+    sql::{inbox::Dialect, postgres as sql},
+    store::{Insertion, NewLead, StoreError, StoreErrorKind, StoredLead, settle, unsettled},
+};
+
+/// How long one call may take, unless it was set to another time.
+pub const DEFAULT_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// A connection to PostgreSQL that writes leads.
+#[async_trait]
+pub trait PgIngest: Execute {
+    /// Runs [`INSERT`](sql::INSERT), and returns what it answers.
+    ///
+    /// # Errors
+    /// What the database says.
+    async fn insert(&mut self, batch: &[NewLead]) -> Result<HashSet<Uuid>, StoreError>;
+
+    /// Reads leads by request ids.
+    ///
+    /// # Errors
+    /// What the database says.
+    async fn find(&mut self, request_ids: &[Uuid]) -> Result<Vec<StoredLead>, StoreError>;
+}
+
+/// A connection to PostgreSQL.
+pub trait PgSession: PgIngest + Session {}
+
+impl<S: PgIngest + Session> PgSession for S {}
+
+/// A driver's pool. Its own time limits do not matter, where they are not below [`DEFAULT_TIMEOUT`].
+#[async_trait]
+pub trait Pool: Send + Sync + 'static {
+    /// A connection from it; dropped, it goes back to the pool.
+    type Connection: PgSession + 'static;
+
+    /// Takes a connection, or opens one.
+    ///
+    /// # Errors
+    /// [`StoreErrorKind::Unavailable`] where the database cannot be reached now, [`StoreErrorKind::Internal`] where it never
+    /// will be.
+    async fn acquire(&self) -> Result<Self::Connection, StoreError>;
+
+    /// Closes a connection, and frees its place.
+    fn close(connection: Self::Connection);
+
+    /// Closes the connections that nobody uses.
+    fn close_idle(&self);
+
+    /// How many connections there may be.
+    fn max_size(&self) -> usize;
+
+    /// Whether it was made for this store: the settings of its connections are then the store's.
+    fn is_ours(&self) -> bool;
+
+    /// Whether the host has closed it.
+    fn is_closed(&self) -> bool;
+
+    /// Waits until the host closes it.
+    fn closed(&self) -> BoxFuture<'static, ()>;
+
+    /// A connection that explains errors where this pool's driver does not. None: there is no such connection.
+    ///
+    /// # Errors
+    /// As [`acquire`](Self::acquire).
+    async fn explaining(&self) -> Result<Option<Box<dyn PgIngest>>, StoreError>;
+}
+
+/// PostgreSQL behind a driver's pool.
+///
+/// Up to half of the pool's connections write, and are kept between batches. One that does not answer in time keeps its place
+/// until the server has let go of it, so that the server never sees more of them than the pool may have.
+pub struct PgConnections<P: Pool> {
+    shared: Arc<Shared<P>>,
+    timeout: Duration,
+}
+
+impl<P: Pool> PgConnections<P> {
+    /// Connections of a pool.
+    pub fn over(pool: P, timeout: Duration) -> Self {
+        Self { shared: Shared::over(pool), timeout }
+    }
+
+    /// The same connections with another time limit.
+    pub fn with_timeout(&self, timeout: Duration) -> Self {
+        Self { shared: Arc::clone(&self.shared), timeout }
+    }
+
+    /// The pool.
+    pub fn pool(&self) -> &P {
+        &self.shared.pool
+    }
+
+    /// The time limit.
+    pub fn timeout(&self) -> Duration {
+        self.timeout
+    }
+
+    /// Takes so many connections at once, and gives them back.
+    ///
+    /// # Errors
+    /// [`StoreErrorKind::Unavailable`] where the database cannot be reached in time.
+    pub async fn open(&self, connections: usize) -> Result<(), StoreError> {
+        let mut opened = Vec::new();
+        for _ in 0..connections.max(1) {
+            opened.push(within(self.timeout, self.shared.take(self.timeout)).await?);
+        }
+        opened.into_iter().for_each(super::lease::Open::give_back);
+        Ok(())
+    }
+
+    /// A kept connection may be one that was forgotten on the way: where it is silent for half of the time, the batch is run
+    /// on a new one beside it. Inserts are idempotent, so the first answer counts.
+    async fn insert_in_time(&self, batch: &[NewLead]) -> Result<Vec<Insertion>, StoreError> {
+        let lease = self.shared.lease(self.timeout).await?;
+        if !lease.is_kept {
+            return self.insert_on(lease, batch).await;
+        }
+        let mut first = pin!(self.insert_on(lease, batch));
+        if let Ok(result) = timeout(self.timeout / 2, &mut first).await {
+            return result;
+        }
+        self.shared.forget_kept();
+        let second = async {
+            match self.shared.try_lease_new(self.timeout / 2).await {
+                Some(lease) => self.insert_on(lease?, batch).await,
+                None => Err(StoreErrorKind::Unavailable.into()),
+            }
+        };
+        first_success(first, pin!(second)).await
+    }
+
+    async fn insert_on(&self, mut lease: Lease<P>, batch: &[NewLead]) -> Result<Vec<Insertion>, StoreError> {
+        let result = insert_on(lease.connection()?, batch).await;
+        let result = match result {
+            Err(error) if error.is_unexplained() => {
+                lease.end(&Err::<(), _>(StoreError::new(StoreErrorKind::Internal)));
+                return self.insert_again(batch, error).await;
+            }
+            result => result,
+        };
+        lease.end(&result);
+        result
+    }
+
+    /// Finds out what a refusal meant that the driver does not explain: inserts are idempotent, so the batch is run once
+    /// more.
+    async fn insert_again(&self, batch: &[NewLead], error: StoreError) -> Result<Vec<Insertion>, StoreError> {
+        if let Some(mut connection) = self.shared.pool.explaining().await? {
+            connection.execute(&format!("{}; {}", sql::set_timeout(self.timeout), sql::SET_LOCK_TIMEOUT)).await?;
+            return insert_on(&mut *connection, batch).await;
+        }
+        let again = match self.insert_alone(batch).await {
+            Err(again) if again.is_unexplained() => again,
+            result => return result,
+        };
+        // Refused again: without any lead too, it is none's fault.
+        if self.insert_alone(&[]).await.is_err_and(|error| error.is_unexplained()) {
+            return Err(again.explained_as(StoreErrorKind::Misconfigured, None));
+        }
+        // Of several leads one may be at fault, a lone one is better sent again than lost.
+        let kind = if batch.len() > 1 { StoreErrorKind::Rejected } else { StoreErrorKind::Unavailable };
+        Err(error.explained_as(kind, None))
+    }
+
+    async fn insert_alone(&self, batch: &[NewLead]) -> Result<Vec<Insertion>, StoreError> {
+        let mut lease = self.shared.lease(self.timeout).await?;
+        let result = insert_on(lease.connection()?, batch).await;
+        lease.end(&result);
+        result
+    }
+}
+
+/// Writes leads on a connection of a host's, in the transaction that it is in, if any.
+///
+/// # Errors
+/// As [`LeadStore::insert`](crate::LeadStore::insert).
+pub async fn insert_on(
+    connection: &mut (impl PgIngest + ?Sized),
+    batch: &[NewLead],
+) -> Result<Vec<Insertion>, StoreError> {
+    let inserted = connection.insert(batch).await?;
+    let rest = unsettled(batch, &inserted);
+    let existing = if rest.is_empty() {
+        Vec::new()
+    } else {
+        // Leads were written: from here on, "nothing was written" is never said of an error that is not explained.
+        find_confirmed(connection, &rest)
+            .await
+            .map_err(|error| error.explained_as(StoreErrorKind::OutcomeUnknown, None))?
+    };
+    settle(batch, &inserted, &existing)
+}
+
+/// Leads that an earlier transaction wrote, once they are as durable as one that was just committed. A statement of its own:
+/// the insert's snapshot does not show rows that came in between.
+async fn find_confirmed(
+    connection: &mut (impl PgIngest + ?Sized),
+    request_ids: &[Uuid],
+) -> Result<Vec<StoredLead>, StoreError> {
+    let existing = connection.find(request_ids).await?;
+    connection.execute(sql::CONFIRM).await?;
+    Ok(existing)
+}
+
+#[async_trait]
+impl<P: Pool> Connections for PgConnections<P> {
+    type Session = P::Connection;
+
+    const DIALECT: Dialect = Dialect::Postgres;
+
+    async fn read<T: Send + 'static>(&self, work: Work<Self::Session, T>) -> Result<T, StoreError> {
+        within(self.timeout, async {
+            let mut open = self.shared.take(self.timeout).await?;
+            let read = work(open.connection()?).await;
+            if read.is_ok() {
+                open.give_back();
+            }
+            read.map_err(|error| error.explained_as(StoreErrorKind::Unavailable, None))
+        })
+        .await
+    }
+
+    async fn write<T: Send + 'static>(&self, work: Work<Self::Session, T>) -> Result<T, StoreError> {
+        within(self.timeout, async {
+            let mut lease = self.shared.lease_alive(self.timeout).await?;
+            let written = work(lease.connection()?).await;
+            let written = written.map_err(|error| error.explained_as(StoreErrorKind::Unavailable, None));
+            lease.end(&written);
+            written
+        })
+        .await
+    }
+
+    async fn migrate(&self, work: Work<Self::Session, bool>) -> Result<(), StoreError> {
+        let mut open = within(self.timeout, self.shared.take(self.timeout)).await?;
+        if !work(open.connection()?).await? {
+            open.give_back();
+        }
+        Ok(())
+    }
+
+    async fn insert(&self, batch: &[NewLead]) -> Result<Vec<Insertion>, StoreError> {
+        let result = within(self.timeout, self.insert_in_time(batch)).await;
+        if result.as_ref().is_err_and(|error| error.kind() == StoreErrorKind::TimedOut) {
+            self.shared.forget_kept();
+        }
+        result
+    }
+
+    async fn check(&self) -> Result<(), StoreError> {
+        Ok(())
+    }
+}
+
+impl<P: Pool> Clone for PgConnections<P> {
+    fn clone(&self) -> Self {
+        self.with_timeout(self.timeout)
+    }
+}
+
+impl<P: Pool> fmt::Debug for PgConnections<P> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PgConnections").field("timeout", &self.timeout).finish_non_exhaustive()
+    }
+}
+
+/// Runs both; what succeeds first counts, or else what failed last.
+async fn first_success<T>(
+    first: impl Future<Output = Result<T, StoreError>> + Unpin,
+    second: impl Future<Output = Result<T, StoreError>> + Unpin,
+) -> Result<T, StoreError> {
+    let (mut first, mut second) = (Some(first), Some(second));
+    poll_fn(|context| {
+        let mut last = None;
+        if let Some(Poll::Ready(result)) = first.as_mut().map(|future| Pin::new(future).poll(context)) {
+            first = None;
+            last = Some(result);
+        }
+        if !matches!(last, Some(Ok(_)))
+            && let Some(Poll::Ready(result)) = second.as_mut().map(|future| Pin::new(future).poll(context))
+        {
+            second = None;
+            last = Some(result);
+        }
+        match last {
+            Some(result) if result.is_ok() || (first.is_none() && second.is_none()) => Poll::Ready(result),
+            _ => Poll::Pending,
+        }
+    })
+    .await
+}
+
+async fn within<T>(limit: Duration, work: impl Future<Output = Result<T, StoreError>>) -> Result<T, StoreError> {
+    timeout(limit, work).await.unwrap_or_else(|_| Err(StoreErrorKind::TimedOut.into()))
+}

@@ -1,0 +1,189 @@
+use std::{collections::HashSet, time::Duration};
+
+use async_trait::async_trait;
+use tokio::time::{Instant, sleep};
+use uuid::Uuid;
+
+use super::{BoxFuture, Connections, Execute, Session, Work};
+use crate::{
+    sql::{
+        SqliteLocation,
+        inbox::{Dialect, Statement},
+        sqlite as sql,
+    },
+    store::{Insertion, NewLead, StoreError, StoreErrorKind, StoredLead, settle},
+};
+
+/// How long a call waits for a connection, for its turn to write, or for its answer. The work itself goes on to its end.
+pub const PATIENCE: Duration = Duration::from_secs(5);
+const PAUSE: Duration = Duration::from_millis(20);
+/// Connections of a pool of our own: one writes, the others read meanwhile.
+pub const MAX_CONNECTIONS: u32 = 4;
+
+/// A connection to SQLite that writes leads.
+#[async_trait]
+pub trait SqliteSession: Session {
+    /// Runs [`INSERT_LEADS`](sql::INSERT_LEADS), and returns what it answers.
+    ///
+    /// # Errors
+    /// What the database says.
+    async fn insert_leads(&mut self, leads: &str) -> Result<Vec<String>, StoreError>;
+
+    /// Runs [`INSERT_AUDIT`](sql::INSERT_AUDIT).
+    ///
+    /// # Errors
+    /// What the database says.
+    async fn insert_audit(&mut self, leads: &str, ids: &str) -> Result<(), StoreError>;
+}
+
+/// A batch as its statements take it.
+#[derive(Debug)]
+pub struct Batch {
+    leads: String,
+    request_ids: Vec<Uuid>,
+}
+
+/// Which leads are new, and the rows that the others' request ids have already.
+pub type Written = (HashSet<Uuid>, Vec<StoredLead>);
+
+impl Batch {
+    /// Takes down what is to be written.
+    pub fn of(batch: &[NewLead]) -> Self {
+        let request_ids = batch.iter().map(|new| new.lead().meta().request_id().as_uuid()).collect();
+        Self { leads: sql::batch_json(batch), request_ids }
+    }
+
+    /// Writes it in one transaction.
+    pub fn work<S: SqliteSession + 'static>(self) -> Work<S, Written> {
+        Box::new(move |session| {
+            Box::pin(async move { in_transaction(session, |session| Box::pin(write(session, self))).await })
+        })
+    }
+}
+
+/// Writes leads on a host's connection, in a transaction or not.
+///
+/// # Errors
+/// As [`LeadStore::insert`](crate::LeadStore::insert).
+pub async fn insert_on<S: SqliteSession>(session: &mut S, batch: &[NewLead]) -> Result<Vec<Insertion>, StoreError> {
+    // Outside of a transaction the two inserts would be committed one by one.
+    session.execute(sql::SAVEPOINT).await?;
+    let written = write(session, Batch::of(batch)).await;
+    let end = if written.is_ok() { sql::RELEASE } else { sql::ROLLBACK_TO_SAVEPOINT };
+    let ended = session.execute(end).await;
+    let (inserted, existing) = written?;
+    ended?;
+    settle(batch, &inserted, &existing)
+}
+
+async fn write<S: SqliteSession>(session: &mut S, batch: Batch) -> Result<Written, StoreError> {
+    let ids = session.insert_leads(&batch.leads).await?;
+    let inserted = ids.iter().map(|id| sql::read_id(id)).collect::<Result<HashSet<_>, _>>()?;
+    session.insert_audit(&batch.leads, &sql::ids_json(inserted.iter().copied())).await?;
+    let is_all = inserted.len() == batch.request_ids.len();
+    let existing = if is_all { Vec::new() } else { session.leads(Dialect::Sqlite.find(&batch.request_ids)).await? };
+    Ok((inserted, existing))
+}
+
+/// Runs work between BEGIN and COMMIT.
+pub(super) async fn in_transaction<S: Session, T: Send>(
+    session: &mut S,
+    work: impl for<'c> FnOnce(&'c mut S) -> BoxFuture<'c, Result<T, StoreError>> + Send,
+) -> Result<T, StoreError> {
+    // BEGIN and COMMIT name no row: where they fail, the file cannot be written now.
+    let unavailable = |error: StoreError| error.explained_as(StoreErrorKind::Unavailable, None);
+    session.execute(sql::BEGIN).await.map_err(unavailable)?;
+    let error = match work(session).await {
+        Ok(value) => match session.execute(sql::COMMIT).await {
+            Ok(()) => return Ok(value),
+            Err(error) => unavailable(error),
+        },
+        Err(error) => error,
+    };
+    let was_open = session.execute(sql::ROLLBACK).await.is_ok();
+    if !error.is_unexplained() {
+        return Err(error);
+    }
+    // What a refusal meant shows in what SQLite did: on a full disk, an I/O error, no memory or an interrupt it rolls the
+    // transaction back by itself ("Response To Errors Within A Transaction"), on a refused row it does not.
+    if !was_open {
+        return Err(unavailable(error));
+    }
+    // No lead's fault, where what it is written to is missing.
+    let kind = match session.execute(sql::PROBE).await {
+        Ok(()) => StoreErrorKind::Rejected,
+        Err(_) => StoreErrorKind::Misconfigured,
+    };
+    Err(error.explained_as(kind, None))
+}
+
+/// Empties the log beside the file, at once or not at all: nobody waits for a reader that stands in its way.
+pub(super) async fn empty_log<S: Session>(session: &mut S) -> Result<bool, StoreError> {
+    session.execute(sql::NO_PATIENCE).await?;
+    let emptied = session.execute(sql::EMPTY_LOG).await;
+    session.execute(sql::USUAL_PATIENCE).await?;
+    emptied?;
+    let file = session.answers(Statement::of(Dialect::Sqlite, sql::FILE)).await?.pop().unwrap_or_default();
+    // In memory, and without write-ahead logging, there is none.
+    Ok(std::fs::metadata(format!("{file}-wal")).map_or(true, |log| log.len() == 0))
+}
+
+/// Turns on write-ahead logging. While another process does the same, SQLite answers "busy" without waiting.
+///
+/// # Errors
+/// What the database says.
+pub async fn use_wal<C: Connections>(connections: &C) -> Result<(), StoreError> {
+    let end = Instant::now() + PATIENCE;
+    loop {
+        match connections.write(Box::new(|session| session.execute(sql::USE_WAL))).await {
+            Err(error)
+                if (error.is_unexplained() || error.code().is_some_and(sql::is_busy)) && Instant::now() < end =>
+            {
+                sleep(PAUSE).await;
+            }
+            result => return result.map_err(|error| error.explained_as(StoreErrorKind::Unavailable, None)),
+        }
+    }
+}
+
+/// Which file a database was opened from: one that is put in its place is another, and what is written to the old one is lost.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct FileIdentity(Option<(String, Option<(u64, u64)>)>);
+
+impl FileIdentity {
+    /// Takes down which file it is.
+    pub fn of(location: &SqliteLocation) -> Self {
+        match location {
+            SqliteLocation::File(path) => Self(Some((path.clone(), identity(path)))),
+            SqliteLocation::Memory => Self(None),
+        }
+    }
+
+    /// Whether the path still leads to it.
+    ///
+    /// # Errors
+    /// [`StoreErrorKind::Unavailable`] where it does not.
+    pub fn check(&self) -> Result<(), StoreError> {
+        match &self.0 {
+            Some((path, known)) if identity(path) != *known => {
+                let reason = "the database file was moved or replaced under the service: restart the service";
+                Err(StoreError::new(StoreErrorKind::Unavailable).with_reason(reason))
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+/// Device and inode.
+#[cfg(unix)]
+fn identity(path: &str) -> Option<(u64, u64)> {
+    use std::os::unix::fs::MetadataExt;
+
+    std::fs::metadata(path).ok().map(|file| (file.dev(), file.ino()))
+}
+
+/// Only whether it is there.
+#[cfg(not(unix))]
+fn identity(path: &str) -> Option<(u64, u64)> {
+    std::fs::metadata(path).ok().map(|_| (0, 0))
+}
