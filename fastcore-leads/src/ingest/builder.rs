@@ -1,6 +1,15 @@
 use std::{fmt, sync::Arc, time::Duration};
 
-use super::{Ingest, many::Window, metrics::Metrics, queue::Queue, writer::Writer};
+use tokio::sync::mpsc;
+
+use super::{
+    Ingest,
+    many::Window,
+    metrics::Metrics,
+    queue::Queue,
+    stuck::StuckLane,
+    writer::{Inserter, Writer},
+};
 use crate::store::LeadStore;
 
 const MIN_DEADLINE: Duration = Duration::from_millis(1);
@@ -35,8 +44,8 @@ impl IngestBuilder {
 
     /// How long a caller waits at most, from the call to the answer. Default 2 s, from a millisecond to an hour.
     ///
-    /// Longer rides out a longer hiccup of the database, as far as the store's own limit allows (2 s, unless it was set
-    /// to another); shorter tells the sender sooner to come back.
+    /// Longer rides out a longer absence of the database: 30 s outlast a fail-over of 5 s. Shorter tells the sender sooner to
+    /// come back.
     pub fn deadline(mut self, deadline: Duration) -> Self {
         self.deadline = deadline.clamp(MIN_DEADLINE, MAX_DEADLINE);
         self
@@ -102,17 +111,20 @@ impl IngestBuilder {
         let (queue, inbox) = Queue::new(self.queue_capacity, self.queue_bytes, Arc::clone(&metrics));
         let queue = Arc::new(queue);
         let window = Window::beside_others(&self);
+        let inserter =
+            Inserter { store: Arc::clone(&self.store), metrics: Arc::clone(&metrics), deadline: self.deadline };
+        let (stuck, receiver) = mpsc::unbounded_channel();
         for _ in 0..self.writers {
             let writer = Writer {
-                store: Arc::clone(&self.store),
+                inserter: inserter.clone(),
                 inbox: inbox.clone(),
-                metrics: Arc::clone(&metrics),
+                stuck: stuck.clone(),
                 max_batch: self.max_batch,
                 max_batch_bytes: self.max_batch_bytes,
-                deadline: self.deadline,
             };
             tokio::spawn(writer.run());
         }
+        tokio::spawn(StuckLane { inserter, stuck: receiver, _inbox: inbox }.run());
         Ingest { queue, store: self.store, deadline: self.deadline, metrics, window }
     }
 }

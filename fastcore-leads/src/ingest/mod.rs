@@ -5,6 +5,7 @@ mod many;
 mod metrics;
 mod outcome;
 mod queue;
+mod stuck;
 mod writer;
 
 use std::{fmt, sync::Arc, time::Duration};

@@ -12,8 +12,12 @@ use tokio::{
 };
 use tracing::Span;
 
-use super::{IngestError, Ingested, metrics::Metrics, outcome::Entry};
-use crate::store::NewLead;
+use super::{
+    IngestError, Ingested,
+    metrics::Metrics,
+    outcome::{Entry, conclude},
+};
+use crate::store::{Insertion, NewLead};
 
 /// The senders' end.
 pub(super) struct Queue {
@@ -245,6 +249,12 @@ impl Job {
 
     pub(super) fn expires(&self) -> Instant {
         self.expires
+    }
+
+    /// Tells the caller what became of the lead.
+    pub(super) fn conclude(self, insertion: Insertion) {
+        let result = conclude(self.new_lead(), insertion);
+        self.answer(result);
     }
 
     /// Tells the caller; where it has gone away, writes the log line in its stead.

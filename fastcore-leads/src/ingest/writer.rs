@@ -1,7 +1,9 @@
 //! Group commit: a writer takes what has queued up, writes it in one transaction, and answers after COMMIT.
 
 use std::{
+    collections::{VecDeque, hash_map::RandomState},
     future::poll_fn,
+    hash::{BuildHasher, Hasher},
     panic::{AssertUnwindSafe, catch_unwind},
     pin::pin,
     sync::Arc,
@@ -9,27 +11,31 @@ use std::{
     time::{Duration, Instant as StdInstant},
 };
 
-use tokio::time::{Instant, sleep, timeout_at};
+use tokio::{
+    sync::mpsc::UnboundedSender,
+    time::{Instant, sleep, timeout_at},
+};
 use tracing::{Instrument, Span};
 
 use super::{
     IngestError,
     metrics::Metrics,
-    outcome::conclude,
     queue::{Inbox, Job, Taken},
 };
 use crate::store::{Insertion, LeadStore, NewLead, StoreError, StoreErrorKind};
 
 /// How long a transaction that was rolled back waits before it runs again, times the number of the attempt.
 const BACKOFF: Duration = Duration::from_millis(5);
+/// How long one waits that found the database away: twice as long each time, up to a second, and by chance half or all of it.
+const PAUSE: Duration = Duration::from_millis(100);
+const MAX_PAUSE: Duration = Duration::from_secs(1);
 
 pub(super) struct Writer {
-    pub(super) store: Arc<dyn LeadStore>,
+    pub(super) inserter: Inserter,
     pub(super) inbox: Inbox,
-    pub(super) metrics: Arc<Metrics>,
+    pub(super) stuck: UnboundedSender<Job>,
     pub(super) max_batch: usize,
     pub(super) max_batch_bytes: usize,
-    pub(super) deadline: Duration,
 }
 
 impl Writer {
@@ -47,32 +53,44 @@ impl Writer {
     }
 
     /// Writes a batch. One that the database refuses, or that a store fails over, is split until the leads at fault stand
-    /// alone: the others land.
+    /// alone: the others land. So is one of which somebody else's transaction holds a row, but that lead's turn comes last,
+    /// and beside the writers.
     async fn write(&self, batch: Vec<Job>) {
-        let mut pending = vec![batch];
-        while let Some(batch) = pending.pop() {
+        let mut pending = VecDeque::from([batch]);
+        while let Some(batch) = pending.pop_front() {
             let (batch, expired): (Vec<_>, Vec<_>) = batch.into_iter().partition(|job| job.expires() > Instant::now());
             // Their callers have been told to come back already.
             for job in expired {
                 job.answer(Err(IngestError::Unavailable));
             }
-            if batch.is_empty() {
-                continue;
-            }
-            let (news, jobs): (Vec<NewLead>, Vec<Job>) =
+            let Some(until) = batch.iter().map(Job::expires).max() else { continue };
+            let (news, mut jobs): (Vec<NewLead>, Vec<Job>) =
                 batch.into_iter().map(|job| (job.new_lead().clone(), job)).unzip();
-            match self.insert(&news).await {
+            match self.inserter.insert(&news, until).await {
                 Ok(insertions) => {
                     for (job, insertion) in jobs.into_iter().zip(insertions) {
-                        let result = conclude(job.new_lead(), insertion);
-                        job.answer(result);
+                        job.conclude(insertion);
                     }
                 }
                 Err(error) if may_be_one_leads_fault(&error) && jobs.len() > 1 => {
-                    let mut first = jobs;
-                    let second = first.split_off(first.len() / 2);
-                    pending.push(second);
-                    pending.push(first);
+                    let second = jobs.split_off(jobs.len() / 2);
+                    pending.push_front(second);
+                    pending.push_front(jobs);
+                }
+                Err(error) if error.kind() == StoreErrorKind::Locked && jobs.len() > 1 => {
+                    // Into more than two: each part that holds the stuck lead waits for the lock in vain.
+                    let size = jobs.len().isqrt().max(1);
+                    while !jobs.is_empty() {
+                        let rest = jobs.split_off(size.min(jobs.len()));
+                        pending.push_back(std::mem::replace(&mut jobs, rest));
+                    }
+                }
+                Err(error) if error.kind() == StoreErrorKind::Locked => {
+                    for job in jobs {
+                        if let Err(unsent) = self.stuck.send(job) {
+                            unsent.0.answer(Err(verdict(&error)));
+                        }
+                    }
                 }
                 Err(error) => {
                     let answer = verdict(&error);
@@ -83,42 +101,85 @@ impl Writer {
             }
         }
     }
+}
 
-    /// Runs the store's insert; again where the database rolled it back, and once more where the outcome is unknown.
-    async fn insert(&self, batch: &[NewLead]) -> Result<Vec<Insertion>, StoreError> {
+/// Runs a store's insert, with what is done about errors that are no lead's fault.
+#[derive(Clone)]
+pub(super) struct Inserter {
+    pub(super) store: Arc<dyn LeadStore>,
+    pub(super) metrics: Arc<Metrics>,
+    pub(super) deadline: Duration,
+}
+
+impl Inserter {
+    /// Inserts; again where the database rolled it back, is away, or left the outcome unknown, for as long as somebody waits:
+    /// inserts are idempotent.
+    async fn insert(&self, batch: &[NewLead], until: Instant) -> Result<Vec<Insertion>, StoreError> {
         let end = Instant::now() + self.deadline;
         let mut attempt = 0;
-        let mut was_unknown = false;
         loop {
             attempt += 1;
-            let started = StdInstant::now();
-            let silent = Err(StoreError::new(StoreErrorKind::TimedOut));
-            let result = timeout_at(end, unless_it_panics(self.store.insert(batch))).await.unwrap_or(silent);
-            let elapsed = started.elapsed();
-            let elapsed_us = u64::try_from(elapsed.as_micros()).unwrap_or(u64::MAX);
-            self.metrics.attempted(batch.len(), elapsed, result.as_ref().err());
-            match result {
-                Ok(insertions) if insertions.len() == batch.len() => {
-                    tracing::debug!(leads = batch.len(), attempt, elapsed_us, "batch committed");
-                    return Ok(insertions);
+            let error = match self.insert_once(batch, attempt, end).await {
+                Ok(insertions) => return Ok(insertions),
+                Err(error) => error,
+            };
+            let pause = match error.kind() {
+                StoreErrorKind::Contention => BACKOFF * attempt,
+                // On another connection it may be known at once.
+                StoreErrorKind::OutcomeUnknown if attempt == 1 => Duration::ZERO,
+                StoreErrorKind::Unavailable | StoreErrorKind::TimedOut | StoreErrorKind::OutcomeUnknown => {
+                    pause(attempt)
                 }
-                Ok(_) => {
-                    tracing::error!(leads = batch.len(), "the store did not answer each lead of the batch");
-                    return Err(StoreError::new(StoreErrorKind::Internal));
-                }
-                Err(error) => {
-                    tracing::warn!(leads = batch.len(), attempt, elapsed_us, %error, "batch not committed");
-                    match error.kind() {
-                        StoreErrorKind::Contention if Instant::now() + BACKOFF * attempt < end => {
-                            sleep(BACKOFF * attempt).await;
-                        }
-                        StoreErrorKind::OutcomeUnknown if !was_unknown && Instant::now() < end => was_unknown = true,
-                        _ => return Err(error),
-                    }
-                }
+                // A table is locked, not a row: no lead is to blame.
+                StoreErrorKind::Locked if self.is_locked_without_leads(end).await => pause(attempt),
+                _ => return Err(error),
+            };
+            if Instant::now() + pause >= until {
+                return Err(error);
+            }
+            sleep(pause).await;
+        }
+    }
+
+    async fn is_locked_without_leads(&self, end: Instant) -> bool {
+        let probed = self.insert_once(&[], 1, end).await;
+        probed.is_err_and(|error| error.kind() == StoreErrorKind::Locked)
+    }
+
+    pub(super) async fn insert_once(
+        &self,
+        batch: &[NewLead],
+        attempt: u32,
+        end: Instant,
+    ) -> Result<Vec<Insertion>, StoreError> {
+        let started = StdInstant::now();
+        let silent = Err(StoreError::new(StoreErrorKind::TimedOut));
+        let result = timeout_at(end, unless_it_panics(self.store.insert(batch))).await.unwrap_or(silent);
+        let elapsed = started.elapsed();
+        let elapsed_us = u64::try_from(elapsed.as_micros()).unwrap_or(u64::MAX);
+        self.metrics.attempted(batch.len(), elapsed, result.as_ref().err());
+        match result {
+            Ok(insertions) if insertions.len() == batch.len() => {
+                tracing::debug!(leads = batch.len(), attempt, elapsed_us, "batch committed");
+                Ok(insertions)
+            }
+            Ok(_) => {
+                tracing::error!(leads = batch.len(), "the store did not answer each lead of the batch");
+                Err(StoreError::new(StoreErrorKind::Internal))
+            }
+            Err(error) => {
+                tracing::warn!(leads = batch.len(), attempt, elapsed_us, %error, "batch not committed");
+                Err(error)
             }
         }
     }
+}
+
+/// Grows, and differs between processes that lost the same database at once.
+fn pause(attempt: u32) -> Duration {
+    let longest = PAUSE.saturating_mul(1 << attempt.saturating_sub(1).min(10)).min(MAX_PAUSE);
+    let chance = RandomState::new().build_hasher().finish() % 1000;
+    longest / 2 + longest.mul_f64(0.0005 * f64::from(u32::try_from(chance).unwrap_or_default()))
 }
 
 /// Follows from the spans of the callers, so that a trace leads from a request to its transaction.
@@ -148,7 +209,7 @@ fn may_be_one_leads_fault(error: &StoreError) -> bool {
 }
 
 /// What callers are told about an error that is left after all attempts.
-fn verdict(error: &StoreError) -> IngestError {
+pub(super) fn verdict(error: &StoreError) -> IngestError {
     match error.kind() {
         StoreErrorKind::Unavailable
         | StoreErrorKind::TimedOut

@@ -1,13 +1,23 @@
 //! The workflow: groups, splits, retries, deadlines, draining. Time is paused: nothing here waits for a while.
 
-use std::{collections::HashSet, sync::Arc, time::Duration};
+use std::{
+    collections::HashSet,
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
 
 use async_trait::async_trait;
 use fastcore_leads::{
-    Actor, Ingest, IngestError, Insertion, LeadStore, MemoryLeadStore, NewLead, StoreError, StoreErrorKind,
+    Actor, Ingest, IngestError, Insertion, LeadStore, MemoryLeadStore, NewLead, RequestId, StoreError, StoreErrorKind,
     testing::lead,
 };
-use tokio::time::Instant;
+use tokio::{
+    task::JoinSet,
+    time::{Instant, sleep},
+};
 
 use crate::scripted::{Scripted, named, settle};
 
@@ -98,12 +108,96 @@ async fn an_unknown_outcome_is_resolved_by_running_the_batch_once_more() {
         assert!(!ingested.replayed, "its own row is no replay");
         assert_eq!((store.inner.len(), store.batches().len()), (1, 2));
     }
-    let twice = [(StoreErrorKind::OutcomeUnknown, true), (StoreErrorKind::OutcomeUnknown, true)];
-    let store = Scripted::new(100, &twice);
+    let store = Scripted::new(100, &[(StoreErrorKind::OutcomeUnknown, true); 4]);
     let ingest = Ingest::builder(Arc::clone(&store)).start();
-    let sent = lead();
-    assert_eq!(ingest.ingest(sent.clone(), Actor::SITE_INGEST).await, Err(IngestError::Unavailable));
-    assert!(ingest.ingest(sent, Actor::SITE_INGEST).await.unwrap().replayed, "the caller's retry finds it");
+    assert!(!ingest.ingest(lead(), Actor::SITE_INGEST).await.unwrap().replayed, "its own row is no replay");
+    assert_eq!((store.inner.len(), store.batches().len()), (1, 5));
+}
+
+/// What is left of the deadline is used, with pauses that grow.
+#[tokio::test(start_paused = true)]
+async fn an_absence_of_the_database_is_outlasted_within_the_deadline() {
+    for kind in [StoreErrorKind::Unavailable, StoreErrorKind::TimedOut, StoreErrorKind::OutcomeUnknown] {
+        let store = Scripted::new(100, &[(kind, false); 9]);
+        let ingest = Ingest::builder(Arc::clone(&store)).deadline(Duration::from_secs(30)).start();
+        let started = Instant::now();
+        assert!(ingest.ingest(lead(), Actor::SITE_INGEST).await.is_ok(), "{kind:?}");
+        assert!(started.elapsed() > Duration::from_secs(2), "{kind:?}: asked again after {:?}", started.elapsed());
+        let store = Scripted::new(usize::MAX >> 4, &[(kind, false); 1000]);
+        let ingest = Ingest::builder(Arc::clone(&store)).deadline(Duration::from_secs(30)).start();
+        let started = Instant::now();
+        assert_eq!(ingest.ingest(lead(), Actor::SITE_INGEST).await, Err(IngestError::Unavailable), "{kind:?}");
+        assert!(started.elapsed() <= Duration::from_secs(30));
+        let attempts = store.batches().len();
+        assert!((25..80).contains(&attempts), "{kind:?}: {attempts} attempts in 30 s");
+    }
+}
+
+/// Somebody else's transaction holds one request id: the other leads of its batch do not wait, and it comes in as soon as it
+/// can.
+#[tokio::test(start_paused = true)]
+async fn only_a_stuck_lead_waits() {
+    struct Holds {
+        inner: MemoryLeadStore,
+        held: Mutex<Option<RequestId>>,
+        calls: AtomicUsize,
+    }
+
+    #[async_trait]
+    impl LeadStore for Holds {
+        async fn insert(&self, batch: &[NewLead]) -> Result<Vec<Insertion>, StoreError> {
+            self.calls.fetch_add(1, Ordering::Relaxed);
+            let held = *self.held.lock().unwrap();
+            if batch.iter().any(|new| Some(new.lead().meta().request_id()) == held) {
+                sleep(Duration::from_millis(100)).await;
+                return Err(StoreErrorKind::Locked.into());
+            }
+            self.inner.insert(batch).await
+        }
+
+        async fn ready(&self) -> Result<(), StoreError> {
+            Ok(())
+        }
+    }
+
+    let stuck = lead();
+    let store = Arc::new(Holds {
+        inner: MemoryLeadStore::new(),
+        held: Mutex::new(Some(stuck.meta().request_id())),
+        calls: AtomicUsize::new(0),
+    });
+    let ingest = Ingest::builder(Arc::clone(&store)).writers(1).deadline(Duration::from_secs(10)).start();
+    let started = Instant::now();
+    let one = tokio::spawn({
+        let (ingest, stuck) = (ingest.clone(), stuck.clone());
+        async move { ingest.ingest(stuck, Actor::SITE_INGEST).await }
+    });
+    settle().await;
+    let mut others = JoinSet::new();
+    for i in 0..256 {
+        let (ingest, sent) = (ingest.clone(), if i == 100 { stuck.clone() } else { lead() });
+        others.spawn(async move { (i, ingest.ingest(sent, Actor::SITE_INGEST).await, started.elapsed()) });
+    }
+    for _ in 0..255 {
+        let (i, result, elapsed) = others.join_next().await.unwrap().unwrap();
+        assert!(i != 100 && result.is_ok() && elapsed < Duration::from_secs(1), "{i}: {result:?} after {elapsed:?}");
+    }
+    assert!(store.calls.load(Ordering::Relaxed) < 100, "not lead by lead");
+    *store.held.lock().unwrap() = None;
+    let mut results = vec![one.await.unwrap().unwrap(), others.join_next().await.unwrap().unwrap().1.unwrap()];
+    results.sort_by_key(|ingested| ingested.replayed);
+    assert!(!results[0].replayed && results[1].replayed, "one of the two is first");
+    ingest.shutdown().await;
+}
+
+/// A table is locked: no lead is to blame, and none is tried on its own.
+#[tokio::test(start_paused = true)]
+async fn a_locked_table_is_waited_for_as_a_whole() {
+    let store = Scripted::new(1000, &[(StoreErrorKind::Locked, false); 8]);
+    let ingest = Ingest::builder(Arc::clone(&store)).writers(1).deadline(Duration::from_secs(30)).start();
+    let results = ingest.ingest_many((0..64).map(|_| lead()), Actor::SITE_INGEST).await;
+    assert!(results.iter().all(Result::is_ok));
+    assert!(store.batches().len() < 20, "{:?}", store.batches());
 }
 
 #[tokio::test(start_paused = true)]

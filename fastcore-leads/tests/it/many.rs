@@ -107,7 +107,8 @@ async fn a_slow_store_has_fewer_leads_under_way() {
 #[tokio::test(start_paused = true)]
 async fn an_import_without_a_store_ends_and_says_what_may_be_tried_again() {
     let store = Scripted::new(1000, &[(StoreErrorKind::Unavailable, false); 50]);
-    let ingest = Ingest::builder(store).max_batch(1).start();
+    // Too short for a second attempt.
+    let ingest = Ingest::builder(store).max_batch(1).deadline(Duration::from_millis(50)).start();
     let results = ingest.ingest_many((0..100).map(|_| lead()), actor()).await;
     let lost = results.iter().filter(|result| result.is_err_and(IngestError::is_retryable)).count();
     assert_eq!((lost, results.iter().filter(|result| result.is_ok()).count()), (50, 50));
