@@ -53,6 +53,28 @@ impl Cluster {
 
     /// Starts a server with settings such as `fsync=on`.
     pub fn start(settings: &[&str]) -> Self {
+        Self::start_with_files(settings, &[])
+    }
+
+    /// Starts a server that encrypts where the client wants it, with a certificate for `localhost`.
+    pub fn start_encrypted() -> Self {
+        Self::start_with_files(
+            &["ssl=on", "ssl_cert_file=server.pem", "ssl_key_file=server.key"],
+            &[("server.pem", include_str!("tls/server.pem")), ("server.key", include_str!("tls/server.key"))],
+        )
+    }
+
+    /// Writes an authority's certificate to a file: `ca`, which vouches for the server that
+    /// [`start_encrypted`](Self::start_encrypted) starts, or `other_ca`, which does not.
+    pub fn authority(&self, name: &str) -> String {
+        let file = self.dir.path().join(format!("{name}.pem"));
+        let text = if name == "ca" { include_str!("tls/ca.pem") } else { include_str!("tls/other_ca.pem") };
+        fs::write(&file, text).expect("the temporary directory can be written");
+        file.display().to_string()
+    }
+
+    /// The files stand in the data directory.
+    fn start_with_files(settings: &[&str], files: &[(&str, &str)]) -> Self {
         let dir = TempDir::new();
         let data = dir.path().join("data");
         fs::create_dir(&data).expect("the temporary directory can be written");
@@ -66,6 +88,11 @@ impl Cluster {
             .output()
             .expect(NO_SERVER);
         assert!(output.status.success(), "initdb failed: {}", String::from_utf8_lossy(&output.stderr));
+        for (name, text) in files {
+            let mut write = as_server_user(Path::new("sh"));
+            write.args(["-c", "umask 077; printf %s \"$2\" >\"$1\"", "sh"]).arg(data.join(name)).arg(text);
+            assert!(write.status().is_ok_and(|status| status.success()), "{name} cannot be written");
+        }
         let cluster = Self {
             guard: Mutex::new(None),
             settings: settings.iter().map(|&setting| setting.to_owned()).collect(),
@@ -216,6 +243,15 @@ impl Cluster {
 pub struct Session {
     child: Child,
     stdin: Option<ChildStdin>,
+}
+
+impl Session {
+    /// Runs more statements.
+    pub fn say(&mut self, sql: &str) {
+        if let Some(stdin) = &mut self.stdin {
+            writeln!(stdin, "{sql}").and_then(|()| stdin.flush()).expect("psql reads");
+        }
+    }
 }
 
 impl Drop for Session {

@@ -36,6 +36,8 @@ pub enum Fault {
     /// Bytes vanish, in both directions; connections are accepted and stay open. What vanished never comes: a connection
     /// that lost bytes stays silent for good.
     Swallow,
+    /// As [`Swallow`](Self::Swallow), on the connections that are open now; those that come later pass.
+    SwallowOpen,
 }
 
 /// Listens on a port of its own until dropped, and passes bytes to and from a port of this machine.
@@ -51,6 +53,8 @@ struct Shared {
     upstream: u16,
     fault: Mutex<Fault>,
     cut: AtomicUsize,
+    /// How often the open connections were forgotten.
+    forgotten: AtomicUsize,
 }
 
 impl Proxy {
@@ -58,7 +62,12 @@ impl Proxy {
     pub async fn before(upstream: u16) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port is free");
         let port = listener.local_addr().expect("it is bound").port();
-        let shared = Arc::new(Shared { upstream, fault: Mutex::new(Fault::None), cut: AtomicUsize::new(0) });
+        let shared = Arc::new(Shared {
+            upstream,
+            fault: Mutex::new(Fault::None),
+            cut: AtomicUsize::new(0),
+            forgotten: AtomicUsize::new(0),
+        });
         let listening = tokio::spawn(listen(listener, Arc::clone(&shared))).abort_handle();
         Self { port, shared, listening }
     }
@@ -72,6 +81,9 @@ impl Proxy {
 
     /// From now on.
     pub fn set(&self, fault: Fault) {
+        if fault == Fault::SwallowOpen {
+            self.shared.forgotten.fetch_add(1, Ordering::Relaxed);
+        }
         *self.shared.fault.lock().unwrap_or_else(PoisonError::into_inner) = fault;
     }
 
@@ -90,6 +102,11 @@ impl Drop for Proxy {
 impl Shared {
     fn fault(&self) -> Fault {
         *self.fault.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether the bytes vanish of a connection that was opened after so many were forgotten.
+    fn swallows(&self, born: usize) -> bool {
+        self.fault() == Fault::Swallow || born < self.forgotten.load(Ordering::Relaxed)
     }
 
     /// Whether this connection is the one to be cut.
@@ -112,7 +129,8 @@ async fn listen(listener: TcpListener, shared: Arc<Shared>) {
 }
 
 async fn pass(client: TcpStream, shared: Arc<Shared>) -> io::Result<()> {
-    if shared.fault() == Fault::Swallow {
+    let born = shared.forgotten.load(Ordering::Relaxed);
+    if shared.swallows(born) {
         return silence(&client).await;
     }
     let server = TcpStream::connect(("127.0.0.1", shared.upstream)).await?;
@@ -121,8 +139,8 @@ async fn pass(client: TcpStream, shared: Arc<Shared>) -> io::Result<()> {
     let (from_client, to_client) = client.into_split();
     let (from_server, to_server) = server.into_split();
     let is_doomed = Arc::new(Mutex::new(false));
-    let requests = requests(from_client, to_server, &shared, &is_doomed);
-    let replies = replies(from_server, to_client, &shared, &is_doomed);
+    let requests = requests(from_client, to_server, &shared, born, &is_doomed);
+    let replies = replies(from_server, to_client, &shared, born, &is_doomed);
     // Either end closes both.
     tokio::select! {
         result = requests => result,
@@ -134,6 +152,7 @@ async fn requests(
     mut from: OwnedReadHalf,
     mut to: OwnedWriteHalf,
     shared: &Shared,
+    born: usize,
     is_doomed: &Mutex<bool>,
 ) -> io::Result<()> {
     let mut bytes = vec![0; 64 * 1024];
@@ -143,7 +162,7 @@ async fn requests(
             return Ok(());
         }
         let bytes = &bytes[..read];
-        if shared.fault() == Fault::Swallow {
+        if shared.swallows(born) {
             return silence(from.as_ref()).await;
         }
         if bytes.windows(EXECUTE.len()).any(|window| window == EXECUTE) && shared.takes_the_cut() {
@@ -157,6 +176,7 @@ async fn replies(
     mut from: OwnedReadHalf,
     mut to: OwnedWriteHalf,
     shared: &Shared,
+    born: usize,
     is_doomed: &Mutex<bool>,
 ) -> io::Result<()> {
     let mut bytes = vec![0; 64 * 1024];
@@ -173,10 +193,11 @@ async fn replies(
             }
             continue;
         }
-        match shared.fault() {
-            Fault::Swallow => return std::future::pending().await,
-            Fault::SlowReplies(delay) => sleep(delay).await,
-            Fault::None | Fault::CutAfterCommit => {}
+        if shared.swallows(born) {
+            return std::future::pending().await;
+        }
+        if let Fault::SlowReplies(delay) = shared.fault() {
+            sleep(delay).await;
         }
         to.write_all(bytes).await?;
     }

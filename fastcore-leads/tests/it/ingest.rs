@@ -184,7 +184,7 @@ async fn only_a_stuck_lead_waits() {
     }
     assert!(store.calls.load(Ordering::Relaxed) < 100, "not lead by lead");
     *store.held.lock().unwrap() = None;
-    let mut results = vec![one.await.unwrap().unwrap(), others.join_next().await.unwrap().unwrap().1.unwrap()];
+    let mut results = [one.await.unwrap().unwrap(), others.join_next().await.unwrap().unwrap().1.unwrap()];
     results.sort_by_key(|ingested| ingested.replayed);
     assert!(!results[0].replayed && results[1].replayed, "one of the two is first");
     ingest.shutdown().await;

@@ -25,6 +25,12 @@ mod host;
 
 mod databases {
     fastcore_leads::postgres_conformance!(super::open);
+
+    #[cfg(feature = "tls")]
+    #[tokio::test(flavor = "multi_thread")]
+    async fn encryption_is_as_asked_for() {
+        fastcore_leads::testing::databases::postgres::encryption_is_as_asked_for(super::open).await;
+    }
 }
 
 /// A store on a fresh database, and the database's URL.

@@ -1,5 +1,7 @@
 //! PostgreSQL. Looks at the database with `psql`, as another program than the store.
 
+mod adoption;
+mod connections;
 mod faults;
 mod inbox;
 mod network;
@@ -7,6 +9,14 @@ mod network;
 use serde_json::json;
 use uuid::Uuid;
 
+pub use self::adoption::{
+    a_unique_index_of_another_name_will_do, indexes_are_built_beside_writers, what_cannot_be_adopted_is_named,
+};
+pub use self::connections::{
+    a_connection_that_was_forgotten_is_not_the_leads_fault, a_host_that_does_not_commit_holds_up_its_own_lead_only,
+    a_url_that_cannot_be_read_shows_no_secret, an_absent_standby_does_not_use_up_the_server,
+    encryption_is_as_asked_for, of_several_hosts_the_one_that_takes_writes_is_found,
+};
 pub use self::faults::{
     a_fault_of_the_set_up_is_no_leads_fault, a_locked_table_does_not_use_up_the_server,
     a_read_only_server_is_not_ready, a_restart_while_idle_goes_unnoticed, a_retry_waits_for_the_standby_too,
@@ -67,6 +77,14 @@ cases! {
     unsafe_settings_are_named
     a_dropped_insert_leaves_no_open_transaction
     a_table_without_a_unique_index_gets_one
+    a_unique_index_of_another_name_will_do
+    what_cannot_be_adopted_is_named
+    indexes_are_built_beside_writers
+    a_connection_that_was_forgotten_is_not_the_leads_fault
+    an_absent_standby_does_not_use_up_the_server
+    a_host_that_does_not_commit_holds_up_its_own_lead_only
+    of_several_hosts_the_one_that_takes_writes_is_found
+    a_url_that_cannot_be_read_shows_no_secret
     a_stopped_database_is_unavailable_and_comes_back
     a_restart_while_idle_goes_unnoticed
     a_locked_table_does_not_use_up_the_server

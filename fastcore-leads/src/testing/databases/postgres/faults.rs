@@ -156,13 +156,13 @@ pub async fn a_retry_waits_for_the_standby_too(open: Open) {
 
 /// A standby that commits wait for and that is not there, until this is dropped: a server whose sessions wait for one
 /// cannot be stopped.
-struct PromisedStandby<'a> {
+pub(super) struct PromisedStandby<'a> {
     cluster: &'a Cluster,
     url: &'a str,
 }
 
 impl<'a> PromisedStandby<'a> {
-    fn new(cluster: &'a Cluster, url: &'a str) -> Self {
+    pub(super) fn new(cluster: &'a Cluster, url: &'a str) -> Self {
         let standby = Self { cluster, url };
         assert!(standby.alter("SET synchronous_standby_names = 'away'"));
         standby
