@@ -69,6 +69,15 @@ pub async fn an_absent_standby_does_not_use_up_the_server(open: Open) {
             }
         });
     }
+    // Without the workflow, too: more at once than it would write.
+    for _ in 0..16 {
+        let database = Arc::clone(&database);
+        callers.spawn(async move {
+            while Instant::now() < end {
+                database.insert(&[new_lead()]).await.expect_err("no standby has it");
+            }
+        });
+    }
     let mut most = 0;
     while !callers.is_empty() {
         while callers.try_join_next().is_some_and(|caller| {
