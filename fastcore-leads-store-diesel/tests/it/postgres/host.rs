@@ -1,5 +1,7 @@
 //! In the host's hands: its pool, its transaction, its joins.
 
+use std::time::{Duration, Instant};
+
 use diesel::{ExpressionMethods, JoinOnDsl, NullableExpressionMethods, QueryDsl};
 use diesel_async::{
     AsyncConnection, AsyncPgConnection, RunQueryDsl, SimpleAsyncConnection,
@@ -13,6 +15,8 @@ use fastcore_leads_store_diesel::{
     PgLeadStore,
     schema::postgres::{audit_log, lead_inbox},
 };
+
+use tokio::time::sleep;
 
 use super::migrated;
 
@@ -108,4 +112,40 @@ async fn a_host_keeps_leads_that_come_after_a_transaction_it_left_open() {
             assert_eq!(Cluster::shared().psql(&url, &format!("SELECT count(*) FROM {table}")), "20");
         }
     }
+}
+
+/// A longer limit that is set after connecting holds for the server, too.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_limit_that_is_set_later_holds_for_everything() {
+    let (store, url) = migrated().await;
+    store.insert(&[new_lead()]).await.unwrap();
+    let (patient, brief) =
+        (store.clone().with_timeout(Duration::from_secs(20)), store.with_timeout(Duration::from_millis(200)));
+    let lock = Cluster::shared().session(&url, "BEGIN; LOCK TABLE lead_inbox;");
+    let read = tokio::spawn({
+        let patient = patient.clone();
+        async move { patient.get(new_lead().id()).await }
+    });
+    let started = Instant::now();
+    assert!(brief.get(new_lead().id()).await.is_err());
+    assert!(brief.insert(&[new_lead()]).await.is_err());
+    assert!(started.elapsed() < Duration::from_secs(2), "a limit of 200 ms took {:?}", started.elapsed());
+    // Longer than the limit that the store connected with.
+    sleep(Duration::from_millis(2500)).await;
+    drop(lock);
+    assert!(read.await.unwrap().unwrap().is_none());
+    assert_eq!(patient.insert(&[new_lead()]).await.unwrap(), [Insertion::Inserted]);
+}
+
+#[test]
+fn a_store_may_be_dropped_outside_of_a_runtime() {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
+    let store = runtime.block_on(async {
+        let (store, _) = migrated().await;
+        store.insert(&[new_lead()]).await.unwrap();
+        store
+    });
+    drop(store.clone());
+    drop(runtime);
+    drop(store);
 }

@@ -1,5 +1,7 @@
 //! In the host's hands: its pool, its transaction.
 
+use std::time::{Duration, Instant};
+
 use diesel::{
     Connection, RunQueryDsl, SqliteConnection,
     connection::SimpleConnection,
@@ -7,7 +9,8 @@ use diesel::{
     sql_query,
 };
 use fastcore_leads::{
-    Insertion, LeadDatabase, LeadInbox, LeadStore,
+    Actor, Insertion, LeadDatabase, LeadInbox, LeadStore,
+    inbox::{InboxExt, Target},
     testing::{TempDir, new_lead},
 };
 use fastcore_leads_store_diesel::SqliteLeadStore;
@@ -83,4 +86,31 @@ async fn a_host_keeps_leads_that_come_after_a_transaction_it_left_open() {
         let count = format!("SELECT CAST(count(*) AS TEXT) FROM {table}");
         assert_eq!(super::run(&path, &count).unwrap(), ["20"]);
     }
+}
+
+/// Somebody reads from the log beside the file: an erasure does not wait for that, and the next one empties the log.
+#[tokio::test]
+async fn a_reader_does_not_hold_up_an_erasure() {
+    let (store, dir) = migrated().await;
+    let log = dir.path().join("leads.db-wal");
+    for has_reader in [true, false] {
+        let new = new_lead();
+        store.insert(std::slice::from_ref(&new)).await.unwrap();
+        let mut reader = SqliteConnection::establish(dir.sqlite_url().trim_start_matches("sqlite:")).unwrap();
+        if has_reader {
+            reader.batch_execute("BEGIN; SELECT count(*) FROM lead_inbox").unwrap();
+        }
+        let started = Instant::now();
+        store.erase(Target::Lead(new.id()), Actor::SITE_INGEST, None).await.unwrap();
+        store.insert(&[new_lead()]).await.unwrap();
+        assert!(started.elapsed() < Duration::from_secs(1), "a reader was waited for");
+        drop(reader);
+        if has_reader {
+            assert!(log.metadata().unwrap().len() > 0, "the reader is in the way");
+        }
+    }
+    let last = new_lead();
+    store.insert(std::slice::from_ref(&last)).await.unwrap();
+    store.erase(Target::Lead(last.id()), Actor::SITE_INGEST, None).await.unwrap();
+    assert_eq!(log.metadata().unwrap().len(), 0, "emptied with the next erasure");
 }

@@ -1,7 +1,10 @@
 //! In the host's hands: its pool, its transaction.
 
+use std::time::{Duration, Instant};
+
 use fastcore_leads::{
-    Insertion, LeadDatabase, LeadInbox, LeadStore,
+    Actor, Insertion, LeadDatabase, LeadInbox, LeadStore,
+    inbox::{InboxExt, Target},
     testing::{TempDir, new_lead},
 };
 use fastcore_leads_store_sqlx::SqliteLeadStore;
@@ -81,4 +84,32 @@ async fn a_host_keeps_leads_that_come_after_a_transaction_it_left_open() {
         let rows: i32 = sqlx::query_scalar(count).fetch_one(&mut connection).await.unwrap();
         assert_eq!(rows, 20);
     }
+}
+
+/// Somebody reads from the log beside the file: an erasure does not wait for that, and the next one empties the log.
+#[tokio::test]
+async fn a_reader_does_not_hold_up_an_erasure() {
+    let (store, dir) = migrated().await;
+    let log = dir.path().join("leads.db-wal");
+    for has_reader in [true, false] {
+        let new = new_lead();
+        store.insert(std::slice::from_ref(&new)).await.unwrap();
+        let mut reader = SqliteConnection::connect(&dir.sqlite_url()).await.unwrap();
+        if has_reader {
+            reader.execute("BEGIN").await.unwrap();
+            reader.execute("SELECT count(*) FROM lead_inbox").await.unwrap();
+        }
+        let started = Instant::now();
+        store.erase(Target::Lead(new.id()), Actor::SITE_INGEST, None).await.unwrap();
+        store.insert(&[new_lead()]).await.unwrap();
+        assert!(started.elapsed() < Duration::from_secs(1), "a reader was waited for");
+        reader.close().await.unwrap();
+        if has_reader {
+            assert!(log.metadata().unwrap().len() > 0, "the reader is in the way");
+        }
+    }
+    let last = new_lead();
+    store.insert(std::slice::from_ref(&last)).await.unwrap();
+    store.erase(Target::Lead(last.id()), Actor::SITE_INGEST, None).await.unwrap();
+    assert_eq!(log.metadata().unwrap().len(), 0, "emptied with the next erasure");
 }

@@ -50,6 +50,7 @@ cases! {
     an_older_version_is_brought_up_to_date
     a_fault_of_the_set_up_is_no_leads_fault
     an_erased_person_is_nowhere
+    a_file_that_was_replaced_makes_the_service_unready
     pages_are_read_from_an_index
     a_walk_of_a_hundred_thousand_leads_sees_each_once
 }
@@ -72,6 +73,24 @@ pub async fn eight_may_migrate_at_once(open: Open, execute: Execute) {
             run(execute, &dir, "SELECT CAST(count(*) AS TEXT) FROM fastcore_leads_migrations").await,
             [sql::MIGRATIONS.len().to_string()]
         );
+    }
+}
+
+/// A back-up that is put in its place, or a file that is moved away: what would be written now is lost.
+pub async fn a_file_that_was_replaced_makes_the_service_unready(open: Open, _: Execute) {
+    let (database, dir) = migrated(open).await;
+    database.ready().await.expect("ready");
+    let file = dir.path().join("leads.db");
+    let aside = dir.path().join("aside.db");
+    std::fs::rename(&file, &aside).expect("moved");
+    let missing = database.ready().await.expect_err("there is no such file");
+    std::fs::copy(&aside, &file).expect("copied");
+    let replaced = database.ready().await.expect_err("another file");
+    std::fs::rename(&aside, &file).expect("moved");
+    database.ready().await.expect("ready again");
+    for error in [missing, replaced] {
+        assert_eq!(error.kind(), StoreErrorKind::Unavailable);
+        assert!(error.to_string().contains("replaced"), "{error}");
     }
 }
 
