@@ -83,8 +83,14 @@ fn show_plans(cluster: &Cluster, url: &str) {
         .parse()
         .expect("a cursor");
     let before = oldest.created_at + chrono::TimeDelta::days(300);
-    let due =
-        Due { status: LeadStatus::Received, before, minds_contact: true, after: None, until: Some(oldest), limit: 100 };
+    let due = Due {
+        status: Some(LeadStatus::Received),
+        before,
+        minds_contact: true,
+        after: None,
+        until: Some(oldest),
+        limit: 100,
+    };
     let asked = [
         ("the first page", Dialect::Postgres.page(&LeadFilter::default(), None, 50)),
         ("a page behind 300,000 leads", Dialect::Postgres.page(&LeadFilter::default(), Some(cursor), 50)),

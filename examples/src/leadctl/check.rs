@@ -16,6 +16,7 @@ pub(crate) async fn run(options: &Options, database: &dyn LeadDatabase) -> Outco
         rows.push(json!({"what": what, "state": state, "detail": faults.join("; ")}));
     };
     row("tables", database.ready().await.err().map(|error| error.to_string()).into_iter().collect());
+    row("adoption", database.adoption_problems().await?);
     let warnings = database.durability_warnings().await?;
     row("settings", warnings.into_iter().map(str::to_owned).collect());
     let guards = database.missing_guards().await?;

@@ -28,9 +28,8 @@ pub(crate) async fn list(options: &Options, database: &dyn LeadDatabase, list: &
 
 pub(crate) async fn counts(options: &Options, database: &dyn LeadDatabase) -> Outcome {
     let counts = database.counts().await?;
-    let rows: Vec<_> =
-        counts.iter().map(|(status, leads)| json!({"status": status.as_str(), "leads": leads})).collect();
-    let as_json = || Value::Object(counts.iter().map(|(s, leads)| (s.to_string(), (*leads).into())).collect());
+    let rows: Vec<_> = counts.iter().map(|(status, leads)| json!({"status": status, "leads": leads})).collect();
+    let as_json = || Value::Object(counts.iter().map(|(s, leads)| (s.clone(), (*leads).into())).collect());
     shown::print(options, &["status", "leads"], &rows, as_json);
     Ok(())
 }

@@ -20,7 +20,7 @@ pub(crate) fn page_size(limit: u32) -> u32 {
 /// Which leads a page shows. The default: all but those in quarantine. Erased leads are on no page.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct LeadFilter {
-    /// Only these; none: all but [`LeadStatus::Quarantined`].
+    /// Only these; none: all but [`LeadStatus::Quarantined`], those included that this version does not know.
     pub statuses: Vec<LeadStatus>,
     /// Only enquiries about this.
     pub service: Option<Service>,
@@ -46,10 +46,15 @@ impl LeadFilter {
         statuses
     }
 
+    /// Whether it shows leads in a status that this version does not know.
+    pub fn shows_unknown(&self) -> bool {
+        self.statuses.is_empty()
+    }
+
     /// Whether a lead is on its pages.
     pub(crate) fn shows(&self, lead: &StoredLead) -> bool {
         lead.erased_at_utc.is_none()
-            && self.shown().iter().any(|status| status.as_str() == lead.status)
+            && lead.status.parse().map_or(self.shows_unknown(), |status| self.shown().contains(&status))
             && self.service.is_none_or(|service| lead.service.as_deref() == Some(service.as_str()))
             && self.source.as_ref().is_none_or(|source| *source == lead.source)
             && self.received_from.is_none_or(|from| lead.created_at_utc >= from)

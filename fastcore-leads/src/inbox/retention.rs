@@ -30,11 +30,11 @@ impl Retention {
     pub(super) fn due(self, now: DateTime<Utc>) -> Vec<Due> {
         // So long ago that there is no such instant: nothing is due.
         let before = |days: u32| now.checked_sub_signed(TimeDelta::days(i64::from(days)));
-        LeadStatus::ALL
-            .iter()
-            .filter_map(|&status| {
+        let statuses = LeadStatus::ALL.iter().copied().map(Some).chain([None]);
+        statuses
+            .filter_map(|status| {
                 let (days, minds_contact) = match status {
-                    LeadStatus::Quarantined => (self.quarantine_days?, false),
+                    Some(LeadStatus::Quarantined) => (self.quarantine_days?, false),
                     _ => (self.without_contact_days?, true),
                 };
                 Some(Due { status, before: before(days)?, minds_contact, after: None, until: None, limit: BATCH })
@@ -52,8 +52,8 @@ pub(crate) const CONTACTS: [&str; 2] = [LEAD_PROCESSED, LEAD_RESOLVED];
 /// Leads of one status that are due, in the order of their coming.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Due {
-    /// Of this status.
-    pub status: LeadStatus,
+    /// Of this status; none: of any that this version does not know.
+    pub status: Option<LeadStatus>,
     /// Taken in before this instant.
     pub before: DateTime<Utc>,
     /// Whether contact since then keeps a lead.
@@ -64,6 +64,13 @@ pub struct Due {
     pub until: Option<Cursor>,
     /// So many are looked at, at most; of those, the ones with contact are left out.
     pub limit: u32,
+}
+
+impl Due {
+    /// Whether a lead in this status is one of them.
+    pub(crate) fn reaches(&self, status: &str) -> bool {
+        status.parse::<LeadStatus>().ok() == self.status
+    }
 }
 
 /// What a purge did, or would do.
@@ -81,10 +88,10 @@ impl PurgeReport {
         self.without_contact + self.quarantined
     }
 
-    pub(super) fn count(&mut self, status: LeadStatus, leads: usize) {
+    pub(super) fn count(&mut self, status: Option<LeadStatus>, leads: usize) {
         let leads = u64::try_from(leads).unwrap_or(u64::MAX);
         match status {
-            LeadStatus::Quarantined => self.quarantined += leads,
+            Some(LeadStatus::Quarantined) => self.quarantined += leads,
             _ => self.without_contact += leads,
         }
     }

@@ -77,8 +77,11 @@ impl Dialect {
     pub fn page(self, filter: &LeadFilter, after: Option<Cursor>, limit: u32) -> Statement {
         let limit = page_size(limit);
         let mut statement = Statement::new(self);
+        let known = filter.shown().into_iter().map(|status| (format!("status = '{status}'"), status.to_string()));
+        let unknown = unknown_statuses().into_iter().enumerate().map(|(i, range)| (range, format!("unknown_{i}")));
+        let ranges: Vec<_> = known.chain(unknown.filter(|_| filter.shows_unknown())).collect();
         let branches: Vec<String> =
-            filter.shown().into_iter().map(|status| statement.branch(status, filter, after, limit)).collect();
+            ranges.iter().map(|(range, name)| statement.branch(range, name, filter, after, limit)).collect();
         let limit = statement.bind(Param::BigInt(i64::from(limit) + 1));
         statement.text = Cow::Owned(format!(
             "SELECT {COLUMNS} FROM ({}) AS page ORDER BY created_at_utc DESC, id DESC LIMIT {limit}",
@@ -246,9 +249,9 @@ impl Statement {
         format!("lower(email) IN ({}) AND erased_at_utc IS NULL", spellings.join(", "))
     }
 
-    /// The leads of one status.
-    fn branch(&mut self, status: LeadStatus, filter: &LeadFilter, after: Option<Cursor>, limit: u32) -> String {
-        let mut conditions = vec!["erased_at_utc IS NULL".to_owned(), format!("status = '{status}'")];
+    /// The leads of one status, or of those between two.
+    fn branch(&mut self, range: &str, name: &str, filter: &LeadFilter, after: Option<Cursor>, limit: u32) -> String {
+        let mut conditions = vec!["erased_at_utc IS NULL".to_owned(), range.to_owned()];
         if let Some(service) = filter.service {
             conditions.push(format!("service = '{service}'"));
         }
@@ -271,14 +274,18 @@ impl Statement {
         let limit = self.bind(Param::BigInt(i64::from(limit) + 1));
         format!(
             "SELECT * FROM (SELECT {COLUMNS} FROM lead_inbox WHERE {} ORDER BY created_at_utc DESC, id DESC \
-             LIMIT {limit}) AS {status}",
+             LIMIT {limit}) AS {name}",
             conditions.join(" AND ")
         )
     }
 
     fn select_due(&mut self, due: &Due) -> String {
         let before = self.instant(due.before);
-        let mut window = format!("erased_at_utc IS NULL AND status = '{}' AND created_at_utc < {before}", due.status);
+        let is_one = match due.status {
+            Some(status) => format!("status = '{status}'"),
+            None => format!("({})", unknown_statuses().join(" OR ")),
+        };
+        let mut window = format!("erased_at_utc IS NULL AND {is_one} AND created_at_utc < {before}");
         for (place, sign) in [(due.after, '>'), (due.until, '<')] {
             if let Some(place) = place {
                 let (created_at, id) = (self.instant(place.created_at), self.id(place.id));
@@ -307,11 +314,29 @@ impl Statement {
     }
 }
 
-/// What [`Dialect::counts`] answered, for every status.
-pub(super) fn counts_of(rows: &[(String, i64)]) -> Vec<(LeadStatus, u64)> {
-    let count =
-        |status: LeadStatus| rows.iter().find(|(word, _)| word == status.as_str()).map_or(0, |(_, leads)| *leads);
-    LeadStatus::ALL.iter().map(|&status| (status, u64::try_from(count(status)).unwrap_or_default())).collect()
+/// What [`Dialect::counts`] answered, and zero for every known status that has none.
+pub(crate) fn counts_of(rows: Vec<(String, u64)>) -> Vec<(String, u64)> {
+    let known = LeadStatus::ALL.iter().map(|status| (status.to_string(), 0));
+    let mut counts: Vec<_> = known.collect();
+    for (status, leads) in rows {
+        match counts.iter_mut().find(|(known, _)| *known == status) {
+            Some(count) => count.1 = leads,
+            None => counts.push((status, leads)),
+        }
+    }
+    let known = LeadStatus::ALL.len();
+    counts[known..].sort();
+    counts
+}
+
+/// What lies between the statuses that this version knows: each a range of the index that pages are read from.
+fn unknown_statuses() -> Vec<String> {
+    let mut known: Vec<&str> = LeadStatus::ALL.iter().map(|status| status.as_str()).collect();
+    known.sort_unstable();
+    let first = known.first().map(|first| format!("status < '{first}'"));
+    let last = known.last().map(|last| format!("status > '{last}'"));
+    let between = known.windows(2).map(|pair| format!("status > '{}' AND status < '{}'", pair[0], pair[1]));
+    first.into_iter().chain(between).chain(last).collect()
 }
 
 /// The parameters of `REWRITE_LEADS` and `APPEND_AUDIT`.

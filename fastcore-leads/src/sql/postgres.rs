@@ -68,6 +68,11 @@ pub const SET_UP_CONNECTION: &str = "SET client_min_messages = error; \
      SET tcp_keepalives_idle = 30; SET tcp_keepalives_interval = 10; SET tcp_keepalives_count = 3; \
      SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off'";
 
+/// Whether a connection to another machine is in clear. Answers: a boolean.
+pub const IS_IN_CLEAR: &str =
+    "SELECT (NOT ssl AND inet_server_addr() IS DISTINCT FROM inet_client_addr())::text AS answer
+       FROM pg_stat_ssl WHERE pid = pg_backend_pid()";
+
 /// The server gives up on a statement when nobody waits for it any more.
 pub fn set_timeout(timeout: Duration) -> String {
     format!("SET statement_timeout = {}", timeout.as_millis().clamp(1, 86_400_000))

@@ -13,7 +13,7 @@ use crate::{
     audit::{AuditRecord, LEAD_RECEIVED},
     inbox::{CONTACTS, Change, Cursor, Due, InboxError, LeadFilter, LeadPage, Target, is_same_address, page_size},
     lead::{LeadId, LeadStatus, RequestId},
-    sql::inbox::MAX_LOCKED,
+    sql::inbox::{MAX_LOCKED, counts_of},
 };
 
 /// Keeps leads in memory: the reference that other stores are measured by, for tests and examples.
@@ -100,13 +100,12 @@ impl LeadInbox for MemoryLeadStore {
         Ok(leads)
     }
 
-    async fn counts(&self) -> Result<Vec<(LeadStatus, u64)>, StoreError> {
-        let state = self.lock();
-        let count = |status: LeadStatus| {
-            let leads = state.by_request.values().filter(|lead| lead.erased_at_utc.is_none());
-            leads.filter(|lead| lead.status == status.as_str()).count() as u64
-        };
-        Ok(LeadStatus::ALL.iter().map(|&status| (status, count(status))).collect())
+    async fn counts(&self) -> Result<Vec<(String, u64)>, StoreError> {
+        let mut counts = HashMap::<String, u64>::new();
+        for lead in self.lock().by_request.values().filter(|lead| lead.erased_at_utc.is_none()) {
+            *counts.entry(lead.status.clone()).or_default() += 1;
+        }
+        Ok(counts_of(counts.into_iter().collect()))
     }
 
     async fn due(&self, due: &Due) -> Result<Vec<StoredLead>, StoreError> {
@@ -148,7 +147,7 @@ impl State {
     fn due(&self, due: &Due) -> Vec<StoredLead> {
         let mut leads = self.select(|lead| {
             lead.erased_at_utc.is_none()
-                && lead.status == due.status.as_str()
+                && due.reaches(&lead.status)
                 && lead.created_at_utc < due.before
                 && due.after.is_none_or(|after| Cursor::at(lead) > after)
                 && due.until.is_none_or(|until| Cursor::at(lead) <= until)

@@ -20,7 +20,7 @@ pub use self::{
 use crate::{
     audit::AuditRecord,
     inbox::{Change, Cursor, Due, InboxError, LeadFilter, LeadPage},
-    lead::{LeadId, LeadStatus, RequestId},
+    lead::{LeadId, RequestId},
 };
 use chrono::{DateTime, Utc};
 
@@ -105,11 +105,12 @@ pub trait LeadInbox: LeadStore {
     /// [`StoreError`] where the database does not answer.
     async fn find_by_email(&self, email: &str) -> Result<Vec<StoredLead>, StoreError>;
 
-    /// How many leads are in each status, all of them listed. Erased ones do not count.
+    /// How many leads are in each status: all of [`LeadStatus::ALL`](crate::LeadStatus::ALL) first, and then those that this
+    /// version does not know and that leads are in. Erased ones do not count.
     ///
     /// # Errors
     /// [`StoreError`] where the database does not answer.
-    async fn counts(&self) -> Result<Vec<(LeadStatus, u64)>, StoreError>;
+    async fn counts(&self) -> Result<Vec<(String, u64)>, StoreError>;
 
     /// Leads that a retention rule reaches, oldest first.
     ///
@@ -232,7 +233,7 @@ macro_rules! __delegate {
                 $crate::LeadInbox::find_by_email($to, email).await
             }
 
-            async fn counts(&$self) -> Result<Vec<($crate::LeadStatus, u64)>, $crate::StoreError> {
+            async fn counts(&$self) -> Result<Vec<(String, u64)>, $crate::StoreError> {
                 $crate::LeadInbox::counts($to).await
             }
 

@@ -27,7 +27,7 @@ use super::inbox::{Dialect, Statement, counts_of};
 use crate::{
     audit::AuditRecord,
     inbox::{Change, Cursor, Due, InboxError, LeadFilter, LeadPage},
-    lead::{LeadId, LeadStatus, RequestId},
+    lead::{LeadId, RequestId},
     store::{Insertion, LeadDatabase, LeadInbox, LeadStore, NewLead, StoreError, StoreErrorKind, StoredLead},
 };
 
@@ -178,8 +178,8 @@ impl<C: Connections> LeadInbox for Engine<C> {
         self.leads(C::DIALECT.find_by_email(email)).await
     }
 
-    async fn counts(&self) -> Result<Vec<(LeadStatus, u64)>, StoreError> {
-        Ok(counts_of(&read_answers(&self.answers(C::DIALECT.counts()).await?)?))
+    async fn counts(&self) -> Result<Vec<(String, u64)>, StoreError> {
+        Ok(counts_of(read_answers(&self.answers(C::DIALECT.counts()).await?)?))
     }
 
     async fn due(&self, due: &Due) -> Result<Vec<StoredLead>, StoreError> {

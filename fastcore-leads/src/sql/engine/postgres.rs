@@ -17,7 +17,10 @@ use super::{
     lease::{Lease, Shared},
 };
 use crate::{
-    sql::{inbox::Dialect, postgres as sql},
+    sql::{
+        inbox::{Dialect, Statement},
+        postgres as sql,
+    },
     store::{Insertion, NewLead, StoreError, StoreErrorKind, StoredLead, settle, unsettled},
 };
 
@@ -113,7 +116,7 @@ impl<P: Pool> PgConnections<P> {
         self.timeout
     }
 
-    /// Takes so many connections at once, and gives them back.
+    /// Takes so many connections at once, and gives them back. Warns where they lead to another machine in clear.
     ///
     /// # Errors
     /// [`StoreErrorKind::Unavailable`] where the database cannot be reached in time.
@@ -121,6 +124,14 @@ impl<P: Pool> PgConnections<P> {
         let mut opened = Vec::new();
         for _ in 0..connections.max(1) {
             opened.push(within(self.timeout, self.shared.take(self.timeout)).await?);
+        }
+        let ask = Statement::of(Dialect::Postgres, sql::IS_IN_CLEAR);
+        // A pooler in between may not tell.
+        let is_in_clear = within(self.timeout, opened[0].connection()?.answers(ask)).await;
+        if is_in_clear.is_ok_and(|answers| answers == ["true"]) {
+            tracing::warn!(
+                "the connection to the database on another machine is not encrypted: set sslmode=verify-full"
+            );
         }
         opened.into_iter().for_each(super::lease::Open::give_back);
         Ok(())

@@ -10,9 +10,10 @@ use std::sync::Arc;
 
 use super::{BoxFuture, Logs, Random, body, lead, new_lead, parse};
 use crate::{
-    inbox::{InboxExt, Target},
+    audit::Actor,
+    inbox::{InboxExt, LeadFilter, Retention, Target},
     ingest::{Ingest, IngestError},
-    lead::Lead,
+    lead::{Lead, LeadId},
     store::{Insertion, LeadDatabase, StoreError, StoreErrorKind},
 };
 
@@ -45,6 +46,20 @@ async fn assert_mismatch(open: Open, url: &str, reason: &str) {
         assert_eq!(error.kind(), StoreErrorKind::SchemaMismatch);
         assert!(error.to_string().contains(reason), "{error}");
     }
+}
+
+/// A lead in a status of a newer version: on the page, in the counts, and reached by retention.
+async fn assert_unknown_status_is_seen(database: &Database, id: LeadId) {
+    let page = database.page(&LeadFilter::default(), None, 10).await.expect("page");
+    assert!(page.leads.iter().any(|lead| lead.lead_id() == id && lead.status == "awaiting_parts"), "not on the page");
+    let counts = database.counts().await.expect("counts");
+    assert_eq!(counts.last(), Some(&("awaiting_parts".to_owned(), 1)), "not in the counts");
+    let retention = Retention { without_contact_days: Some(0), quarantine_days: None };
+    let would = database.purge_dry_run(retention).await.expect("purge");
+    let report = database.purge(retention, Actor::SITE_INGEST).await.expect("purge");
+    assert_eq!((would.without_contact, report.without_contact), (1, 1), "retention does not reach it");
+    let lead = database.get(id).await.expect("get").expect("its tombstone");
+    assert!(lead.erased_at_utc.is_some(), "not erased");
 }
 
 /// What a newer version leaves behind that only added to the tables.

@@ -33,7 +33,7 @@ pub use self::network::{
 };
 use super::{
     CANARY, Database, Open, all_migrate, assert_erased, assert_mismatch, assert_poison_fails_alone,
-    assert_refused_alone, assert_still_ready, sql_of_a_newer_version,
+    assert_refused_alone, assert_still_ready, assert_unknown_status_is_seen, sql_of_a_newer_version,
 };
 use crate::{
     audit::Actor,
@@ -85,6 +85,7 @@ cases! {
     a_host_that_does_not_commit_holds_up_its_own_lead_only
     of_several_hosts_the_one_that_takes_writes_is_found
     a_url_that_cannot_be_read_shows_no_secret
+    a_status_of_a_newer_version_is_seen
     a_stopped_database_is_unavailable_and_comes_back
     a_restart_while_idle_goes_unnoticed
     a_locked_table_does_not_use_up_the_server
@@ -103,6 +104,15 @@ cases! {
     pages_are_read_from_an_index
     a_writer_cannot_touch_the_log
     a_walk_of_a_hundred_thousand_leads_sees_each_once
+}
+
+/// On the page, in the counts, and reached by retention.
+pub async fn a_status_of_a_newer_version_is_seen(open: Open) {
+    let (database, url) = migrated(open).await;
+    let new = new_lead();
+    database.insert(std::slice::from_ref(&new)).await.expect("written");
+    psql(&url, "UPDATE lead_inbox SET status = 'awaiting_parts'");
+    assert_unknown_status_is_seen(&database, new.id()).await;
 }
 
 /// The tables and the bookkeeping stay as they are.

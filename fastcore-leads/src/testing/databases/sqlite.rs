@@ -2,7 +2,7 @@
 
 use super::{
     CANARY, Database, Open, Person, all_migrate, assert_erased, assert_mismatch, assert_poison_fails_alone,
-    assert_refused_alone, assert_still_ready, assert_upgraded, sql_of_a_newer_version,
+    assert_refused_alone, assert_still_ready, assert_unknown_status_is_seen, assert_upgraded, sql_of_a_newer_version,
 };
 use crate::{
     inbox::{Cursor, Due},
@@ -50,9 +50,19 @@ cases! {
     an_older_version_is_brought_up_to_date
     a_fault_of_the_set_up_is_no_leads_fault
     an_erased_person_is_nowhere
+    a_status_of_a_newer_version_is_seen
     a_file_that_was_replaced_makes_the_service_unready
     pages_are_read_from_an_index
     a_walk_of_a_hundred_thousand_leads_sees_each_once
+}
+
+/// On the page, in the counts, and reached by retention.
+pub async fn a_status_of_a_newer_version_is_seen(open: Open, execute: Execute) {
+    let (database, dir) = migrated(open).await;
+    let new = new_lead();
+    database.insert(std::slice::from_ref(&new)).await.expect("written");
+    run(execute, &dir, "UPDATE lead_inbox SET status = 'awaiting_parts'").await;
+    assert_unknown_status_is_seen(&database, new.id()).await;
 }
 
 /// The tables and the bookkeeping stay as they are.
@@ -220,7 +230,8 @@ pub async fn pages_are_read_from_an_index(open: Open, execute: Execute) {
     let (_, dir) = migrated(open).await;
     let cursor = Cursor { created_at: new_lead().created_at(), id: new_lead().id().as_uuid() };
     let (status, before) = (LeadStatus::Received, cursor.created_at);
-    let due = Due { status, before, minds_contact: true, after: Some(cursor), until: Some(cursor), limit: 100 };
+    let due =
+        Due { status: Some(status), before, minds_contact: true, after: Some(cursor), until: Some(cursor), limit: 100 };
     let by_status = crate::LeadFilter { statuses: vec![LeadStatus::Resolved], ..Default::default() };
     let (pages, emails) = ("ix_lead_inbox_status_created_at", "ix_lead_inbox_email");
     for (statement, index) in [

@@ -127,7 +127,9 @@ pub async fn leads_are_counted_by_status(store: Store) {
         }
     }
     let counts = store.counts().await.expect("counts");
-    let expected: Vec<_> =
-        LeadStatus::ALL.iter().map(|&status| (status, if status == LeadStatus::Resolved { 2 } else { 1 })).collect();
+    let expected: Vec<_> = LeadStatus::ALL
+        .iter()
+        .map(|&status| (status.to_string(), if status == LeadStatus::Resolved { 2 } else { 1 }))
+        .collect();
     assert_eq!(counts, expected);
 }

@@ -92,7 +92,7 @@ impl LeadInbox for Broken {
         self.inner.find_by_email(email).await
     }
 
-    async fn counts(&self) -> Result<Vec<(LeadStatus, u64)>, StoreError> {
+    async fn counts(&self) -> Result<Vec<(String, u64)>, StoreError> {
         let mut counts = self.inner.counts().await?;
         if self.fault == Fault::CountsOneShort {
             counts.pop();

@@ -2,8 +2,8 @@ use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
 use fastcore_leads::{
-    AuditRecord, Insertion, LeadDatabase, LeadFilter, LeadId, LeadInbox, LeadPage, LeadStatus, LeadStore,
-    MemoryLeadStore, NewLead, RequestId, StoreError, StoreErrorKind, StoredLead,
+    AuditRecord, Insertion, LeadDatabase, LeadFilter, LeadId, LeadInbox, LeadPage, LeadStore, MemoryLeadStore, NewLead,
+    RequestId, StoreError, StoreErrorKind, StoredLead,
     inbox::{Change, Cursor, Due, InboxError},
     testing::{self, databases, stores},
 };
@@ -137,7 +137,7 @@ impl LeadInbox for Broken {
         self.inner.find_by_email(email).await
     }
 
-    async fn counts(&self) -> Result<Vec<(LeadStatus, u64)>, StoreError> {
+    async fn counts(&self) -> Result<Vec<(String, u64)>, StoreError> {
         self.inner.counts().await
     }
 

@@ -72,7 +72,7 @@ pub async fn pages_are_read_from_an_index(open: Open) {
         ..cursor
     };
     let due = crate::inbox::Due {
-        status: LeadStatus::Received,
+        status: Some(LeadStatus::Received),
         before: new.created_at() - chrono::TimeDelta::seconds(100),
         minds_contact: true,
         after: Some(at(15_400)),
