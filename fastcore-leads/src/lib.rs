@@ -2,7 +2,8 @@
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 pub mod audit;
-pub mod http;
+pub mod contract;
+pub mod endpoint;
 pub mod inbox;
 mod ingest;
 pub mod lead;
@@ -23,7 +24,7 @@ pub use async_trait::async_trait as __async_trait;
 
 pub use self::{
     audit::{Actor, AuditRecord},
-    http::{Endpoint, INBOUND_LEADS_PATH, Problem},
+    endpoint::{Endpoint, INBOUND_LEADS_PATH, Problem},
     inbox::{LeadFilter, LeadPage},
     ingest::{Ingest, IngestBuilder, IngestError, Ingested},
     lead::{ConsentPolicy, EmailAddress, Lead, LeadDraft, LeadId, LeadStatus, ParseError, RequestId, Service},

@@ -9,7 +9,7 @@ use std::collections::HashSet;
 use metrics::{Counter, counter};
 
 use crate::{
-    http::Problem,
+    endpoint::Problem,
     lead::{Code, Violation},
 };
 

@@ -27,7 +27,7 @@ pub struct File {
 
 /// The folder `contract` of this repository.
 pub fn folder() -> PathBuf {
-    [env!("CARGO_MANIFEST_DIR"), "..", "contract"].iter().collect()
+    [env!("CARGO_MANIFEST_DIR"), "..", "fastcore-leads", "contract"].iter().collect()
 }
 
 /// Everything that is published, made anew.

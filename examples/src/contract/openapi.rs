@@ -2,7 +2,7 @@
 
 use fastcore_leads::{
     INBOUND_LEADS_PATH, Problem, SAMPLE_LEAD,
-    http::IDEMPOTENCY_REPLAYED,
+    endpoint::IDEMPOTENCY_REPLAYED,
     lead::{Code, limits},
 };
 use serde_json::{Value, json};

@@ -19,7 +19,7 @@ use super::{
     stores::Store,
 };
 use crate::{
-    http::Endpoint,
+    endpoint::Endpoint,
     ingest::Ingest,
     lead::{LeadId, RequestId},
     token::TokenSet,

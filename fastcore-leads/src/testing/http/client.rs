@@ -9,7 +9,7 @@ use tokio::{
     time::timeout,
 };
 
-use crate::{http::INBOUND_LEADS_PATH, testing::TOKEN};
+use crate::{endpoint::INBOUND_LEADS_PATH, testing::TOKEN};
 
 /// No answer takes longer; a server that says nothing fails the test.
 const PATIENCE: Duration = Duration::from_secs(30);

@@ -18,12 +18,12 @@ pub async fn what_cannot_be_adopted_is_named(open: Open) {
     let latin1 = cluster.url("latin1");
     let elsewhere = cluster.database();
     psql(&elsewhere, "CREATE SCHEMA leads; SET search_path = leads;");
-    psql(&elsewhere, &format!("SET search_path = leads; {}", include_str!("../fastapi.sql")));
+    psql(&elsewhere, &format!("SET search_path = leads; {}", include_str!("fastapi.sql")));
     let typed = cluster.database();
-    psql(&typed, include_str!("../fastapi.sql"));
+    psql(&typed, include_str!("fastapi.sql"));
     psql(&typed, "ALTER TABLE lead_inbox ALTER COLUMN created_at_utc TYPE timestamp, ALTER COLUMN meta_json TYPE text");
     let lacking = cluster.database();
-    psql(&lacking, include_str!("../fastapi.sql"));
+    psql(&lacking, include_str!("fastapi.sql"));
     psql(&lacking, "ALTER TABLE audit_log DROP COLUMN actor");
     for (url, words) in [
         (latin1, vec!["LATIN1", "UTF8"]),
@@ -60,7 +60,7 @@ pub async fn a_unique_index_of_another_name_will_do(open: Open) {
         "CREATE UNIQUE INDEX lead_inbox_by_request ON lead_inbox (request_id)",
     ] {
         let url = Cluster::shared().database();
-        psql(&url, include_str!("../fastapi.sql"));
+        psql(&url, include_str!("fastapi.sql"));
         psql(&url, &format!("DROP INDEX ix_lead_inbox_request_id; {unique}"));
         let database = open(url.clone()).await.expect("it opens");
         database.migrate().await.expect("it migrates");

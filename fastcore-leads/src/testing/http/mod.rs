@@ -16,7 +16,7 @@ pub use self::client::{Answer, authorized, chunked, exchange, lead_request, requ
 use self::stores::{Down, Outcome};
 use super::{BoxFuture, Logs, TOKEN, body};
 use crate::{
-    http::{Endpoint, INBOUND_LEADS_PATH, Problem},
+    endpoint::{Endpoint, INBOUND_LEADS_PATH, Problem},
     ingest::Ingest,
     lead::limits::MAX_BODY_BYTES,
     store::{Insertion, MemoryLeadStore, StoreErrorKind},

@@ -5,7 +5,7 @@ import { test } from 'node:test';
 import { verdict } from './lead.mjs';
 
 const read = (name) => readFileSync(new URL(name, import.meta.url), 'utf8');
-const vectors = read('../vectors.jsonl').trimEnd().split('\n').map((line) => JSON.parse(line));
+const vectors = read('../../../fastcore-leads/contract/vectors.jsonl').trimEnd().split('\n').map((line) => JSON.parse(line));
 const known = JSON.parse(read('./differences.json'));
 
 const bytesOf = ({ body, body_text: text, body_hex: hex }) => {
