@@ -10,7 +10,7 @@ use metrics::{Counter, counter};
 
 use crate::{
     endpoint::Problem,
-    lead::{Code, Violation},
+    lead::{Violation, ViolationCode},
 };
 
 /// Counter: leads by `outcome`: `received`, `quarantined`, `replayed`, `request_id_conflict`, `lead_erased`, `unavailable`, `internal`.
@@ -35,7 +35,7 @@ pub const TRANSACTIONS: &str = "fastcore_leads_transactions_total";
 pub const SETTING: &str = "fastcore_leads_ingest_setting";
 
 /// Counter: requests that were refused before they reached the workflow, by [`problem`](crate::Problem::as_str) and
-/// [`code`](crate::lead::Code::as_str). A request that breaks rules of several codes counts once for each of them; `code` is
+/// [`code`](crate::lead::ViolationCode::as_str). A request that breaks rules of several codes counts once for each of them; `code` is
 /// empty where the problem is not `validation_error`.
 pub const REFUSED: &str = "fastcore_leads_refused_total";
 
@@ -62,7 +62,7 @@ pub(crate) fn begin_refusals() {
         match problem {
             Problem::RequestIdConflict | Problem::LeadErased | Problem::Internal | Problem::Unavailable => {}
             Problem::ValidationError => {
-                for code in Code::ALL {
+                for code in ViolationCode::ALL {
                     refusal(*problem, code.as_str()).increment(0);
                 }
             }

@@ -3,7 +3,7 @@
 use fastcore_leads::{
     INBOUND_LEADS_PATH, Problem, SAMPLE_LEAD,
     endpoint::IDEMPOTENCY_REPLAYED,
-    lead::{Code, limits},
+    lead::{ViolationCode, limits},
 };
 use serde_json::{Value, json};
 use utoipa::openapi::{
@@ -145,7 +145,7 @@ fn problem() -> Object {
         .schema_type(Type::Object)
         .property("pointer", text().description(Some("Where: a JSON pointer (RFC 6901) into the request's body")))
         .required("pointer")
-        .property("code", text().enum_values(Some(Code::ALL.iter().map(|code| code.as_str()))))
+        .property("code", text().enum_values(Some(ViolationCode::ALL.iter().map(|code| code.as_str()))))
         .required("code")
         .property("detail", text().description(Some("The rule, for a developer")))
         .required("detail");
@@ -195,7 +195,7 @@ fn sample_problem(problem: Problem) -> Value {
         "error": problem.as_str(),
     });
     if problem == Problem::ValidationError {
-        let code = Code::EmailInvalid;
+        let code = ViolationCode::EmailInvalid;
         sample["detail"] = "1 member is not valid".into();
         sample["errors"] = json!([{"pointer": "/email", "code": code.as_str(), "detail": code.rule()}]);
     }

@@ -1,8 +1,10 @@
 //! What visitors are told, in French. Which rule was broken is the core's word; how to say it is this module's.
 
 use fastcore_leads::lead::{
-    Code::{ConsentRequired, ControlCharacter, EmailInvalid, NotABoolean, Required, ServiceUnknown, TooLong, TooShort},
     Violation,
+    ViolationCode::{
+        ConsentRequired, ControlCharacter, EmailInvalid, NotABoolean, Required, ServiceUnknown, TooLong, TooShort,
+    },
 };
 
 /// Says what to correct.

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use fastcore_leads::{
     ConsentPolicy, Endpoint, Ingest, Lead, MemoryLeadStore, ParseError, TokenSet,
-    lead::{Code, limits},
+    lead::{ViolationCode, limits},
     testing::{
         Random, TOKEN,
         http::{authorized, exchange},
@@ -53,12 +53,12 @@ fn the_vectors_show_every_rule_once_at_least() {
     assert!(vectors.len() >= 150, "{}", vectors.len());
     let names: HashSet<_> = vectors.iter().map(|vector| &vector.name).collect();
     assert_eq!(names.len(), vectors.len(), "no name comes twice");
-    let shown: HashSet<Code> = vectors
+    let shown: HashSet<ViolationCode> = vectors
         .iter()
         .filter_map(|vector| if let Verdict::Invalid(violations) = &vector.verdict { Some(violations) } else { None })
         .flat_map(|violations| violations.iter().map(|(_, code)| *code))
         .collect();
-    for code in Code::ALL {
+    for code in ViolationCode::ALL {
         assert!(shown.contains(code), "no vector shows {code}");
     }
 }

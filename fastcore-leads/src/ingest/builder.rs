@@ -4,7 +4,7 @@ use tokio::sync::mpsc;
 
 use super::{
     Ingest,
-    many::Window,
+    many::ImportWindow,
     metrics::Metrics,
     queue::Queue,
     stuck::StuckLane,
@@ -108,23 +108,23 @@ impl IngestBuilder {
             "ingest workflow started"
         );
         let metrics = Arc::new(Metrics::new(&self));
-        let (queue, inbox) = Queue::new(self.queue_capacity, self.queue_bytes, Arc::clone(&metrics));
+        let (queue, intake) = Queue::new(self.queue_capacity, self.queue_bytes, Arc::clone(&metrics));
         let queue = Arc::new(queue);
-        let window = Window::beside_others(&self);
+        let window = ImportWindow::beside_others(&self);
         let inserter =
             Inserter { store: Arc::clone(&self.store), metrics: Arc::clone(&metrics), deadline: self.deadline };
         let (stuck, receiver) = mpsc::unbounded_channel();
         for _ in 0..self.writers {
             let writer = Writer {
                 inserter: inserter.clone(),
-                inbox: inbox.clone(),
+                intake: intake.clone(),
                 stuck: stuck.clone(),
                 max_batch: self.max_batch,
                 max_batch_bytes: self.max_batch_bytes,
             };
             tokio::spawn(writer.run());
         }
-        tokio::spawn(StuckLane { inserter, stuck: receiver, _inbox: inbox }.run());
+        tokio::spawn(StuckLane { inserter, stuck: receiver, _intake: intake }.run());
         Ingest { queue, store: self.store, deadline: self.deadline, metrics, window }
     }
 }

@@ -6,7 +6,7 @@ use tokio::{task::yield_now, time::Instant};
 
 use super::{
     Ingest, IngestBuilder, IngestError, Ingested,
-    outcome::Entry,
+    outcome::Submission,
     queue::{Answer, Job, Waiting},
 };
 use crate::{audit::Actor, lead::Lead, store::NewLead};
@@ -87,7 +87,7 @@ impl Ingest {
     }
 
     async fn send(&self, new: NewLead) -> Pending {
-        let (job, waiting) = Job::new(Entry::new(new, &self.metrics), self.deadline);
+        let (job, waiting) = Job::new(Submission::new(new, &self.metrics), self.deadline);
         let bytes = job.size();
         let pushed = self.queue.push_when_there_is_room(job).await;
         let since = Instant::now();
@@ -109,7 +109,7 @@ struct Pending {
 
 /// The leads of one importer that are not settled, in their order.
 struct UnderWay {
-    window: Window,
+    window: ImportWindow,
     leads: VecDeque<Pending>,
     bytes: usize,
 }
@@ -152,13 +152,13 @@ impl UnderWay {
 
 /// How many leads one importer has under way: one more for each that was quick, half as many after one that was slow.
 #[derive(Clone)]
-pub(super) struct Window {
+pub(super) struct ImportWindow {
     leads: usize,
     max_leads: usize,
     max_bytes: usize,
 }
 
-impl Window {
+impl ImportWindow {
     /// Enough for full batches in all writers and as many behind them, but never more than half of the queue.
     pub(super) fn beside_others(settings: &IngestBuilder) -> Self {
         let full = settings.max_batch.saturating_mul(settings.writers).saturating_mul(2);

@@ -17,9 +17,9 @@ pub use self::{
     outcome::{IngestError, Ingested},
 };
 use self::{
-    many::Window,
+    many::ImportWindow,
     metrics::Metrics,
-    outcome::Entry,
+    outcome::Submission,
     queue::{Job, Queue},
 };
 use crate::{
@@ -55,7 +55,7 @@ pub struct Ingest {
     deadline: Duration,
     metrics: Arc<Metrics>,
     /// How much of the queue one importer may fill.
-    window: Window,
+    window: ImportWindow,
 }
 
 impl Ingest {
@@ -73,7 +73,7 @@ impl Ingest {
     /// [`IngestError`]; [`IngestError::is_retryable`] says whether the same lead may be tried again, which is always
     /// safe with the same request id.
     pub async fn ingest(&self, lead: Lead, actor: Actor) -> Result<Ingested, IngestError> {
-        let entry = Entry::new(NewLead::new(lead, actor), &self.metrics);
+        let entry = Submission::new(NewLead::new(lead, actor), &self.metrics);
         let end = Instant::now() + self.deadline;
         let (job, waiting) = Job::new(entry, self.deadline);
         match self.queue.push(job) {

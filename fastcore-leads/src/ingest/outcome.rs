@@ -91,14 +91,14 @@ pub(super) fn conclude(new: &NewLead, insertion: Insertion) -> Result<Ingested, 
 }
 
 /// What there is to tell about a lead, by the caller or by the writer in the stead of one that went away.
-pub(super) struct Entry {
+pub(super) struct Submission {
     new: NewLead,
     started: Instant,
     metrics: Arc<Metrics>,
     is_told: AtomicBool,
 }
 
-impl Entry {
+impl Submission {
     pub(super) fn new(new: NewLead, metrics: &Arc<Metrics>) -> Arc<Self> {
         let is_told = AtomicBool::new(false);
         Arc::new(Self { new, started: Instant::now(), metrics: Arc::clone(metrics), is_told })

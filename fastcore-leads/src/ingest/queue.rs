@@ -15,7 +15,7 @@ use tracing::Span;
 use super::{
     IngestError, Ingested,
     metrics::Metrics,
-    outcome::{Entry, conclude},
+    outcome::{Submission, conclude},
 };
 use crate::store::{Insertion, NewLead};
 
@@ -30,18 +30,18 @@ pub(super) struct Queue {
 }
 
 impl Queue {
-    pub(super) fn new(capacity: usize, bytes: usize, metrics: Arc<Metrics>) -> (Self, Inbox) {
+    pub(super) fn new(capacity: usize, bytes: usize, metrics: Arc<Metrics>) -> (Self, Intake) {
         let (sender, receiver) = mpsc::channel(capacity.min(Semaphore::MAX_PERMITS));
         let (alive, writers) = watch::channel(());
         let room = Arc::new(Notify::new());
         let bytes = Arc::new(Semaphore::new(bytes.min(Semaphore::MAX_PERMITS)));
-        let inbox = Inbox {
+        let intake = Intake {
             jobs: Arc::new(Mutex::new(receiver)),
             _alive: Arc::new(alive),
             metrics: Arc::clone(&metrics),
             room: Arc::clone(&room),
         };
-        (Self { jobs: RwLock::new(Some(sender)), bytes, metrics, room, writers }, inbox)
+        (Self { jobs: RwLock::new(Some(sender)), bytes, metrics, room, writers }, intake)
     }
 
     /// Queues a job, or refuses it at once: waiting would only hide that the store is too slow.
@@ -106,16 +106,16 @@ impl Queue {
 
 /// The writers' end, shared by all of them.
 #[derive(Clone)]
-pub(super) struct Inbox {
+pub(super) struct Intake {
     jobs: Arc<Mutex<mpsc::Receiver<Job>>>,
     metrics: Arc<Metrics>,
     room: Arc<Notify>,
     _alive: Arc<watch::Sender<()>>,
 }
 
-impl Inbox {
+impl Intake {
     /// Waits for a job, then takes along what else has queued up. Empty once the queue is closed and drained.
-    pub(super) async fn take(&self, max: usize, max_bytes: usize) -> Taken {
+    pub(super) async fn take(&self, max: usize, max_bytes: usize) -> Batch {
         let mut jobs = self.jobs.lock().await;
         let mut batch = Vec::new();
         let mut bytes = 0;
@@ -130,7 +130,7 @@ impl Inbox {
         }
         self.metrics.taken(batch.len());
         self.has_room();
-        Taken { batch, bytes, left: jobs.len() }
+        Batch { jobs: batch, bytes, left: jobs.len() }
     }
 
     /// Wakes those that wait for room: jobs were taken, or answered.
@@ -140,8 +140,8 @@ impl Inbox {
 }
 
 /// What a writer took.
-pub(super) struct Taken {
-    pub(super) batch: Vec<Job>,
+pub(super) struct Batch {
+    pub(super) jobs: Vec<Job>,
     pub(super) bytes: usize,
     /// How many jobs are still in the queue.
     pub(super) left: usize,
@@ -149,7 +149,7 @@ pub(super) struct Taken {
 
 /// A lead on its way to a writer, and the caller that waits for it.
 pub(super) struct Job {
-    entry: Arc<Entry>,
+    entry: Arc<Submission>,
     expires: Instant,
     time_to_live: Duration,
     /// The caller's, so that a batch's span can name what it stands for.
@@ -188,7 +188,7 @@ impl Drop for Share {
 
 /// A caller's end: whoever is the last to know of the outcome tells it. A caller may go away with the answer unread.
 pub(super) struct Waiting {
-    entry: Arc<Entry>,
+    entry: Arc<Submission>,
     answer: oneshot::Receiver<Answer>,
 }
 
@@ -228,7 +228,7 @@ impl Drop for Waiting {
 
 impl Job {
     /// A job, and where its answer comes.
-    pub(super) fn new(entry: Arc<Entry>, time_to_live: Duration) -> (Self, Waiting) {
+    pub(super) fn new(entry: Arc<Submission>, time_to_live: Duration) -> (Self, Waiting) {
         let (reply, answer) = oneshot::channel();
         let (expires, span) = (Instant::now() + time_to_live, Span::current());
         let waiting = Waiting { entry: Arc::clone(&entry), answer };

@@ -10,7 +10,7 @@ use tokio::{
 
 use super::{
     IngestError,
-    queue::{Inbox, Job},
+    queue::{Intake, Job},
     writer::{Inserter, verdict},
 };
 
@@ -21,7 +21,7 @@ pub(super) struct StuckLane {
     pub(super) inserter: Inserter,
     pub(super) stuck: UnboundedReceiver<Job>,
     /// Who drains the queue waits for these leads too.
-    pub(super) _inbox: Inbox,
+    pub(super) _intake: Intake,
 }
 
 impl StuckLane {

@@ -20,7 +20,7 @@ use tracing::{Instrument, Span};
 use super::{
     IngestError,
     metrics::Metrics,
-    queue::{Inbox, Job, Taken},
+    queue::{Batch, Intake, Job},
 };
 use crate::store::{Insertion, LeadStore, NewLead, StoreError, StoreErrorKind};
 
@@ -32,7 +32,7 @@ const MAX_PAUSE: Duration = Duration::from_secs(1);
 
 pub(super) struct Writer {
     pub(super) inserter: Inserter,
-    pub(super) inbox: Inbox,
+    pub(super) intake: Intake,
     pub(super) stuck: UnboundedSender<Job>,
     pub(super) max_batch: usize,
     pub(super) max_batch_bytes: usize,
@@ -42,13 +42,13 @@ impl Writer {
     /// Writes batches until the queue is closed and empty.
     pub(super) async fn run(self) {
         loop {
-            let taken = self.inbox.take(self.max_batch, self.max_batch_bytes).await;
-            if taken.batch.is_empty() {
+            let taken = self.intake.take(self.max_batch, self.max_batch_bytes).await;
+            if taken.jobs.is_empty() {
                 return;
             }
             let span = span_of(&taken);
-            self.write(taken.batch).instrument(span).await;
-            self.inbox.has_room();
+            self.write(taken.jobs).instrument(span).await;
+            self.intake.has_room();
         }
     }
 
@@ -183,10 +183,10 @@ fn pause(attempt: u32) -> Duration {
 }
 
 /// Follows from the spans of the callers, so that a trace leads from a request to its transaction.
-fn span_of(taken: &Taken) -> Span {
-    let span = tracing::debug_span!("lead batch", leads = taken.batch.len(), bytes = taken.bytes, queued = taken.left);
+fn span_of(taken: &Batch) -> Span {
+    let span = tracing::debug_span!("lead batch", leads = taken.jobs.len(), bytes = taken.bytes, queued = taken.left);
     if !span.is_disabled() {
-        for job in &taken.batch {
+        for job in &taken.jobs {
             span.follows_from(job.span());
         }
     }

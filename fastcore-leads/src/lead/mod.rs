@@ -19,7 +19,7 @@ pub use self::{
     email::{EmailAddress, InvalidEmail},
     parse::{ConsentPolicy, ParseError},
     values::{LeadId, LeadStatus, RequestId, Service, UnknownService, UnknownStatus},
-    violation::{Code, Violation},
+    violation::{Violation, ViolationCode},
 };
 
 /// A lead as a visitor sent it, valid by construction.

@@ -12,7 +12,7 @@ use super::{
     ConsentProof, EmailAddress, Lead, LeadMeta, RequestId, Service,
     limits::{self, Length},
     raw::{Object, Raw, RawConsent, RawLead, RawMeta},
-    violation::{Code, Violation},
+    violation::{Violation, ViolationCode},
 };
 use crate::time;
 
@@ -22,7 +22,7 @@ pub enum ConsentPolicy {
     /// Either answer is accepted and stored.
     #[default]
     Recorded,
-    /// `false` is refused with [`Code::ConsentRequired`].
+    /// `false` is refused with [`ViolationCode::ConsentRequired`].
     Required,
 }
 
@@ -61,8 +61,8 @@ impl Lead {
         let consent = faults.consent("/consent", &raw.consent, policy);
         let meta = match raw.meta {
             Object::Is(meta) => faults.meta(meta),
-            Object::Missing => faults.refuse("/meta", Code::Required),
-            Object::Wrong => faults.refuse("/meta", Code::NotAnObject),
+            Object::Missing => faults.refuse("/meta", ViolationCode::Required),
+            Object::Wrong => faults.refuse("/meta", ViolationCode::NotAnObject),
         };
         match (name, email, message, consent, meta) {
             (Some(name), Some(email), Some(message), Some(consent), Some(meta)) if faults.0.is_empty() => {
@@ -79,7 +79,7 @@ impl Lead {
 struct Faults(Vec<Violation>);
 
 impl Faults {
-    fn refuse<T>(&mut self, pointer: impl Into<Cow<'static, str>>, code: Code) -> Option<T> {
+    fn refuse<T>(&mut self, pointer: impl Into<Cow<'static, str>>, code: ViolationCode) -> Option<T> {
         self.0.push(Violation::new(pointer, code));
         None
     }
@@ -93,7 +93,7 @@ impl Faults {
         let consent = match raw.consent {
             Object::Is(proof) => self.consent_proof(proof),
             Object::Missing => None,
-            Object::Wrong => self.refuse("/meta/consent", Code::NotAnObject),
+            Object::Wrong => self.refuse("/meta/consent", ViolationCode::NotAnObject),
         };
         let suspicion = self.suspicion("/meta/suspicion", raw.suspicion);
         Some(LeadMeta {
@@ -114,14 +114,14 @@ impl Faults {
             if LanguageTag::parse(tag.as_str()).is_ok() {
                 Some(tag)
             } else {
-                self.refuse("/meta/consent/locale", Code::LocaleInvalid)
+                self.refuse("/meta/consent/locale", ViolationCode::LocaleInvalid)
             }
         });
         let given_at = self.required("/meta/consent/given_at", raw.given_at).and_then(|text| {
             if time::parse(&text).is_some() {
                 Some(text.into_owned())
             } else {
-                self.refuse("/meta/consent/given_at", Code::TimestampInvalid)
+                self.refuse("/meta/consent/given_at", ViolationCode::TimestampInvalid)
             }
         });
         Some(ConsentProof { version: version?, locale: locale?, given_at: given_at? })
@@ -153,7 +153,7 @@ impl Faults {
         let text = text.trim();
         let before = self.0.len();
         if text.chars().any(is_refused) {
-            self.0.push(Violation::new(pointer, Code::ControlCharacter));
+            self.0.push(Violation::new(pointer, ViolationCode::ControlCharacter));
         }
         self.length(pointer, text, length);
         (self.0.len() == before).then(|| text.to_owned())
@@ -165,8 +165,8 @@ impl Faults {
             return;
         }
         match text.chars().count() {
-            n if n < min => self.0.push(Violation::bounded(pointer, Code::TooShort, min)),
-            n if n > max => self.0.push(Violation::bounded(pointer, Code::TooLong, max)),
+            n if n < min => self.0.push(Violation::bounded(pointer, ViolationCode::TooShort, min)),
+            n if n > max => self.0.push(Violation::bounded(pointer, ViolationCode::TooLong, max)),
             _ => {}
         }
     }
@@ -175,33 +175,35 @@ impl Faults {
         let text = self.required(pointer, raw)?;
         // As `EmailStr` has it: white space around is trimmed, but a line break is never part of an address.
         let address = if text.contains(['\r', '\n']) { "" } else { text.trim() };
-        EmailAddress::parse(address).ok().or_else(|| self.refuse(pointer, Code::EmailInvalid))
+        EmailAddress::parse(address).ok().or_else(|| self.refuse(pointer, ViolationCode::EmailInvalid))
     }
 
     fn service(&mut self, pointer: &'static str, raw: Raw<'_>) -> Option<Service> {
         let text = self.optional(pointer, raw)?;
-        text.parse().ok().or_else(|| self.refuse(pointer, Code::ServiceUnknown))
+        text.parse().ok().or_else(|| self.refuse(pointer, ViolationCode::ServiceUnknown))
     }
 
     fn consent(&mut self, pointer: &'static str, raw: &Raw<'_>, policy: ConsentPolicy) -> Option<bool> {
         match raw {
-            Raw::Bool(false) if policy == ConsentPolicy::Required => self.refuse(pointer, Code::ConsentRequired),
+            Raw::Bool(false) if policy == ConsentPolicy::Required => {
+                self.refuse(pointer, ViolationCode::ConsentRequired)
+            }
             Raw::Bool(consent) => Some(*consent),
-            Raw::Missing | Raw::Null => self.refuse(pointer, Code::Required),
-            _ => self.refuse(pointer, Code::NotABoolean),
+            Raw::Missing | Raw::Null => self.refuse(pointer, ViolationCode::Required),
+            _ => self.refuse(pointer, ViolationCode::NotABoolean),
         }
     }
 
     fn request_id(&mut self, pointer: &'static str, raw: Raw<'_>) -> Option<RequestId> {
         let text = self.required(pointer, raw)?;
-        RequestId::parse(&text).or_else(|| self.refuse(pointer, Code::UuidInvalid))
+        RequestId::parse(&text).or_else(|| self.refuse(pointer, ViolationCode::UuidInvalid))
     }
 
     fn ip_hash(&mut self, pointer: &'static str, raw: Raw<'_>) -> Option<String> {
         let hash = self.required(pointer, raw)?;
         let hash = self.hash(pointer, hash)?;
         if is_address(&hash) {
-            return self.refuse(pointer, Code::IpAddress);
+            return self.refuse(pointer, ViolationCode::IpAddress);
         }
         Some(hash)
     }
@@ -214,9 +216,9 @@ impl Faults {
     fn hash(&mut self, pointer: &'static str, hash: Cow<'_, str>) -> Option<String> {
         let before = self.0.len();
         if hash.chars().any(char::is_control) {
-            self.0.push(Violation::new(pointer, Code::ControlCharacter));
+            self.0.push(Violation::new(pointer, ViolationCode::ControlCharacter));
         } else if !hash.bytes().all(|byte| byte.is_ascii_graphic()) {
-            self.0.push(Violation::new(pointer, Code::HashInvalid));
+            self.0.push(Violation::new(pointer, ViolationCode::HashInvalid));
         }
         self.length(pointer, &hash, limits::HASH);
         (self.0.len() == before).then(|| hash.into_owned())
@@ -224,17 +226,17 @@ impl Faults {
 
     fn timestamp(&mut self, pointer: &'static str, raw: Raw<'_>) -> Option<DateTime<Utc>> {
         let text = self.required(pointer, raw)?;
-        time::parse(&text).or_else(|| self.refuse(pointer, Code::TimestampInvalid))
+        time::parse(&text).or_else(|| self.refuse(pointer, ViolationCode::TimestampInvalid))
     }
 
     fn suspicion(&mut self, pointer: &'static str, raw: Raw<'_>) -> Option<Vec<String>> {
         let items = match raw {
             Raw::Missing | Raw::Null => return Some(Vec::new()),
             Raw::List(items) => items,
-            _ => return self.refuse(pointer, Code::NotAList),
+            _ => return self.refuse(pointer, ViolationCode::NotAList),
         };
         if items.len() > limits::MAX_SUSPICION_CODES {
-            self.0.push(Violation::bounded(pointer, Code::TooMany, limits::MAX_SUSPICION_CODES));
+            self.0.push(Violation::bounded(pointer, ViolationCode::TooMany, limits::MAX_SUSPICION_CODES));
             return None;
         }
         let codes: Vec<_> = items
@@ -247,11 +249,11 @@ impl Faults {
 
     fn suspicion_code(&mut self, pointer: String, raw: Raw<'_>) -> Option<String> {
         let Raw::Text(code) = raw else {
-            return self.refuse(pointer, Code::NotAString);
+            return self.refuse(pointer, ViolationCode::NotAString);
         };
         let before = self.0.len();
         if !code.bytes().all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'_')) {
-            self.0.push(Violation::new(pointer.clone(), Code::SuspicionInvalid));
+            self.0.push(Violation::new(pointer.clone(), ViolationCode::SuspicionInvalid));
         }
         self.length(pointer, &code, limits::SUSPICION_CODE);
         (self.0.len() == before).then(|| code.into_owned())
@@ -260,8 +262,8 @@ impl Faults {
     fn required<'a>(&mut self, pointer: &'static str, raw: Raw<'a>) -> Option<Cow<'a, str>> {
         match raw {
             Raw::Text(text) => Some(text),
-            Raw::Missing | Raw::Null => self.refuse(pointer, Code::Required),
-            _ => self.refuse(pointer, Code::NotAString),
+            Raw::Missing | Raw::Null => self.refuse(pointer, ViolationCode::Required),
+            _ => self.refuse(pointer, ViolationCode::NotAString),
         }
     }
 
@@ -270,7 +272,7 @@ impl Faults {
             Raw::Text(text) if text.trim().is_empty() => None,
             Raw::Text(text) => Some(text),
             Raw::Missing | Raw::Null => None,
-            _ => self.refuse(pointer, Code::NotAString),
+            _ => self.refuse(pointer, ViolationCode::NotAString),
         }
     }
 }

@@ -8,16 +8,16 @@ use std::{borrow::Cow, fmt};
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Violation {
     pointer: Cow<'static, str>,
-    code: Code,
+    code: ViolationCode,
     bound: usize,
 }
 
 impl Violation {
-    pub(crate) fn new(pointer: impl Into<Cow<'static, str>>, code: Code) -> Self {
+    pub(crate) fn new(pointer: impl Into<Cow<'static, str>>, code: ViolationCode) -> Self {
         Self::bounded(pointer, code, 0)
     }
 
-    pub(crate) fn bounded(pointer: impl Into<Cow<'static, str>>, code: Code, bound: usize) -> Self {
+    pub(crate) fn bounded(pointer: impl Into<Cow<'static, str>>, code: ViolationCode, bound: usize) -> Self {
         Self { pointer: pointer.into(), code, bound }
     }
 
@@ -27,21 +27,22 @@ impl Violation {
     }
 
     /// Which rule, as a program reads it.
-    pub fn code(&self) -> Code {
+    pub fn code(&self) -> ViolationCode {
         self.code
     }
 
     /// The number in the rule, such as 20 in "must have at least 20 characters": for messages in other words.
     pub fn bound(&self) -> Option<usize> {
-        matches!(self.code, Code::TooShort | Code::TooLong | Code::TooMany).then_some(self.bound)
+        matches!(self.code, ViolationCode::TooShort | ViolationCode::TooLong | ViolationCode::TooMany)
+            .then_some(self.bound)
     }
 
     /// Which rule, as a developer reads it: an English phrase such as "must have at least 20 characters".
     pub fn detail(&self) -> String {
         match self.code {
-            Code::TooShort => format!("must have at least {}", count(self.bound, "character")),
-            Code::TooLong => format!("must have at most {}", count(self.bound, "character")),
-            Code::TooMany => format!("must have at most {}", count(self.bound, "item")),
+            ViolationCode::TooShort => format!("must have at least {}", count(self.bound, "character")),
+            ViolationCode::TooLong => format!("must have at most {}", count(self.bound, "character")),
+            ViolationCode::TooMany => format!("must have at most {}", count(self.bound, "item")),
             code => code.rule().to_owned(),
         }
     }
@@ -61,11 +62,11 @@ macro_rules! codes {
     ($($(#[$doc:meta])* $variant:ident = $code:literal, $rule:literal;)*) => {
         /// The closed list of rules that a member can break.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-        pub enum Code {
+        pub enum ViolationCode {
             $($(#[$doc])* $variant,)*
         }
 
-        impl Code {
+        impl ViolationCode {
             /// Every code, in the order of this list.
             pub const ALL: &'static [Self] = &[$(Self::$variant),*];
 
@@ -121,7 +122,7 @@ codes! {
     SuspicionInvalid = "suspicion_invalid", "must consist of a-z, 0-9 and _";
 }
 
-impl fmt::Display for Code {
+impl fmt::Display for ViolationCode {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.as_str())
     }

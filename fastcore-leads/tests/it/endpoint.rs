@@ -351,12 +351,16 @@ fn the_page_lists_every_problem_and_code() {
         );
         assert!(page.contains(&row), "{row}");
     }
-    for code in fastcore_leads::lead::Code::ALL {
+    for code in fastcore_leads::lead::ViolationCode::ALL {
         let row = format!("| `{code}` | {} |", code.rule());
         assert!(page.contains(&row), "{row}");
     }
     let rows = page.lines().filter(|line| line.starts_with("| ") && line.contains('`')).count();
-    assert_eq!(rows, Problem::ALL.len() + fastcore_leads::lead::Code::ALL.len() + 1, "and the head of a table");
+    assert_eq!(
+        rows,
+        Problem::ALL.len() + fastcore_leads::lead::ViolationCode::ALL.len() + 1,
+        "and the head of a table"
+    );
 }
 
 struct Always<F>(F);

@@ -2,7 +2,7 @@
 
 use fastcore_leads::{
     ConsentPolicy, Lead, LeadDraft, LeadStatus, ParseError, Service,
-    lead::{Code, limits},
+    lead::{ViolationCode, limits},
     testing,
 };
 use serde_json::{Value, json};
@@ -32,7 +32,7 @@ pub(crate) fn with_consent(member: &str, value: Value) -> Value {
     with("/meta/consent", proof)
 }
 
-fn parse(body: &Value) -> Result<Lead, Vec<(String, Code)>> {
+fn parse(body: &Value) -> Result<Lead, Vec<(String, ViolationCode)>> {
     match Lead::parse(body.to_string().as_bytes(), ConsentPolicy::Recorded) {
         Ok(lead) => Ok(lead),
         Err(ParseError::Invalid(violations)) => {
@@ -48,7 +48,7 @@ pub(crate) fn accepts(body: &Value) -> Lead {
 }
 
 #[track_caller]
-pub(crate) fn refuses(body: &Value, pointer: &str, code: Code) {
+pub(crate) fn refuses(body: &Value, pointer: &str, code: ViolationCode) {
     assert_eq!(parse(body).expect_err("refused"), [(pointer.to_owned(), code)], "{body}");
 }
 
@@ -66,17 +66,17 @@ fn texts_have_both_limits_in_code_points() {
             accepts(&with(pointer, c.repeat(min).into()));
             accepts(&with(pointer, c.repeat(max).into()));
             accepts(&with(pointer, format!(" \t\u{a0}{}\u{2003}\n", c.repeat(max)).into()));
-            refuses(&with(pointer, c.repeat(max + 1).into()), pointer, Code::TooLong);
+            refuses(&with(pointer, c.repeat(max + 1).into()), pointer, ViolationCode::TooLong);
             if min > 1 {
-                refuses(&with(pointer, c.repeat(min - 1).into()), pointer, Code::TooShort);
+                refuses(&with(pointer, c.repeat(min - 1).into()), pointer, ViolationCode::TooShort);
             }
         }
     }
     {
         let member = "version";
         accepts(&with_consent(member, "é".repeat(80).into()));
-        refuses(&with_consent(member, "é".repeat(81).into()), "/meta/consent/version", Code::TooLong);
-        refuses(&with_consent(member, "".into()), "/meta/consent/version", Code::TooShort);
+        refuses(&with_consent(member, "é".repeat(81).into()), "/meta/consent/version", ViolationCode::TooLong);
+        refuses(&with_consent(member, "".into()), "/meta/consent/version", ViolationCode::TooShort);
     }
 }
 
@@ -87,7 +87,7 @@ fn what_is_stored_is_trimmed() {
     let message = " \r\nBonjour,\r\n\tje voudrais un devis.\n ";
     assert_eq!(accepts(&with("/message", message.into())).message(), "Bonjour,\n\tje voudrais un devis.");
     assert_eq!(accepts(&with("/email", " jean@EXAMPLE.com ".into())).email().as_str(), "jean@example.com");
-    refuses(&with("/email", "jean@example.com\n".into()), "/email", Code::EmailInvalid);
+    refuses(&with("/email", "jean@example.com\n".into()), "/email", ViolationCode::EmailInvalid);
 }
 
 #[test]
@@ -104,11 +104,11 @@ fn required_members_are_required() {
         "/meta/timestamp_utc",
     ];
     for pointer in required {
-        refuses(&without(pointer), pointer, Code::Required);
-        refuses(&with(pointer, Value::Null), pointer, Code::Required);
+        refuses(&without(pointer), pointer, ViolationCode::Required);
+        refuses(&with(pointer, Value::Null), pointer, ViolationCode::Required);
     }
     for member in ["version", "locale", "given_at"] {
-        refuses(&with_consent(member, Value::Null), &format!("/meta/consent/{member}"), Code::Required);
+        refuses(&with_consent(member, Value::Null), &format!("/meta/consent/{member}"), ViolationCode::Required);
     }
 }
 
@@ -153,18 +153,18 @@ fn types_are_strict() {
         for value in
             [json!(1), json!(-1), json!(1.5), json!(true), json!([]), json!(["a"]), json!({}), json!({"a": {"b": []}})]
         {
-            refuses(&with(pointer, value), pointer, Code::NotAString);
+            refuses(&with(pointer, value), pointer, ViolationCode::NotAString);
         }
     }
     for value in [json!("yes"), json!("true"), json!(1), json!(0), json!([]), json!({})] {
-        refuses(&with("/consent", value), "/consent", Code::NotABoolean);
+        refuses(&with("/consent", value), "/consent", ViolationCode::NotABoolean);
     }
     for value in [json!("a"), json!(1), json!(-1), json!(1.5), json!(true), json!([]), json!([{"source": "a"}])] {
-        refuses(&with("/meta", value.clone()), "/meta", Code::NotAnObject);
-        refuses(&with("/meta/consent", value), "/meta/consent", Code::NotAnObject);
+        refuses(&with("/meta", value.clone()), "/meta", ViolationCode::NotAnObject);
+        refuses(&with("/meta/consent", value), "/meta/consent", ViolationCode::NotAnObject);
     }
     for value in [json!("honeypot"), json!({}), json!(1), json!(false)] {
-        refuses(&with("/meta/suspicion", value), "/meta/suspicion", Code::NotAList);
+        refuses(&with("/meta/suspicion", value), "/meta/suspicion", ViolationCode::NotAList);
     }
 }
 
@@ -173,29 +173,33 @@ fn control_characters_are_refused_everywhere() {
     let texts = ["/name", "/phone", "/company", "/message", "/meta/source", "/meta/ip_hash", "/meta/user_agent_hash"];
     for pointer in texts {
         for c in ['\u{0}', '\u{1}', '\u{8}', '\u{1b}', '\u{7f}', '\u{80}', '\u{85}', '\u{9f}'] {
-            refuses(&with(pointer, format!("abcdefghij{c}klmnopqrst").into()), pointer, Code::ControlCharacter);
+            refuses(
+                &with(pointer, format!("abcdefghij{c}klmnopqrst").into()),
+                pointer,
+                ViolationCode::ControlCharacter,
+            );
         }
         for c in ['\n', '\r', '\t'] {
             let body = with(pointer, format!("abcdefghij{c}klmnopqrst").into());
             if pointer == "/message" {
                 accepts(&body);
             } else {
-                refuses(&body, pointer, Code::ControlCharacter);
+                refuses(&body, pointer, ViolationCode::ControlCharacter);
             }
         }
     }
-    refuses(&with("/email", "je\u{0}an@example.com".into()), "/email", Code::EmailInvalid);
-    refuses(&with("/service", "ponts\u{0}".into()), "/service", Code::ServiceUnknown);
-    refuses(&with("/meta/request_id", "\u{0}".into()), "/meta/request_id", Code::UuidInvalid);
+    refuses(&with("/email", "je\u{0}an@example.com".into()), "/email", ViolationCode::EmailInvalid);
+    refuses(&with("/service", "ponts\u{0}".into()), "/service", ViolationCode::ServiceUnknown);
+    refuses(&with("/meta/request_id", "\u{0}".into()), "/meta/request_id", ViolationCode::UuidInvalid);
     refuses(
         &with("/meta/timestamp_utc", "2024-01-03T10:30:45Z\u{0}".into()),
         "/meta/timestamp_utc",
-        Code::TimestampInvalid,
+        ViolationCode::TimestampInvalid,
     );
-    refuses(&with("/meta/suspicion", json!(["a\u{0}"])), "/meta/suspicion/0", Code::SuspicionInvalid);
-    refuses(&with_consent("version", "a\u{0}".into()), "/meta/consent/version", Code::ControlCharacter);
-    refuses(&with_consent("locale", "fr\u{0}".into()), "/meta/consent/locale", Code::ControlCharacter);
-    refuses(&with_consent("given_at", "\u{0}".into()), "/meta/consent/given_at", Code::TimestampInvalid);
+    refuses(&with("/meta/suspicion", json!(["a\u{0}"])), "/meta/suspicion/0", ViolationCode::SuspicionInvalid);
+    refuses(&with_consent("version", "a\u{0}".into()), "/meta/consent/version", ViolationCode::ControlCharacter);
+    refuses(&with_consent("locale", "fr\u{0}".into()), "/meta/consent/locale", ViolationCode::ControlCharacter);
+    refuses(&with_consent("given_at", "\u{0}".into()), "/meta/consent/given_at", ViolationCode::TimestampInvalid);
 }
 
 #[test]
@@ -204,7 +208,7 @@ fn services_are_the_five_words() {
         assert_eq!(accepts(&with("/service", service.as_str().into())).service(), Some(*service));
     }
     for word in ["Ponts", "pont", " ponts", "peinture"] {
-        refuses(&with("/service", word.into()), "/service", Code::ServiceUnknown);
+        refuses(&with("/service", word.into()), "/service", ViolationCode::ServiceUnknown);
     }
 }
 
@@ -216,7 +220,7 @@ fn consent_is_recorded_unless_it_is_required() {
     else {
         panic!("consent was required");
     };
-    assert_eq!((violations[0].pointer(), violations[0].code()), ("/consent", Code::ConsentRequired));
+    assert_eq!((violations[0].pointer(), violations[0].code()), ("/consent", ViolationCode::ConsentRequired));
     assert!(Lead::parse(testing::body().to_string().as_bytes(), ConsentPolicy::Required).is_ok());
 }
 
@@ -246,7 +250,10 @@ fn all_faults_come_at_once_in_the_members_order() {
         ]
     );
     let both = parse(&with("/name", "\u{1}".into())).unwrap_err();
-    assert_eq!(both, [("/name".to_owned(), Code::ControlCharacter), ("/name".to_owned(), Code::TooShort)]);
+    assert_eq!(
+        both,
+        [("/name".to_owned(), ViolationCode::ControlCharacter), ("/name".to_owned(), ViolationCode::TooShort)]
+    );
 }
 
 #[test]
@@ -299,16 +306,16 @@ fn a_draft_is_held_to_the_same_rules() {
     assert_eq!(
         found,
         [
-            ("/name", Code::TooShort),
-            ("/email", Code::EmailInvalid),
-            ("/phone", Code::ControlCharacter),
-            ("/message", Code::TooShort),
-            ("/consent", Code::ConsentRequired),
-            ("/meta/source", Code::TooShort),
-            ("/meta/request_id", Code::UuidInvalid),
-            ("/meta/ip_hash", Code::TooShort),
-            ("/meta/timestamp_utc", Code::TimestampInvalid),
-            ("/meta/suspicion/0", Code::SuspicionInvalid),
+            ("/name", ViolationCode::TooShort),
+            ("/email", ViolationCode::EmailInvalid),
+            ("/phone", ViolationCode::ControlCharacter),
+            ("/message", ViolationCode::TooShort),
+            ("/consent", ViolationCode::ConsentRequired),
+            ("/meta/source", ViolationCode::TooShort),
+            ("/meta/request_id", ViolationCode::UuidInvalid),
+            ("/meta/ip_hash", ViolationCode::TooShort),
+            ("/meta/timestamp_utc", ViolationCode::TimestampInvalid),
+            ("/meta/suspicion/0", ViolationCode::SuspicionInvalid),
         ]
     );
 }
@@ -320,8 +327,8 @@ fn details_name_the_limit_and_never_the_value() {
         panic!("the name is too short");
     };
     assert_eq!(violations[0].to_string(), "/name must have at least 2 characters");
-    assert_eq!(Code::ALL.len(), 18);
-    for code in Code::ALL {
+    assert_eq!(ViolationCode::ALL.len(), 18);
+    for code in ViolationCode::ALL {
         assert!(code.as_str().bytes().all(|b| b.is_ascii_lowercase() || b == b'_'));
     }
 }

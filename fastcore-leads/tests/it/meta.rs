@@ -1,6 +1,6 @@
 //! The members of `meta` on both sides of each of their rules.
 
-use fastcore_leads::{LeadStatus, lead::Code};
+use fastcore_leads::{LeadStatus, lead::ViolationCode};
 use serde_json::json;
 
 use crate::fields::{accepts, refuses, with, with_consent};
@@ -27,7 +27,7 @@ fn request_ids_are_uuids_in_any_spelling() {
         "f47ac10b-58cc-4372-a567-0e02b2c3d47",
         "g47ac10b-58cc-4372-a567-0e02b2c3d479",
     ] {
-        refuses(&with("/meta/request_id", text.into()), "/meta/request_id", Code::UuidInvalid);
+        refuses(&with("/meta/request_id", text.into()), "/meta/request_id", ViolationCode::UuidInvalid);
     }
 }
 
@@ -37,12 +37,12 @@ fn hashes_are_visible_ascii_and_no_address() {
         for text in ["!", "~", "sha256:9f86d08", &"a".repeat(128)] {
             accepts(&with(pointer, text.into()));
         }
-        refuses(&with(pointer, "a".repeat(129).into()), pointer, Code::TooLong);
+        refuses(&with(pointer, "a".repeat(129).into()), pointer, ViolationCode::TooLong);
         for text in ["a b", "é", "a\u{a0}b", "ａ"] {
-            refuses(&with(pointer, text.into()), pointer, Code::HashInvalid);
+            refuses(&with(pointer, text.into()), pointer, ViolationCode::HashInvalid);
         }
     }
-    refuses(&with("/meta/ip_hash", "".into()), "/meta/ip_hash", Code::TooShort);
+    refuses(&with("/meta/ip_hash", "".into()), "/meta/ip_hash", ViolationCode::TooShort);
     for address in [
         "192.0.2.1",
         "::1",
@@ -54,7 +54,7 @@ fn hashes_are_visible_ascii_and_no_address() {
         "fe80::1%eth0",
         "192.0.2.0/24",
     ] {
-        refuses(&with("/meta/ip_hash", address.into()), "/meta/ip_hash", Code::IpAddress);
+        refuses(&with("/meta/ip_hash", address.into()), "/meta/ip_hash", ViolationCode::IpAddress);
     }
     for hash in ["abc123def456", "deadbeef", "1.2.3", "1234"] {
         accepts(&with("/meta/ip_hash", hash.into()));
@@ -99,10 +99,10 @@ fn timestamps_are_rfc_3339_in_microseconds() {
         "0001-01-01T00:00:00+01:00",
         " 2024-01-03T10:30:45Z",
     ] {
-        refuses(&with("/meta/timestamp_utc", text.into()), "/meta/timestamp_utc", Code::TimestampInvalid);
+        refuses(&with("/meta/timestamp_utc", text.into()), "/meta/timestamp_utc", ViolationCode::TimestampInvalid);
     }
     let long = format!("2024-01-03T10:30:45.{}Z", "1".repeat(1000));
-    refuses(&with("/meta/timestamp_utc", long.into()), "/meta/timestamp_utc", Code::TimestampInvalid);
+    refuses(&with("/meta/timestamp_utc", long.into()), "/meta/timestamp_utc", ViolationCode::TimestampInvalid);
 }
 
 #[test]
@@ -114,9 +114,9 @@ fn a_consent_proof_is_kept_as_sent() {
         accepts(&with_consent("locale", locale.into()));
     }
     for locale in ["f", "fr_FR", "fr-", "français", "fr FR"] {
-        refuses(&with_consent("locale", locale.into()), "/meta/consent/locale", Code::LocaleInvalid);
+        refuses(&with_consent("locale", locale.into()), "/meta/consent/locale", ViolationCode::LocaleInvalid);
     }
-    refuses(&with_consent("given_at", "yesterday".into()), "/meta/consent/given_at", Code::TimestampInvalid);
+    refuses(&with_consent("given_at", "yesterday".into()), "/meta/consent/given_at", ViolationCode::TimestampInvalid);
 }
 
 #[test]
@@ -125,11 +125,11 @@ fn suspicion_quarantines() {
     assert_eq!(lead.initial_status(), LeadStatus::Quarantined);
     assert_eq!(lead.meta().suspicion(), ["honeypot", "too_fast"]);
     accepts(&with("/meta/suspicion", json!(vec!["a".repeat(40); 8])));
-    refuses(&with("/meta/suspicion", json!(vec!["a"; 9])), "/meta/suspicion", Code::TooMany);
-    refuses(&with("/meta/suspicion", json!(["a", "a".repeat(41)])), "/meta/suspicion/1", Code::TooLong);
-    refuses(&with("/meta/suspicion", json!([""])), "/meta/suspicion/0", Code::TooShort);
+    refuses(&with("/meta/suspicion", json!(vec!["a"; 9])), "/meta/suspicion", ViolationCode::TooMany);
+    refuses(&with("/meta/suspicion", json!(["a", "a".repeat(41)])), "/meta/suspicion/1", ViolationCode::TooLong);
+    refuses(&with("/meta/suspicion", json!([""])), "/meta/suspicion/0", ViolationCode::TooShort);
     for code in ["Honeypot", "too-fast", "é", "a b"] {
-        refuses(&with("/meta/suspicion", json!([code])), "/meta/suspicion/0", Code::SuspicionInvalid);
+        refuses(&with("/meta/suspicion", json!([code])), "/meta/suspicion/0", ViolationCode::SuspicionInvalid);
     }
-    refuses(&with("/meta/suspicion", json!([1])), "/meta/suspicion/0", Code::NotAString);
+    refuses(&with("/meta/suspicion", json!([1])), "/meta/suspicion/0", ViolationCode::NotAString);
 }

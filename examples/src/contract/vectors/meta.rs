@@ -1,7 +1,7 @@
 //! `meta`: the request id, the hashes, the instants, the proof of consent, what was suspicious.
 
 use fastcore_leads::lead::{
-    Code::{
+    ViolationCode::{
         self, ControlCharacter, HashInvalid, IpAddress, LocaleInvalid, NotAList, NotAString, NotAnObject, Required,
         SuspicionInvalid, TimestampInvalid, TooLong, TooMany, TooShort, UuidInvalid,
     },
@@ -264,7 +264,7 @@ fn proof_with(member: &str, value: Value) -> Value {
 }
 
 /// Refuses a proof for one of its members.
-fn violating(suite: &mut Suite, name: &str, proof: Value, member: &str, code: Code, is_beyond_schema: bool) {
+fn violating(suite: &mut Suite, name: &str, proof: Value, member: &str, code: ViolationCode, is_beyond_schema: bool) {
     let body = suite.sample_with("/meta/consent", proof);
     let verdict = Verdict::Invalid(vec![(format!("/meta/consent/{member}"), code)]);
     suite.add(&format!("/meta/consent {name}"), body, verdict, is_beyond_schema);

@@ -8,7 +8,7 @@ mod suite;
 mod texts;
 mod values;
 
-use fastcore_leads::lead::Code;
+use fastcore_leads::lead::ViolationCode;
 use serde_json::{Value, json};
 
 use self::suite::Suite;
@@ -57,7 +57,7 @@ pub enum Verdict {
     /// 413 `body_too_large`.
     TooLarge,
     /// 422 `validation_error`, with these pointers and codes in this order.
-    Invalid(Vec<(String, Code)>),
+    Invalid(Vec<(String, ViolationCode)>),
 }
 
 impl Vector {

@@ -1,6 +1,6 @@
 //! Bodies as a whole: what is one JSON object, what is not, and several faults at once.
 
-use fastcore_leads::lead::{Code, limits};
+use fastcore_leads::lead::{ViolationCode, limits};
 use serde_json::{Value, json};
 
 use super::{Body, Suite, Verdict};
@@ -98,7 +98,7 @@ fn several_faults(suite: &mut Suite) {
     suite.refuses_all(
         "an empty object",
         json!({}),
-        &["/name", "/email", "/message", "/consent", "/meta"].map(|pointer| (pointer, Code::Required)),
+        &["/name", "/email", "/message", "/consent", "/meta"].map(|pointer| (pointer, ViolationCode::Required)),
     );
     let mut body = suite.sample_with("/meta", json!({"request_id": "x", "suspicion": [1]}));
     for (member, value) in [
@@ -116,30 +116,30 @@ fn several_faults(suite: &mut Suite) {
         "a fault in every member, in the order of the contract",
         body,
         &[
-            ("/name", Code::TooShort),
-            ("/email", Code::EmailInvalid),
-            ("/phone", Code::TooLong),
-            ("/company", Code::NotAString),
-            ("/service", Code::ServiceUnknown),
-            ("/message", Code::TooShort),
-            ("/consent", Code::NotABoolean),
-            ("/meta/source", Code::Required),
-            ("/meta/request_id", Code::UuidInvalid),
-            ("/meta/ip_hash", Code::Required),
-            ("/meta/timestamp_utc", Code::Required),
-            ("/meta/suspicion/0", Code::NotAString),
+            ("/name", ViolationCode::TooShort),
+            ("/email", ViolationCode::EmailInvalid),
+            ("/phone", ViolationCode::TooLong),
+            ("/company", ViolationCode::NotAString),
+            ("/service", ViolationCode::ServiceUnknown),
+            ("/message", ViolationCode::TooShort),
+            ("/consent", ViolationCode::NotABoolean),
+            ("/meta/source", ViolationCode::Required),
+            ("/meta/request_id", ViolationCode::UuidInvalid),
+            ("/meta/ip_hash", ViolationCode::Required),
+            ("/meta/timestamp_utc", ViolationCode::Required),
+            ("/meta/suspicion/0", ViolationCode::NotAString),
         ],
     );
     let both = suite.sample_with("/name", json!("\u{1}"));
     suite.refuses_all(
         "two faults in one member",
         both,
-        &[("/name", Code::ControlCharacter), ("/name", Code::TooShort)],
+        &[("/name", ViolationCode::ControlCharacter), ("/name", ViolationCode::TooShort)],
     );
     let hash = suite.sample_with("/meta/ip_hash", json!(format!("{} ", "é".repeat(limits::HASH.max))));
     suite.refuses_all(
         "two faults in a hash",
         hash,
-        &[("/meta/ip_hash", Code::HashInvalid), ("/meta/ip_hash", Code::TooLong)],
+        &[("/meta/ip_hash", ViolationCode::HashInvalid), ("/meta/ip_hash", ViolationCode::TooLong)],
     );
 }

@@ -1,4 +1,4 @@
-use fastcore_leads::{SAMPLE_LEAD, lead::Code};
+use fastcore_leads::{SAMPLE_LEAD, lead::ViolationCode};
 use serde_json::Value;
 
 use super::{Body, Policy, Vector, Verdict};
@@ -38,18 +38,18 @@ impl Suite {
         self.add(&format!("{pointer} {what}"), body, Verdict::Accepted, false);
     }
 
-    pub(super) fn refuses(&mut self, what: &str, pointer: &str, value: impl Into<Option<Value>>, code: Code) {
+    pub(super) fn refuses(&mut self, what: &str, pointer: &str, value: impl Into<Option<Value>>, code: ViolationCode) {
         let body = self.sample_with(pointer, value);
         self.add(&format!("{pointer} {what}"), body, Verdict::Invalid(vec![(pointer.to_owned(), code)]), false);
     }
 
     /// Refuses what the schema accepts.
-    pub(super) fn refuses_beyond_schema(&mut self, what: &str, pointer: &str, value: &str, code: Code) {
+    pub(super) fn refuses_beyond_schema(&mut self, what: &str, pointer: &str, value: &str, code: ViolationCode) {
         let body = self.sample_with(pointer, Value::from(value));
         self.add(&format!("{pointer} {what}"), body, Verdict::Invalid(vec![(pointer.to_owned(), code)]), true);
     }
 
-    pub(super) fn refuses_all(&mut self, name: &str, body: Value, violations: &[(&str, Code)]) {
+    pub(super) fn refuses_all(&mut self, name: &str, body: Value, violations: &[(&str, ViolationCode)]) {
         let violations = violations.iter().map(|(pointer, code)| ((*pointer).to_owned(), *code)).collect();
         self.add(name, body, Verdict::Invalid(violations), false);
     }

@@ -1,7 +1,7 @@
 //! `email`, `service`, `consent`.
 
 use fastcore_leads::lead::{
-    Code::{ConsentRequired, EmailInvalid, NotABoolean, NotAString, Required, ServiceUnknown},
+    ViolationCode::{ConsentRequired, EmailInvalid, NotABoolean, NotAString, Required, ServiceUnknown},
     limits,
 };
 use serde_json::{Value, json};
