@@ -7,7 +7,7 @@ use axum::{Router, extract::State, http::Request, middleware, routing::get};
 use sqlx::postgres::PgPool;
 use tokio::net::TcpListener;
 // Added:
-use fastcore_leads::{Endpoint, Ingest, LeadDatabase, TokenSet};
+use fastcore_leads::{Endpoint, Ingest, LeadMigrations, TokenSet};
 use fastcore_leads_store_sqlx::PgLeadStore;
 // .
 

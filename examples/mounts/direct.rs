@@ -4,7 +4,7 @@
 
 use std::process::ExitCode;
 
-use fastcore_leads::{Actor, ConsentPolicy, Ingest, LeadDatabase, LeadDraft};
+use fastcore_leads::{Actor, ConsentPolicy, Ingest, LeadDraft, LeadMigrations};
 use fastcore_leads_store_sqlx::SqliteLeadStore;
 use uuid::Uuid;
 
@@ -41,9 +41,7 @@ async fn take_in(name: &str, email: &str, message: &str) -> Result<String, Strin
         timestamp_utc: &now,
         ..LeadDraft::default()
     };
-    let lead = draft
-        .parse(ConsentPolicy::Required)
-        .map_err(|violations| violations.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))?;
+    let lead = draft.parse(ConsentPolicy::Required).map_err(|error| error.to_string())?;
     let store = SqliteLeadStore::connect("sqlite:fastcore-leads.db").await.map_err(|error| error.to_string())?;
     store.migrate().await.map_err(|error| error.to_string())?;
     let ingest = Ingest::builder(store).start();

@@ -5,7 +5,7 @@
 use std::convert::Infallible;
 
 use bytes::Bytes;
-use fastcore_leads::{Endpoint, INBOUND_LEADS_PATH, Ingest, LeadDatabase, TokenSet};
+use fastcore_leads::{Endpoint, INBOUND_LEADS_PATH, Ingest, LeadMigrations, TokenSet};
 use fastcore_leads_store_sqlx::SqliteLeadStore;
 use http::{Request, Response, StatusCode};
 use http_body_util::Full;

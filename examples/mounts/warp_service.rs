@@ -12,7 +12,7 @@ use diesel_async::{
 use tokio::net::TcpListener;
 use warp::Filter;
 // Added:
-use fastcore_leads::{Endpoint, Ingest, LeadDatabase, TokenSet};
+use fastcore_leads::{Endpoint, Ingest, LeadMigrations, TokenSet};
 use fastcore_leads_store_diesel::PgLeadStore;
 // .
 

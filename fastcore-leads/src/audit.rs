@@ -1,11 +1,14 @@
 //! The audit log: who did what to which lead, and when. Append-only.
 
-use std::{borrow::Cow, fmt};
+use std::{borrow::Cow, fmt, str::FromStr};
 
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
-use crate::lead::{LeadId, limits};
+use crate::{
+    lead::{LeadId, limits},
+    text::as_text,
+};
 
 /// The event of a lead that was taken in.
 pub const LEAD_RECEIVED: &str = "LEAD_RECEIVED";
@@ -115,6 +118,22 @@ impl Actor {
         &self.0
     }
 }
+
+impl fmt::Display for Actor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl FromStr for Actor {
+    type Err = InvalidActor;
+
+    fn from_str(name: &str) -> Result<Self, InvalidActor> {
+        Self::new(name)
+    }
+}
+
+as_text!(Actor);
 
 impl fmt::Debug for Actor {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

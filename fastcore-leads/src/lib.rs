@@ -16,6 +16,7 @@ mod store;
 #[cfg(feature = "testing")]
 #[cfg_attr(docsrs, doc(cfg(feature = "testing")))]
 pub mod testing;
+mod text;
 mod time;
 pub mod token;
 
@@ -30,8 +31,8 @@ pub use self::{
     lead::{ConsentPolicy, EmailAddress, Lead, LeadDraft, LeadId, LeadStatus, ParseError, RequestId, Service},
     mask::mask_email,
     store::{
-        Insertion, LeadDatabase, LeadInbox, LeadStore, MemoryLeadStore, NewLead, Receipt, StoreError, StoreErrorKind,
-        StoredLead, settle, unsettled,
+        Insertion, LeadDatabase, LeadInbox, LeadMigrations, LeadStore, MemoryLeadStore, NewLead, Receipt, StoreError,
+        StoreErrorKind, StoredLead, settle, unsettled,
     },
     token::{Token, TokenSet},
 };

@@ -4,7 +4,7 @@ use std::future::pending;
 
 use async_trait::async_trait;
 use fastcore_leads::{
-    Endpoint, Ingest, Insertion, LeadDatabase, LeadStore, NewLead, StoreError, TokenSet,
+    Endpoint, Ingest, Insertion, LeadMigrations, LeadStore, NewLead, StoreError, TokenSet,
     testing::{TOKEN, TempDir, postgres::Cluster},
 };
 use fastcore_leads_store_sqlx::SqliteLeadStore;

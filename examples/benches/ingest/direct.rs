@@ -47,7 +47,9 @@ async fn run(database: Arc<dyn LeadDatabase>) -> f64 {
     // Parsing each line is an importer's work too.
     let leads = std::iter::repeat_with(lead).take(LEADS);
     let (started, mut received) = (Instant::now(), 0);
-    ingest.ingest_each(leads, actor, |_, result| received += usize::from(result.is_ok())).await;
+    ingest
+        .ingest_each(futures_util::stream::iter(leads), actor, |_, result| received += usize::from(result.is_ok()))
+        .await;
     assert_eq!(received, LEADS);
     LEADS as f64 / started.elapsed().as_secs_f64()
 }

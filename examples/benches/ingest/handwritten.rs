@@ -7,7 +7,7 @@ use axum::{
     routing::post,
 };
 use chrono::{DateTime, Utc};
-use fastcore_leads::{LeadDatabase, testing::TOKEN};
+use fastcore_leads::{LeadMigrations, testing::TOKEN};
 use fastcore_leads_store_sqlx::PgLeadStore;
 use serde::{Deserialize, Serialize};
 use sqlx::postgres::{PgPool, PgPoolOptions};

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use fastcore_leads::{
-    Actor, Ingest, LeadDatabase, LeadStore,
+    Actor, Ingest, LeadMigrations, LeadStore,
     testing::{lead, new_lead, postgres::Cluster},
 };
 use fastcore_leads_store_sqlx::PgLeadStore;

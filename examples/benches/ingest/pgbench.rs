@@ -3,7 +3,7 @@
 use std::{fs, process::Command, time::Duration};
 
 use fastcore_leads::{
-    LeadDatabase,
+    LeadMigrations,
     testing::{
         TempDir,
         postgres::{Cluster, program},

@@ -36,7 +36,7 @@ pub(crate) async fn counts(options: &Options, database: &dyn LeadDatabase) -> Ou
 
 pub(crate) async fn show(options: &Options, database: &dyn LeadDatabase, id: &Uuid) -> Outcome {
     let mut found = database.get(LeadId::from_uuid(*id)).await?;
-    if let (None, Some(request)) = (&found, RequestId::new(*id)) {
+    if let (None, Ok(request)) = (&found, RequestId::new(*id)) {
         found = database.find(request).await?;
     }
     let lead = found.ok_or_else(|| Failure::NotFound("there is no lead and no request with this id".to_owned()))?;

@@ -189,13 +189,13 @@ impl Site {
             suspicion: &suspicion,
         });
         let lead = Lead::parse(&body, settings.consent).map_err(|error| match error {
-            ParseError::Malformed => Problem::Malformed,
             // What the site itself adds is no visitor's fault.
             ParseError::Invalid(violations) if violations.iter().any(|v| v.pointer().starts_with("/meta")) => {
                 tracing::error!(?violations, "the site's settings make leads that are not valid");
                 Problem::Unavailable
             }
             ParseError::Invalid(violations) => Problem::Invalid(violations),
+            ParseError::Malformed => Problem::Malformed,
         })?;
         forward.deliver(Envelope::new(&lead)).await.map_err(|_| Problem::Unavailable)
     }

@@ -124,6 +124,7 @@ fn choice(service: Service, chosen: &str) -> Choice {
         Service::Compresseurs => "Compresseurs",
         Service::Diagnostic => "Diagnostic",
         Service::Autre => "Autre demande",
+        unnamed => unnamed.as_str(),
     };
     Choice { value: service.as_str(), label, is_chosen: service.as_str() == chosen }
 }

@@ -5,6 +5,9 @@
 mod body;
 mod problem;
 mod refusals;
+#[cfg(feature = "tower-service")]
+#[cfg_attr(docsrs, doc(cfg(feature = "tower-service")))]
+mod service;
 
 use std::{fmt, sync::Arc, time::Duration};
 

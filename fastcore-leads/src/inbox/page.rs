@@ -7,6 +7,7 @@ use super::is_same_address;
 use crate::{
     lead::{LeadStatus, Service},
     store::StoredLead,
+    text::as_text,
 };
 
 /// The most leads of a page.
@@ -118,6 +119,8 @@ impl fmt::Display for Cursor {
         write!(f, "{}_{}", self.created_at.timestamp_micros(), self.id.simple())
     }
 }
+
+as_text!(Cursor);
 
 impl FromStr for Cursor {
     type Err = InvalidCursor;

@@ -1,9 +1,10 @@
 use std::{fmt, sync::Arc, time::Duration};
 
-use tokio::sync::mpsc;
+use chrono::{DateTime, Utc};
+use tokio::{runtime::Handle, sync::mpsc};
 
 use super::{
-    Ingest,
+    Clock, Ingest,
     many::ImportWindow,
     metrics::Metrics,
     queue::Queue,
@@ -27,6 +28,7 @@ pub struct IngestBuilder {
     pub(super) max_batch: usize,
     pub(super) max_batch_bytes: usize,
     pub(super) writers: usize,
+    clock: Option<Clock>,
 }
 
 impl IngestBuilder {
@@ -39,6 +41,7 @@ impl IngestBuilder {
             max_batch: 256,
             max_batch_bytes: 1024 * 1024,
             writers: 2,
+            clock: None,
         }
     }
 
@@ -93,6 +96,19 @@ impl IngestBuilder {
         self
     }
 
+    /// What tells the instant at which a lead is received. Default: the system's clock. For tests, and for hosts that have a
+    /// clock of their own; deadlines go by Tokio's.
+    pub fn clock(mut self, clock: impl Fn() -> DateTime<Utc> + Send + Sync + 'static) -> Self {
+        self.clock = Some(Arc::new(clock));
+        self
+    }
+
+    /// As [`start`](Self::start), on a runtime whose handle the host has: to be called from any thread.
+    pub fn start_on(self, runtime: &Handle) -> Ingest {
+        let _guard = runtime.enter();
+        self.start()
+    }
+
     /// Starts the writers. Says in one `tracing` event, and with the feature `metrics` in gauges, how it is set.
     ///
     /// # Panics
@@ -125,7 +141,7 @@ impl IngestBuilder {
             tokio::spawn(writer.run());
         }
         tokio::spawn(StuckLane { inserter, stuck: receiver, _intake: intake }.run());
-        Ingest { queue, store: self.store, deadline: self.deadline, metrics, window }
+        Ingest { queue, store: self.store, deadline: self.deadline, metrics, clock: self.clock, window }
     }
 }
 

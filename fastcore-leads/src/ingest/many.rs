@@ -1,7 +1,14 @@
 //! The direct way for many leads: an importer shares the transactions, and the queue, with everybody else.
 
-use std::{collections::VecDeque, time::Duration};
+use std::{
+    collections::VecDeque,
+    future::poll_fn,
+    pin::{Pin, pin},
+    task::{Context, Poll},
+    time::Duration,
+};
 
+use futures_core::Stream;
 use tokio::{task::yield_now, time::Instant};
 
 use super::{
@@ -17,11 +24,11 @@ impl Ingest {
     /// As [`ingest_each`](Self::ingest_each), for as many leads as fit into memory.
     pub async fn ingest_many(
         &self,
-        leads: impl IntoIterator<Item = Lead>,
+        leads: impl IntoIterator<Item = Lead, IntoIter: Unpin>,
         actor: Actor,
     ) -> Vec<Result<Ingested, IngestError>> {
         let mut results = Vec::new();
-        self.ingest_each(leads, actor, |_, result| results.push(result)).await;
+        self.ingest_each(Ready(leads.into_iter()), actor, |_, result| results.push(result)).await;
         results
     }
 
@@ -29,8 +36,8 @@ impl Ingest {
     /// (from 0). For an importer: as fast as the same number of concurrent callers, and it holds only a window of the
     /// leads in memory.
     ///
-    /// The iterator must not block for long: it is asked on the runtime's thread. Results are told when the next lead is
-    /// asked for, or at the end.
+    /// An iterator becomes a stream with `futures_util::stream::iter`; it must not block for long, since it is asked on the
+    /// runtime's thread.
     ///
     /// Leaves room for others: one importer fills at most half of the queue, waits for room where [`ingest`](Self::ingest) would be
     /// refused, and has fewer leads under way where the store gets slow. Dropping the future stops after the leads that
@@ -45,7 +52,7 @@ impl Ingest {
     /// # tokio::runtime::Builder::new_current_thread().enable_time().build()?.block_on(async {
     /// let ingest = Ingest::builder(MemoryLeadStore::new()).start();
     /// let lead = Lead::parse(fastcore_leads::SAMPLE_LEAD.as_bytes(), Default::default())?;
-    /// let leads = std::iter::repeat_n(lead, 1000);
+    /// let leads = futures_util::stream::iter(std::iter::repeat_n(lead, 1000));
     /// let mut received = 0;
     /// ingest.ingest_each(leads, Actor::SITE_INGEST, |_, result| {
     ///     received += usize::from(result.is_ok_and(|ingested| !ingested.replayed));
@@ -56,7 +63,7 @@ impl Ingest {
     /// ```
     pub async fn ingest_each(
         &self,
-        leads: impl IntoIterator<Item = Lead>,
+        leads: impl Stream<Item = Lead>,
         actor: Actor,
         mut tell: impl FnMut(usize, Result<Ingested, IngestError>),
     ) {
@@ -66,7 +73,9 @@ impl Ingest {
             tell(place, answer.result);
             place += 1;
         };
-        for (count, lead) in leads.into_iter().enumerate() {
+        let mut leads = pin!(leads);
+        let mut count = 0_usize;
+        loop {
             while let Some(answer) = under_way.settled() {
                 told(answer);
             }
@@ -74,12 +83,25 @@ impl Ingest {
                 let Some(first) = under_way.pop() else { break };
                 told(under_way.settle(first).await);
             }
-            let pending = self.send(NewLead::new(lead, actor.clone())).await;
+            let next = poll_fn(|context| match leads.as_mut().poll_next(context) {
+                Poll::Ready(next) => Poll::Ready(Next::Lead(next)),
+                Poll::Pending => under_way.poll_first(context).map(Next::Answer),
+            });
+            let lead = match next.await {
+                Next::Lead(Some(lead)) => lead,
+                Next::Lead(None) => break,
+                Next::Answer(answer) => {
+                    told(answer);
+                    continue;
+                }
+            };
+            let pending = self.send(self.new_lead(lead, actor.clone())).await;
             under_way.push(pending);
             // Where the leads come slowly, and from the thread that the writers run on, these get their turn.
-            if count % TURN == 0 {
+            if count.is_multiple_of(TURN) {
                 yield_now().await;
             }
+            count += 1;
         }
         while let Some(first) = under_way.pop() {
             told(under_way.settle(first).await);
@@ -97,6 +119,24 @@ impl Ingest {
 
 /// How many leads an importer sends before others get their turn.
 const TURN: usize = 16;
+
+/// What an importer waits for.
+#[allow(clippy::large_enum_variant, reason = "taken apart at once")]
+enum Next {
+    Lead(Option<Lead>),
+    Answer(Answer),
+}
+
+/// A stream that never waits.
+struct Ready<I>(I);
+
+impl<I: Iterator<Item = Lead> + Unpin> Stream for Ready<I> {
+    type Item = Lead;
+
+    fn poll_next(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Lead>> {
+        Poll::Ready(self.0.next())
+    }
+}
 
 /// A lead that was sent and is not settled.
 struct Pending {
@@ -137,6 +177,20 @@ impl UnderWay {
         self.window.adapt(first.since, first.deadline, answer);
         self.pop();
         Some(answer)
+    }
+
+    /// The answer to the first of them, once it is there.
+    fn poll_first(&mut self, context: &mut Context<'_>) -> Poll<Answer> {
+        let Some(first) = self.leads.front_mut() else { return Poll::Pending };
+        if let Some(error) = first.refused {
+            return self.pop().map_or(Poll::Pending, |first| Poll::Ready(first.waiting.refused(error)));
+        }
+        let (since, deadline) = (first.since, first.deadline);
+        first.waiting.poll(context).map(|answer| {
+            self.window.adapt(since, deadline, answer);
+            self.pop();
+            answer
+        })
     }
 
     async fn settle(&mut self, pending: Pending) -> Answer {

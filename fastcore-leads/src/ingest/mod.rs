@@ -10,6 +10,7 @@ mod writer;
 
 use std::{fmt, sync::Arc, time::Duration};
 
+use chrono::{DateTime, Utc};
 use tokio::time::{Instant, timeout};
 
 pub use self::{
@@ -27,6 +28,9 @@ use crate::{
     lead::Lead,
     store::{LeadStore, NewLead, StoreError, StoreErrorKind},
 };
+
+/// Tells what time it is.
+type Clock = Arc<dyn Fn() -> DateTime<Utc> + Send + Sync>;
 
 /// Takes leads in: queues them, writes them in groups, and answers each after its COMMIT.
 ///
@@ -54,6 +58,8 @@ pub struct Ingest {
     store: Arc<dyn LeadStore>,
     deadline: Duration,
     metrics: Arc<Metrics>,
+    /// None: the system's.
+    clock: Option<Clock>,
     /// How much of the queue one importer may fill.
     window: ImportWindow,
 }
@@ -73,7 +79,32 @@ impl Ingest {
     /// [`IngestError`]; [`IngestError::is_retryable`] says whether the same lead may be tried again, which is always
     /// safe with the same request id.
     pub async fn ingest(&self, lead: Lead, actor: Actor) -> Result<Ingested, IngestError> {
-        let entry = Submission::new(NewLead::new(lead, actor), &self.metrics);
+        self.run(self.new_lead(lead, actor)).await
+    }
+
+    /// As [`ingest`](Self::ingest), for a lead that was received at another instant, as by the system that it is imported
+    /// from. Pages and retention go by it.
+    ///
+    /// # Errors
+    /// As [`ingest`](Self::ingest).
+    pub async fn ingest_at(
+        &self,
+        lead: Lead,
+        actor: Actor,
+        received_at: DateTime<Utc>,
+    ) -> Result<Ingested, IngestError> {
+        self.run(NewLead::received_at(lead, actor, received_at)).await
+    }
+
+    fn new_lead(&self, lead: Lead, actor: Actor) -> NewLead {
+        match &self.clock {
+            None => NewLead::new(lead, actor),
+            Some(clock) => NewLead::received_at(lead, actor, clock()),
+        }
+    }
+
+    async fn run(&self, new: NewLead) -> Result<Ingested, IngestError> {
+        let entry = Submission::new(new, &self.metrics);
         let end = Instant::now() + self.deadline;
         let (job, waiting) = Job::new(entry, self.deadline);
         match self.queue.push(job) {

@@ -1,8 +1,10 @@
 //! The bounded queue in front of the writers: FIFO, by count and by bytes.
 
 use std::{
-    pin::pin,
+    future::Future,
+    pin::{Pin, pin},
     sync::{Arc, PoisonError, RwLock},
+    task::{Context, Poll},
     time::Duration,
 };
 
@@ -206,6 +208,16 @@ impl Waiting {
         let answer = self.answer.try_recv().ok()?;
         self.entry.log(answer);
         Some(answer)
+    }
+
+    /// The answer, once it is there.
+    pub(super) fn poll(&mut self, context: &mut Context<'_>) -> Poll<Answer> {
+        Pin::new(&mut self.answer).poll(context).map(|answer| {
+            let gone = Answer { result: Err(IngestError::Unavailable), at: Instant::now() };
+            let answer = answer.unwrap_or(gone);
+            self.entry.log(answer);
+            answer
+        })
     }
 
     /// There will be no answer.

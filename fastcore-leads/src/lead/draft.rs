@@ -1,7 +1,7 @@
 use std::borrow::Cow;
 
 use super::{
-    ConsentPolicy, Lead, Violation,
+    ConsentPolicy, Lead, ParseError,
     raw::{Object, Raw, RawConsent, RawLead, RawMeta},
 };
 
@@ -21,10 +21,9 @@ use super::{
 ///     timestamp_utc: "2024-01-03T10:30:45.123456Z",
 ///     ..LeadDraft::default()
 /// }
-/// .parse(ConsentPolicy::Recorded)
-/// .map_err(|violations| violations[0].to_string())?;
+/// .parse(ConsentPolicy::Recorded)?;
 /// assert_eq!(lead.name(), "Jean Dupont");
-/// # Ok::<(), String>(())
+/// # Ok::<(), fastcore_leads::ParseError>(())
 /// ```
 #[derive(Clone, Copy, Default)]
 #[allow(missing_docs, reason = "each field is the member of the same name; the wire contract describes them")]
@@ -58,8 +57,9 @@ impl LeadDraft<'_> {
     /// Applies every rule that a request body is held to.
     ///
     /// # Errors
-    /// Every rule that is broken, in the order of the members; pointers are those of the JSON body.
-    pub fn parse(&self, consent: ConsentPolicy) -> Result<Lead, Vec<Violation>> {
+    /// [`ParseError::Invalid`] with every rule that is broken, in the order of the members; pointers are those of the JSON
+    /// body.
+    pub fn parse(&self, consent: ConsentPolicy) -> Result<Lead, ParseError> {
         let raw = RawLead {
             name: text(self.name),
             email: text(self.email),
@@ -84,7 +84,7 @@ impl LeadDraft<'_> {
                 suspicion: Raw::List(self.suspicion.iter().map(|code| text(code)).collect()),
             }),
         };
-        Lead::from_raw(raw, consent)
+        Lead::from_raw(raw, consent).map_err(ParseError::Invalid)
     }
 }
 

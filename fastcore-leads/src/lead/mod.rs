@@ -18,7 +18,7 @@ pub use self::{
     draft::{ConsentProofDraft, LeadDraft},
     email::{EmailAddress, InvalidEmail},
     parse::{ConsentPolicy, ParseError},
-    values::{LeadId, LeadStatus, RequestId, Service, UnknownService, UnknownStatus},
+    values::{InvalidId, LeadId, LeadStatus, RequestId, Service, UnknownService, UnknownStatus},
     violation::{Violation, ViolationCode},
 };
 

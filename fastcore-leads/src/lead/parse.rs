@@ -33,7 +33,7 @@ pub enum ParseError {
     #[error("the body is not one JSON object")]
     Malformed,
     /// An object, but members break rules: all of them, in the order of the contract's table.
-    #[error("{} members are not valid", .0.len())]
+    #[error("the lead is not valid:{}", .0.iter().map(|violation| format!(" {} {violation};", violation.pointer())).collect::<String>().trim_end_matches(';'))]
     Invalid(Vec<Violation>),
 }
 
@@ -196,7 +196,7 @@ impl Faults {
 
     fn request_id(&mut self, pointer: &'static str, raw: Raw<'_>) -> Option<RequestId> {
         let text = self.required(pointer, raw)?;
-        RequestId::parse(&text).or_else(|| self.refuse(pointer, ViolationCode::UuidInvalid))
+        text.parse().ok().or_else(|| self.refuse(pointer, ViolationCode::UuidInvalid))
     }
 
     fn ip_hash(&mut self, pointer: &'static str, raw: Raw<'_>) -> Option<String> {

@@ -4,6 +4,8 @@ use std::{fmt, str::FromStr};
 
 use uuid::Uuid;
 
+use crate::text::as_text;
+
 /// A lead's id, minted by the server: a UUIDv7 (RFC 9562), so that ids sort by time.
 ///
 /// Leads that the FastAPI service wrote have a UUIDv4 here.
@@ -28,19 +30,43 @@ impl fmt::Display for LeadId {
     }
 }
 
+impl From<Uuid> for LeadId {
+    fn from(id: Uuid) -> Self {
+        Self(id)
+    }
+}
+
+impl From<LeadId> for Uuid {
+    fn from(id: LeadId) -> Self {
+        id.0
+    }
+}
+
+impl FromStr for LeadId {
+    type Err = InvalidId;
+
+    /// Reads a UUID in any of its usual spellings: hyphenated, simple, braced, URN, in either case.
+    fn from_str(text: &str) -> Result<Self, InvalidId> {
+        Uuid::try_parse(text).map(Self).map_err(|_| InvalidId)
+    }
+}
+
+/// The text, or the UUID, is no id.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("not a UUID, or one that nobody mints")]
+pub struct InvalidId;
+
 /// The sender's id of one request: the same id never makes a second lead. Neither nil nor max.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct RequestId(Uuid);
 
 impl RequestId {
-    /// Takes a UUID, unless it is nil or max, which no sender mints.
-    pub fn new(id: Uuid) -> Option<Self> {
-        (!id.is_nil() && !id.is_max()).then_some(Self(id))
-    }
-
-    /// Reads a UUID in any of its usual spellings: hyphenated, simple, braced, URN, in either case.
-    pub(crate) fn parse(text: &str) -> Option<Self> {
-        Uuid::try_parse(text).ok().and_then(Self::new)
+    /// Takes a UUID.
+    ///
+    /// # Errors
+    /// [`InvalidId`] where it is nil or max, which no sender mints.
+    pub fn new(id: Uuid) -> Result<Self, InvalidId> {
+        if id.is_nil() || id.is_max() { Err(InvalidId) } else { Ok(Self(id)) }
     }
 
     /// The id as a UUID.
@@ -55,6 +81,32 @@ impl fmt::Display for RequestId {
     }
 }
 
+impl TryFrom<Uuid> for RequestId {
+    type Error = InvalidId;
+
+    fn try_from(id: Uuid) -> Result<Self, InvalidId> {
+        Self::new(id)
+    }
+}
+
+impl From<RequestId> for Uuid {
+    fn from(id: RequestId) -> Self {
+        id.0
+    }
+}
+
+impl FromStr for RequestId {
+    type Err = InvalidId;
+
+    /// Reads a UUID in any of its usual spellings: hyphenated, simple, braced, URN, in either case.
+    fn from_str(text: &str) -> Result<Self, InvalidId> {
+        Uuid::try_parse(text).map_err(|_| InvalidId).and_then(Self::new)
+    }
+}
+
+as_text!(LeadId);
+as_text!(RequestId);
+
 macro_rules! words {
     (
         $(#[$doc:meta])* $name:ident, $error:ident = $message:literal;
@@ -62,6 +114,7 @@ macro_rules! words {
     ) => {
         $(#[$doc])*
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        #[non_exhaustive]
         pub enum $name {
             $($(#[$variant_doc])* $variant,)*
         }
@@ -92,6 +145,8 @@ macro_rules! words {
                 }
             }
         }
+
+        as_text!($name);
 
         #[doc = concat!("A word that is no [`", stringify!($name), "`].")]
         #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]

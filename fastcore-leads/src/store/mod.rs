@@ -126,9 +126,9 @@ pub trait LeadInbox: LeadStore {
     async fn change(&self, change: &Change) -> Result<Vec<StoredLead>, InboxError>;
 }
 
-/// A store whose tables are in a database.
+/// A store whose tables are in a database, whether or not it can read the inbox.
 #[async_trait]
-pub trait LeadDatabase: LeadInbox {
+pub trait LeadMigrations: LeadStore {
     /// Brings the tables up to date. Safe to call from many processes at once; changes nothing where there is nothing
     /// to do.
     ///
@@ -158,6 +158,11 @@ pub trait LeadDatabase: LeadInbox {
     /// [`StoreError`] where the database does not answer.
     async fn missing_guards(&self) -> Result<Vec<String>, StoreError>;
 }
+
+/// A store that does all: takes leads in, works the inbox, and keeps its tables.
+pub trait LeadDatabase: LeadInbox + LeadMigrations {}
+
+impl<S: LeadInbox + LeadMigrations + ?Sized> LeadDatabase for S {}
 
 /// What became of one lead of a batch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -255,19 +260,19 @@ macro_rules! __delegate {
         #[$crate::__async_trait]
         $($database)* {
             async fn migrate(&$self) -> Result<(), $crate::StoreError> {
-                $crate::LeadDatabase::migrate($to).await
+                $crate::LeadMigrations::migrate($to).await
             }
 
             async fn adoption_problems(&$self) -> Result<Vec<String>, $crate::StoreError> {
-                $crate::LeadDatabase::adoption_problems($to).await
+                $crate::LeadMigrations::adoption_problems($to).await
             }
 
             async fn durability_warnings(&$self) -> Result<Vec<&'static str>, $crate::StoreError> {
-                $crate::LeadDatabase::durability_warnings($to).await
+                $crate::LeadMigrations::durability_warnings($to).await
             }
 
             async fn missing_guards(&$self) -> Result<Vec<String>, $crate::StoreError> {
-                $crate::LeadDatabase::missing_guards($to).await
+                $crate::LeadMigrations::missing_guards($to).await
             }
         }
     };
@@ -281,7 +286,7 @@ macro_rules! delegate_store {
             self => &self.$engine;
             [impl $crate::LeadStore for $store]
             [impl $crate::LeadInbox for $store]
-            [impl $crate::LeadDatabase for $store]
+            [impl $crate::LeadMigrations for $store]
         }
     };
 }
@@ -290,11 +295,11 @@ __delegate! {
     self => &**self;
     [impl<S: LeadStore + ?Sized> LeadStore for Arc<S>]
     [impl<S: LeadInbox + ?Sized> LeadInbox for Arc<S>]
-    [impl<S: LeadDatabase + ?Sized> LeadDatabase for Arc<S>]
+    [impl<S: LeadMigrations + ?Sized> LeadMigrations for Arc<S>]
 }
 __delegate! {
     self => &**self;
     [impl<S: LeadStore + ?Sized> LeadStore for Box<S>]
     [impl<S: LeadInbox + ?Sized> LeadInbox for Box<S>]
-    [impl<S: LeadDatabase + ?Sized> LeadDatabase for Box<S>]
+    [impl<S: LeadMigrations + ?Sized> LeadMigrations for Box<S>]
 }

@@ -2,7 +2,7 @@ use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use serde::Serialize;
-use uuid::Uuid;
+use uuid::{NoContext, Timestamp, Uuid};
 
 use super::Receipt;
 use crate::{
@@ -26,6 +26,18 @@ impl NewLead {
     pub fn new(lead: Lead, actor: Actor) -> Self {
         let (id, audit_id) = (LeadId::from_uuid(Uuid::now_v7()), Uuid::now_v7());
         Self { id, audit_id, created_at: time::now(), actor, lead: Arc::new(lead) }
+    }
+
+    /// As [`new`](Self::new), for a lead that was received at another instant, as by the system that it is imported from: the
+    /// instant of both rows, in microseconds, and the one that the ids sort by.
+    pub fn received_at(lead: Lead, actor: Actor, instant: DateTime<Utc>) -> Self {
+        let created_at = time::to_micros(instant);
+        let mint = || match u64::try_from(created_at.timestamp()) {
+            Ok(seconds) => Uuid::new_v7(Timestamp::from_unix(NoContext, seconds, created_at.timestamp_subsec_nanos())),
+            // Before 1970.
+            Err(_) => Uuid::now_v7(),
+        };
+        Self { id: LeadId::from_uuid(mint()), audit_id: mint(), created_at, actor, lead: Arc::new(lead) }
     }
 
     /// The lead's id.

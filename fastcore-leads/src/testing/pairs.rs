@@ -88,7 +88,7 @@ pub async fn a_retry_and_a_conflict_write_nothing(serve: Serve, store: Store) {
 pub async fn a_refused_request_writes_nothing(serve: Serve, store: Store) {
     let server = mount(serve, &store).await;
     let mut sent = body();
-    let id = sent["meta"]["request_id"].as_str().and_then(|id| Uuid::try_parse(id).ok()).and_then(RequestId::new);
+    let id = sent["meta"]["request_id"].as_str().and_then(|id| id.parse::<RequestId>().ok());
     let wrong = String::from_utf8_lossy(&lead_request(&sent)).replace(TOKEN, "wrong-token-0123456789");
     assert_eq!(exchange(server.address, wrong.as_bytes()).await.status, 401);
     sent["email"] = "nobody".into();
@@ -121,7 +121,7 @@ pub async fn a_dropped_handler_leaves_a_whole_lead_or_none(_: Serve, store: Stor
     let endpoint = Endpoint::new(Ingest::builder(Arc::clone(&store)).start(), tokens);
     for polls in 0..20 {
         let sent = body();
-        let id = sent["meta"]["request_id"].as_str().and_then(|id| Uuid::try_parse(id).ok()).and_then(RequestId::new);
+        let id = sent["meta"]["request_id"].as_str().and_then(|id| id.parse::<RequestId>().ok());
         {
             let mut handling = std::pin::pin!(endpoint.handle(super::post(sent.to_string())));
             let mut left = polls;
@@ -165,7 +165,7 @@ pub async fn clients_may_go_away_at_any_byte(serve: Serve, store: Store) {
         let answer = exchange(server.address, &lead_request(&sent)).await;
         assert_eq!(answer.status, 201);
         assert_eq!(store.audit_trail(lead_id(&answer)).await.expect("audit_trail").len(), 1);
-        let id = sent["meta"]["request_id"].as_str().and_then(|id| Uuid::try_parse(id).ok()).and_then(RequestId::new);
+        let id = sent["meta"]["request_id"].as_str().and_then(|id| id.parse::<RequestId>().ok());
         let row = store.find(id.expect("a request id")).await.expect("find").expect("the lead is there");
         assert_eq!(row.lead_id(), lead_id(&answer));
     }

@@ -299,9 +299,11 @@ fn what_is_not_one_object_is_malformed() {
 
 #[test]
 fn a_draft_is_held_to_the_same_rules() {
-    let violations = LeadDraft { phone: Some("a\u{0}"), suspicion: &["A"], ..LeadDraft::default() }
-        .parse(ConsentPolicy::Required)
-        .unwrap_err();
+    let violations =
+        LeadDraft { phone: Some("a\u{0}"), suspicion: &["A"], ..LeadDraft::default() }.parse(ConsentPolicy::Required);
+    let Err(ParseError::Invalid(violations)) = violations else { panic!("{violations:?}") };
+    let shown = ParseError::Invalid(violations.clone()).to_string();
+    assert!(shown.contains("/name must have") && shown.contains("/meta/suspicion/0"), "{shown}");
     let found: Vec<_> = violations.iter().map(|v| (v.pointer(), v.code())).collect();
     assert_eq!(
         found,

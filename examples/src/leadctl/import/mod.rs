@@ -79,7 +79,7 @@ pub(crate) async fn run(options: &Options, database: Arc<dyn LeadDatabase>, impo
         }
     });
     ingest
-        .ingest_each(leads, options.actor.clone(), |_, result| {
+        .ingest_each(futures_util::stream::iter(leads), options.actor.clone(), |_, result| {
             let Some(line) = under_way.borrow_mut().pop_front() else { return };
             let mut tally = tally.borrow_mut();
             match result {

@@ -99,8 +99,11 @@ impl SiteOptions {
 
 /// What the core's parser takes for a source.
 fn source(text: &str) -> Result<String, String> {
-    let violations = LeadDraft { source: text, ..LeadDraft::default() }.parse(ConsentPolicy::Recorded).err();
-    match violations.into_iter().flatten().find(|violation| violation.pointer() == "/meta/source") {
+    let violations = match (LeadDraft { source: text, ..LeadDraft::default() }).parse(ConsentPolicy::Recorded) {
+        Err(fastcore_leads::ParseError::Invalid(violations)) => violations,
+        _ => Vec::new(),
+    };
+    match violations.iter().find(|violation| violation.pointer() == "/meta/source") {
         Some(violation) => Err(violation.detail()),
         None => Ok(text.to_owned()),
     }

@@ -8,7 +8,7 @@ use diesel_async::{
     pooled_connection::{AsyncDieselConnectionManager, deadpool::Pool},
 };
 use fastcore_leads::{
-    Insertion, LeadDatabase, LeadInbox, LeadStore, StoreError,
+    Insertion, LeadInbox, LeadMigrations, LeadStore, StoreError,
     testing::{new_lead, postgres::Cluster},
 };
 use fastcore_leads_store_diesel::{

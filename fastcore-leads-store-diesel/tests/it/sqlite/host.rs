@@ -9,7 +9,7 @@ use diesel::{
     sql_query,
 };
 use fastcore_leads::{
-    Actor, Insertion, LeadDatabase, LeadInbox, LeadStore,
+    Actor, Insertion, LeadInbox, LeadMigrations, LeadStore,
     inbox::{InboxExt, Target},
     testing::{TempDir, new_lead},
 };

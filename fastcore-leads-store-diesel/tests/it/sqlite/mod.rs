@@ -12,7 +12,7 @@ use diesel::{
     sqlite::Sqlite,
 };
 use fastcore_leads::{
-    LeadDatabase, StoreError,
+    LeadDatabase, LeadMigrations, StoreError,
     testing::{BoxFuture, TempDir},
 };
 use fastcore_leads_store_diesel::SqliteLeadStore;

@@ -8,7 +8,7 @@ use std::{
 };
 
 use fastcore_leads::{
-    Insertion, LeadDatabase, LeadInbox, LeadStore,
+    Insertion, LeadInbox, LeadMigrations, LeadStore,
     testing::{new_lead, postgres::Cluster},
 };
 use fastcore_leads_store_sqlx::PgLeadStore;

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use fastcore_leads::{
-    Actor, Insertion, LeadDatabase, LeadInbox, LeadStore,
+    Actor, Insertion, LeadInbox, LeadMigrations, LeadStore,
     inbox::{InboxExt, Target},
     testing::{TempDir, new_lead},
 };

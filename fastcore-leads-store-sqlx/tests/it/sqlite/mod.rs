@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use fastcore_leads::{
-    LeadDatabase, StoreError,
+    LeadDatabase, LeadMigrations, StoreError,
     testing::{BoxFuture, TempDir},
 };
 use fastcore_leads_store_sqlx::SqliteLeadStore;

@@ -5,18 +5,19 @@
 
 mod domain;
 
-use std::{borrow::Cow, fmt};
+use std::{borrow::Cow, fmt, str::FromStr};
 
 use icu_normalizer::ComposingNormalizerBorrowed;
 use icu_properties::{CodePointMapData, props::GeneralCategory};
 
 use super::limits::{MAX_EMAIL_BYTES, MAX_EMAIL_LOCAL_BYTES};
+use crate::text::as_text;
 
 /// An email address that a person can be reached at.
 ///
 /// The local part is as sent, in Unicode's normalisation form C; the domain is lower-cased, and in Unicode where it was
-/// sent as Punycode. `Debug` shows it [masked](Self::masked), and there is no `Display`, so that no address gets into a
-/// log by accident.
+/// sent as Punycode. `Debug` and `Display` show it [masked](Self::masked), so that no address gets into a log by accident;
+/// [`as_str`](Self::as_str) and serde have it in full.
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct EmailAddress {
     text: String,
@@ -61,6 +62,22 @@ impl EmailAddress {
         crate::mask_email(&self.text)
     }
 }
+
+impl fmt::Display for EmailAddress {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.masked())
+    }
+}
+
+impl FromStr for EmailAddress {
+    type Err = InvalidEmail;
+
+    fn from_str(address: &str) -> Result<Self, InvalidEmail> {
+        Self::parse(address)
+    }
+}
+
+as_text!(EmailAddress, as_str);
 
 impl fmt::Debug for EmailAddress {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

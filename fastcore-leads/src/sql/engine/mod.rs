@@ -28,7 +28,7 @@ use crate::{
     audit::AuditRecord,
     inbox::{Change, Cursor, Due, InboxError, LeadFilter, LeadPage},
     lead::{LeadId, RequestId},
-    store::{Insertion, LeadDatabase, LeadInbox, LeadStore, NewLead, StoreError, StoreErrorKind, StoredLead},
+    store::{Insertion, LeadInbox, LeadMigrations, LeadStore, NewLead, StoreError, StoreErrorKind, StoredLead},
 };
 
 /// A connection that runs statements.
@@ -204,7 +204,7 @@ impl<C: Connections> LeadInbox for Engine<C> {
 }
 
 #[async_trait]
-impl<C: Connections> LeadDatabase for Engine<C> {
+impl<C: Connections> LeadMigrations for Engine<C> {
     async fn migrate(&self) -> Result<(), StoreError> {
         self.0.migrate(Box::new(|session| Box::pin(migrate::run(session, C::DIALECT)))).await
     }

@@ -2,8 +2,8 @@ use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
 use fastcore_leads::{
-    AuditRecord, Insertion, LeadDatabase, LeadFilter, LeadId, LeadInbox, LeadPage, LeadStore, MemoryLeadStore, NewLead,
-    RequestId, StoreError, StoreErrorKind, StoredLead,
+    AuditRecord, Insertion, LeadFilter, LeadId, LeadInbox, LeadMigrations, LeadPage, LeadStore, MemoryLeadStore,
+    NewLead, RequestId, StoreError, StoreErrorKind, StoredLead,
     inbox::{Change, Cursor, Due, InboxError},
     testing::{self, databases, stores},
 };
@@ -151,7 +151,7 @@ impl LeadInbox for Broken {
 }
 
 #[async_trait]
-impl LeadDatabase for Broken {
+impl LeadMigrations for Broken {
     async fn migrate(&self) -> Result<(), StoreError> {
         Ok(())
     }

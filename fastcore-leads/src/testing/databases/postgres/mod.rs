@@ -390,7 +390,7 @@ async fn adopted(open: Open) -> (Database, String) {
 }
 
 async fn find(database: &Database, request_id: &str) -> crate::StoredLead {
-    let id = Uuid::try_parse(request_id).ok().and_then(RequestId::new).expect("a UUID");
+    let id: RequestId = request_id.parse().expect("a UUID");
     let row = database.find(id).await.expect("find").expect("the row is there");
     assert_eq!(database.get(LeadId::from_uuid(row.id)).await.expect("get").as_ref(), Some(&row));
     row

@@ -1,0 +1,42 @@
+//! Values that have one text, on the wire, in a database and in a program's options.
+
+/// Gives a type that has `FromStr` the traits that follow from it: `TryFrom` texts, and serde's as a text. The text is its
+/// `Display`, or what the method answers that is named.
+macro_rules! as_text {
+    ($name:ident) => {
+        $crate::text::as_text!($name, to_string);
+    };
+    ($name:ident, $text:ident) => {
+        impl TryFrom<&str> for $name {
+            type Error = <Self as std::str::FromStr>::Err;
+
+            fn try_from(text: &str) -> Result<Self, Self::Error> {
+                text.parse()
+            }
+        }
+
+        impl TryFrom<String> for $name {
+            type Error = <Self as std::str::FromStr>::Err;
+
+            fn try_from(text: String) -> Result<Self, Self::Error> {
+                text.parse()
+            }
+        }
+
+        impl serde::Serialize for $name {
+            fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                serializer.serialize_str(&self.$text())
+            }
+        }
+
+        impl<'de> serde::Deserialize<'de> for $name {
+            fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                // What is wrong is told by the error alone: the text may be a person's.
+                let text = <std::borrow::Cow<'de, str>>::deserialize(deserializer)?;
+                text.parse().map_err(serde::de::Error::custom)
+            }
+        }
+    };
+}
+
+pub(crate) use as_text;
