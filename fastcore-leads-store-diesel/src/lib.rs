@@ -12,6 +12,11 @@ mod sqlite;
 #[cfg(any(feature = "postgres", feature = "sqlite"))]
 mod statement;
 
+/// The versions that this crate's types are of.
+pub use diesel;
+#[cfg(feature = "postgres")]
+pub use {diesel_async, tokio_postgres};
+
 #[cfg(feature = "postgres")]
 #[cfg_attr(docsrs, doc(cfg(feature = "postgres")))]
 pub use self::postgres::{PgLeadStore, PgOptions};

@@ -8,6 +8,9 @@ mod postgres;
 #[cfg(feature = "sqlite")]
 mod sqlite;
 
+/// The version that this crate's types are of.
+pub use sqlx;
+
 #[cfg(feature = "postgres")]
 #[cfg_attr(docsrs, doc(cfg(feature = "postgres")))]
 pub use self::postgres::{PgLeadStore, PgOptions};

@@ -20,6 +20,9 @@ mod text;
 mod time;
 pub mod token;
 
+/// The versions that this crate's types are of.
+pub use {bytes, chrono, http, http_body, serde_json, uuid};
+
 #[doc(hidden)]
 pub use async_trait::async_trait as __async_trait;
 

@@ -40,7 +40,7 @@ pub(crate) async fn show(options: &Options, database: &dyn LeadDatabase, id: &Uu
         found = database.find(request).await?;
     }
     let lead = found.ok_or_else(|| Failure::NotFound("there is no lead and no request with this id".to_owned()))?;
-    let trail: Vec<_> = database.audit_trail(lead.lead_id()).await?;
+    let trail: Vec<_> = database.audit_trail(lead.id).await?;
     let trail: Vec<_> = trail.iter().map(|record| shown::record(record, options.reveal)).collect();
     let lead = shown::lead(&lead, options.reveal);
     if options.json {

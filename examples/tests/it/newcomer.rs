@@ -33,8 +33,8 @@ async fn with_nothing_set_the_printed_line_makes_a_lead_in_a_sqlite_file() {
         assert!(service.banner.contains(&file.display().to_string()), "{}", service.banner);
         let store = SqliteLeadStore::connect(&format!("sqlite:{}", file.display())).await.unwrap();
         let row = store.find(RequestId::new(request_id).unwrap()).await.unwrap().unwrap();
-        let trail = store.audit_trail(row.lead_id()).await.unwrap();
-        assert_eq!(answer["leadId"], row.lead_id().to_string());
+        let trail = store.audit_trail(row.id).await.unwrap();
+        assert_eq!(answer["leadId"], row.id.to_string());
         assert_eq!(trail.len(), 1);
         assert_eq!(trail[0].created_at, row.created_at_utc);
         let answered: chrono::DateTime<chrono::Utc> = answer["timestamp"].as_str().unwrap().parse().unwrap();

@@ -128,7 +128,7 @@ pub(crate) async fn leads_in(file: &std::path::Path) -> Vec<(StoredLead, Vec<Aud
     loop {
         let page = store.page(&filter, after, 100).await.unwrap();
         for lead in page.leads {
-            let trail = store.audit_trail(lead.lead_id()).await.unwrap();
+            let trail = store.audit_trail(lead.id).await.unwrap();
             all.push((lead, trail));
         }
         after = page.next;

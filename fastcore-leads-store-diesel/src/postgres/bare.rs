@@ -2,7 +2,7 @@ use std::collections::HashSet;
 
 use async_trait::async_trait;
 use fastcore_leads::{
-    NewLead, StoreError, StoreErrorKind, StoredLead,
+    LeadId, NewLead, StoreError, StoreErrorKind, StoredLead,
     sql::{
         engine::{Execute, PgIngest},
         inbox::Dialect,
@@ -82,7 +82,7 @@ impl Drop for Bare {
 
 fn read(row: &Row) -> Result<StoredLead, Error> {
     Ok(StoredLead {
-        id: row.try_get("id")?,
+        id: LeadId::from_uuid(row.try_get("id")?),
         created_at_utc: row.try_get("created_at_utc")?,
         name: row.try_get("name")?,
         email: row.try_get("email")?,

@@ -58,8 +58,18 @@ impl Target {
         }
         config.application_name(&url.application_name);
         config.connect_timeout(url.connect_timeout_within(timeout));
-        config.keepalives_idle(KEEPALIVE).keepalives_interval(KEEPALIVE / 3).keepalives_retries(3);
-        Self::encrypted(config, url)
+        Self::encrypted(kept_alive(config), url)
+    }
+
+    /// Encryption as the options have it: `prefer` with whomever, `require` with a server that an authority of the system's
+    /// vouches for and that has its name.
+    pub(super) fn with(config: Config) -> Result<Self, StoreError> {
+        let mode = match config.get_ssl_mode() {
+            SslMode::Disable => "disable",
+            SslMode::Prefer => "prefer",
+            _ => "verify-full",
+        };
+        Self::encrypted(kept_alive(config), &PgUrl::parse(&format!("postgres:///?sslmode={mode}"))?)
     }
 
     #[cfg(feature = "tls")]
@@ -118,6 +128,12 @@ impl Target {
         let (client, connection) = config.ssl_mode(SslMode::Disable).connect(NoTls).await?;
         Ok(Opened::InClear(client, connection))
     }
+}
+
+/// Asks a silent server whether it is still there.
+fn kept_alive(mut config: Config) -> Config {
+    config.keepalives_idle(KEEPALIVE).keepalives_interval(KEEPALIVE / 3).keepalives_retries(3);
+    config
 }
 
 #[cfg_attr(feature = "tls", allow(clippy::large_enum_variant, reason = "taken apart at once"))]

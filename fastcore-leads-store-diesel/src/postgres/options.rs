@@ -63,6 +63,16 @@ impl PgOptions {
         self.connect_to(target).await
     }
 
+    /// Connects with options of tokio-postgres' own, for what a URL cannot say. `SslMode::Require` is `verify-full`, by the
+    /// authorities that the system trusts.
+    ///
+    /// # Errors
+    /// [`StoreErrorKind::Unavailable`] where the database cannot be reached in time.
+    pub async fn connect_with(self, options: tokio_postgres::Config) -> Result<PgLeadStore, StoreError> {
+        let target = Target::with(options)?;
+        self.connect_to(target).await
+    }
+
     async fn connect_to(self, target: Target) -> Result<PgLeadStore, StoreError> {
         let mut config = ManagerConfig::default();
         // A dead connection shows when it is taken.

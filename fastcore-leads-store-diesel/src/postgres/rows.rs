@@ -31,7 +31,7 @@ pub(super) struct LeadRow {
 impl From<LeadRow> for StoredLead {
     fn from(row: LeadRow) -> Self {
         Self {
-            id: row.id,
+            id: row.id.into(),
             created_at_utc: row.created_at_utc,
             name: row.name,
             email: row.email,

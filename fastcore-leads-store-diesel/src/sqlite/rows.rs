@@ -33,7 +33,7 @@ impl TryFrom<LeadRow> for StoredLead {
 
     fn try_from(row: LeadRow) -> Result<Self, StoreError> {
         Ok(Self {
-            id: read_id(&row.id)?,
+            id: read_id(&row.id)?.into(),
             created_at_utc: read_instant(&row.created_at_utc)?,
             name: row.name,
             email: row.email,

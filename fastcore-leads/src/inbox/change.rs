@@ -100,7 +100,7 @@ impl Change {
         let now = time::now();
         rows.into_iter()
             .map(|row| {
-                let earliest = audited(row.id).map(|last| last + TimeDelta::microseconds(1));
+                let earliest = audited(row.id.as_uuid()).map(|last| last + TimeDelta::microseconds(1));
                 let at = earliest.map_or(now, |earliest| earliest.max(now));
                 self.rewrite(row, at)
             })
@@ -158,7 +158,7 @@ impl Change {
             at,
             event.to_owned(),
             Some(self.actor.as_str().to_owned()),
-            Some(row.id),
+            Some(row.id.as_uuid()),
             row.request_id,
             None,
             Some(details),

@@ -72,7 +72,7 @@ pub trait InboxExt: LeadInbox {
         let mut erased = Vec::new();
         loop {
             let rows = changed(self, &change).await?;
-            erased.extend(rows.iter().map(StoredLead::lead_id));
+            erased.extend(rows.iter().map(|lead| lead.id));
             let is_all = !matches!(change.target(), Target::Email(_)) || rows.len() < MAX_LOCKED as usize;
             if is_all {
                 return Ok(erased);
@@ -87,7 +87,7 @@ pub trait InboxExt: LeadInbox {
     async fn export(&self, email: &str) -> Result<Export, StoreError> {
         let mut leads = Vec::new();
         for lead in self.find_by_email(email).await? {
-            let trail = self.audit_trail(lead.lead_id()).await?;
+            let trail = self.audit_trail(lead.id).await?;
             leads.push(ExportedLead::new(lead, trail));
         }
         Ok(Export { email: email.trim().to_owned(), exported_at_utc: time::format(time::now()), leads })

@@ -110,7 +110,7 @@ pub struct Cursor {
 impl Cursor {
     /// The place of a lead.
     pub fn at(lead: &StoredLead) -> Self {
-        Self { created_at: lead.created_at_utc, id: lead.id }
+        Self { created_at: lead.created_at_utc, id: lead.id.as_uuid() }
     }
 }
 

@@ -115,7 +115,7 @@ impl LeadInbox for MemoryLeadStore {
     async fn change(&self, change: &Change) -> Result<Vec<StoredLead>, InboxError> {
         let mut state = self.lock();
         let rows = match change.target() {
-            Target::Lead(id) => state.select(|lead| lead.id == id.as_uuid()),
+            Target::Lead(id) => state.select(|lead| lead.id == *id),
             Target::Email(email) => {
                 let mut rows = state.select(|lead| lead.erased_at_utc.is_none() && is_same_address(email, &lead.email));
                 rows.truncate(MAX_LOCKED as usize);
@@ -166,7 +166,7 @@ impl State {
         };
         let is_contact =
             |record: &AuditRecord| record.created_at >= instant && CONTACTS.contains(&record.event.as_str());
-        self.trail(lead.id).any(is_contact) || self.by_request.values().any(is_later)
+        self.trail(lead.id.as_uuid()).any(is_contact) || self.by_request.values().any(is_later)
     }
 
     fn insert(&mut self, new: &NewLead) -> Insertion {
@@ -179,12 +179,12 @@ impl State {
             new.created_at(),
             LEAD_RECEIVED.to_owned(),
             Some(new.actor().as_str().to_owned()),
-            Some(row.id),
+            Some(row.id.as_uuid()),
             row.request_id,
             Some(201),
             serde_json::from_str(&new.audit_details_json()).ok(),
         ));
-        self.requests.insert(row.id, row.request_id);
+        self.requests.insert(row.id.as_uuid(), row.request_id);
         self.by_request.insert(row.request_id, row);
         Insertion::Inserted
     }

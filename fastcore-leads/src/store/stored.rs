@@ -20,7 +20,7 @@ const WITHDRAWN: &str = "consent_withdrawn_at";
 #[derive(Clone, PartialEq)]
 #[allow(missing_docs, reason = "each field is the column of the same name")]
 pub struct StoredLead {
-    pub id: Uuid,
+    pub id: LeadId,
     pub created_at_utc: DateTime<Utc>,
     pub name: String,
     pub email: String,
@@ -42,7 +42,7 @@ impl StoredLead {
     pub fn from_new(new: &NewLead) -> Self {
         let lead = new.lead();
         Self {
-            id: new.id().as_uuid(),
+            id: new.id(),
             created_at_utc: new.created_at(),
             name: lead.name().to_owned(),
             email: lead.email().as_str().to_owned(),
@@ -60,19 +60,14 @@ impl StoredLead {
         }
     }
 
-    /// The lead's id.
-    pub fn lead_id(&self) -> LeadId {
-        LeadId::from_uuid(self.id)
-    }
-
     /// What the sender of this lead was answered.
     pub fn receipt(&self) -> Receipt {
-        Receipt { lead_id: self.lead_id(), created_at: self.created_at_utc }
+        Receipt { lead_id: self.id, created_at: self.created_at_utc }
     }
 
     /// What becomes of a lead whose request id this row already has: the one rule for retries.
     pub fn answer_to(&self, new: &NewLead) -> Insertion {
-        if self.id == new.id().as_uuid() {
+        if self.id == new.id() {
             // An earlier run of the same batch wrote it, and its answer was lost.
             Insertion::Inserted
         } else if self.erased_at_utc.is_some() {

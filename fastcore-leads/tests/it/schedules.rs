@@ -205,7 +205,7 @@ async fn check(
             return Err("two callers of one request were told different leads");
         }
         let row = store.find(*id).await.unwrap().ok_or("an acknowledged lead is lost")?;
-        if row.receipt() != ingested.receipt || store.audit_trail(row.lead_id()).await.unwrap().len() != 1 {
+        if row.receipt() != ingested.receipt || store.audit_trail(row.id).await.unwrap().len() != 1 {
             return Err("the rows are not what was acknowledged");
         }
     }

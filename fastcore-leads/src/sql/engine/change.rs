@@ -33,7 +33,7 @@ pub(super) fn work<S: Session + 'static>(dialect: Dialect, change: Change) -> Wo
 
 async fn carry_out<S: Session>(session: &mut S, dialect: Dialect, change: Change) -> Result<Changed, StoreError> {
     let locked = session.leads(dialect.lock(change.target())).await?;
-    let ids: Vec<Uuid> = locked.iter().map(|lead| lead.id).collect();
+    let ids: Vec<Uuid> = locked.iter().map(|lead| lead.id.as_uuid()).collect();
     // A statement of its own: it sees what was committed while the locks were waited for.
     let audited: Vec<(String, String)> = read_answers(&session.answers(dialect.last_audited(&ids)).await?)?;
     let audited = audited

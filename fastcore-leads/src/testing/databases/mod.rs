@@ -51,7 +51,7 @@ async fn assert_mismatch(open: Open, url: &str, reason: &str) {
 /// A lead in a status of a newer version: on the page, in the counts, and reached by retention.
 async fn assert_unknown_status_is_seen(database: &Database, id: LeadId) {
     let page = database.page(&LeadFilter::default(), None, 10).await.expect("page");
-    assert!(page.leads.iter().any(|lead| lead.lead_id() == id && lead.status == "awaiting_parts"), "not on the page");
+    assert!(page.leads.iter().any(|lead| lead.id == id && lead.status == "awaiting_parts"), "not on the page");
     let counts = database.counts().await.expect("counts");
     assert_eq!(counts.last(), Some(&("awaiting_parts".to_owned(), 1)), "not in the counts");
     let retention = Retention { without_contact_days: Some(0), quarantine_days: None };
@@ -142,7 +142,7 @@ async fn assert_upgraded(database: Database) {
     database.migrate().await.expect("migrated");
     database.ready().await.expect("ready");
     let page = database.page(&crate::LeadFilter::default(), None, 10).await.expect("page");
-    assert_eq!(page.leads.iter().map(crate::StoredLead::lead_id).collect::<Vec<_>>(), [old.id()]);
+    assert_eq!(page.leads.iter().map(|lead| lead.id).collect::<Vec<_>>(), [old.id()]);
 }
 
 /// Somebody whose every member is a canary.

@@ -231,7 +231,7 @@ pub async fn contact_keeps_a_lead(store: Store) {
     insert(&store, parse(&spam)).await;
     let due = async |status: LeadStatus, minds_contact: bool| -> Vec<LeadId> {
         let due = Due { status: Some(status), before, minds_contact, after: None, until: None, limit: 10 };
-        store.due(&due).await.expect("due").iter().map(crate::StoredLead::lead_id).collect()
+        store.due(&due).await.expect("due").iter().map(|lead| lead.id).collect()
     };
     assert_eq!(due(LeadStatus::Received, true).await, [silent, imitated]);
     assert_eq!(due(LeadStatus::Archived, true).await, [archived]);

@@ -104,8 +104,8 @@ async fn assert_in_step(store: &Store, id: LeadId) {
 
 /// Row and trail are as they were.
 async fn assert_unchanged(store: &Store, before: &StoredLead, rows: usize) {
-    assert_eq!(get(store, before.lead_id()).await, *before);
-    assert_eq!(trail(store, before.lead_id()).await.len(), rows);
+    assert_eq!(get(store, before.id).await, *before);
+    assert_eq!(trail(store, before.id).await.len(), rows);
 }
 
 /// Brings a fresh lead into a status.

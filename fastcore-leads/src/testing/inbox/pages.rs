@@ -16,7 +16,7 @@ use crate::{
     audit::Actor,
     inbox::{Cursor, LeadFilter, MAX_PAGE},
     lead::{LeadId, Service},
-    store::{LeadStore, StoredLead},
+    store::LeadStore,
     testing::lead,
 };
 
@@ -56,7 +56,7 @@ pub async fn walk(store: Store, leads: usize) {
             let place = Cursor::at(lead);
             assert!(last.is_none_or(|last| place < last), "the newest comes first");
             last = Some(place);
-            assert!(seen.insert(lead.lead_id()), "a lead was seen twice");
+            assert!(seen.insert(lead.id), "a lead was seen twice");
         }
         // As a web page hands it on.
         after = page.next.map(|next| next.to_string().parse().expect("a cursor"));
@@ -86,7 +86,7 @@ pub async fn pages_show_what_the_filter_says(store: Store) {
     let processing = in_status(&store, LeadStatus::Processing).await;
     let second = get(&store, ids[1]).await.created_at_utc;
     let shown = async |filter: LeadFilter| -> Vec<LeadId> {
-        store.page(&filter, None, 10).await.expect("page").leads.iter().map(StoredLead::lead_id).collect()
+        store.page(&filter, None, 10).await.expect("page").leads.iter().map(|lead| lead.id).collect()
     };
     let all = LeadFilter::default;
     assert_eq!(shown(all()).await, [processing, ids[3], ids[2], ids[1], ids[0]]);

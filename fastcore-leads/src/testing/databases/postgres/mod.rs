@@ -37,7 +37,7 @@ use super::{
 };
 use crate::{
     audit::Actor,
-    lead::{LeadId, RequestId, limits},
+    lead::{RequestId, limits},
     sql::postgres as sql,
     store::{Insertion, NewLead, StoreErrorKind},
     testing::{body, lead, new_lead, parse, postgres::Cluster},
@@ -173,7 +173,7 @@ pub async fn the_fastapi_database_is_adopted(open: Open) {
     );
     assert_eq!(brien.created_at_utc.timestamp_micros(), 1_795_355_710_100_966, "taken from its audit row");
     assert_eq!(brien.meta_json.map(|meta| meta["user_agent_hash"].clone()), Some(json!("a\u{fffd}b\\u0000")));
-    let trail = database.audit_trail(short.lead_id()).await.expect("audit_trail");
+    let trail = database.audit_trail(short.id).await.expect("audit_trail");
     assert_eq!((trail.len(), trail[0].actor.as_str(), trail[0].status_code), (1, "", None));
 
     let retry = parse(&serde_json::from_str(crate::SAMPLE_LEAD).expect("JSON"));
@@ -392,7 +392,7 @@ async fn adopted(open: Open) -> (Database, String) {
 async fn find(database: &Database, request_id: &str) -> crate::StoredLead {
     let id: RequestId = request_id.parse().expect("a UUID");
     let row = database.find(id).await.expect("find").expect("the row is there");
-    assert_eq!(database.get(LeadId::from_uuid(row.id)).await.expect("get").as_ref(), Some(&row));
+    assert_eq!(database.get(row.id).await.expect("get").as_ref(), Some(&row));
     row
 }
 
