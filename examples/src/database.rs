@@ -3,7 +3,10 @@
 use std::{sync::Arc, time::Duration};
 
 use clap::ValueEnum;
-use fastcore_leads::{LeadDatabase, StoreError, sql::SqliteLocation};
+use fastcore_leads::{
+    LeadDatabase, StoreError,
+    sql::{PgOptions, SqliteLocation},
+};
 use fastcore_leads_store_diesel as diesel_store;
 use fastcore_leads_store_sqlx as sqlx_store;
 
@@ -63,6 +66,13 @@ impl Connect {
         Ok(self.open_with_pool(url).await?.database)
     }
 
+    fn settings(&self) -> PgOptions {
+        PgOptions::new()
+            .min_connections(self.min_connections)
+            .max_connections(self.max_connections)
+            .timeout(self.timeout)
+    }
+
     /// Opens a database; its tables stay as they are. Tells of its pool too.
     ///
     /// # Errors
@@ -71,21 +81,13 @@ impl Connect {
         let max = self.max_connections as usize;
         Ok(match (self.driver, url) {
             (Driver::Sqlx, Url::Postgres(url)) => {
-                let settings = sqlx_store::PgOptions::new()
-                    .min_connections(self.min_connections)
-                    .max_connections(self.max_connections)
-                    .timeout(self.timeout);
-                let store = settings.connect(url).await?;
+                let store = sqlx_store::PgLeadStore::open(url, self.settings()).await?;
                 let pool = store.pool().clone();
                 let look = move || Pool { open: pool.size() as usize, idle: pool.num_idle(), max };
                 Opened { database: Arc::new(store), pool: Some(Box::new(look)) }
             }
             (Driver::Diesel, Url::Postgres(url)) => {
-                let settings = diesel_store::PgOptions::new()
-                    .min_connections(self.min_connections)
-                    .max_connections(self.max_connections)
-                    .timeout(self.timeout);
-                let store = settings.connect(url).await?;
+                let store = diesel_store::PgLeadStore::open(url, self.settings()).await?;
                 let pool = store.pool().clone();
                 let look = move || {
                     let status = pool.status();

@@ -11,9 +11,9 @@ mod sqlite;
 /// The version that this crate's types are of.
 pub use sqlx;
 
-#[cfg(feature = "postgres")]
-#[cfg_attr(docsrs, doc(cfg(feature = "postgres")))]
-pub use self::postgres::{PgLeadStore, PgOptions};
 #[cfg(feature = "sqlite")]
 #[cfg_attr(docsrs, doc(cfg(feature = "sqlite")))]
 pub use self::sqlite::SqliteLeadStore;
+#[cfg(feature = "postgres")]
+#[cfg_attr(docsrs, doc(cfg(feature = "postgres")))]
+pub use {self::postgres::PgLeadStore, fastcore_leads::sql::PgOptions};

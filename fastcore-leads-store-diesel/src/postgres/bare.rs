@@ -2,11 +2,12 @@ use std::collections::HashSet;
 
 use async_trait::async_trait;
 use fastcore_leads::{
-    LeadId, NewLead, StoreError, StoreErrorKind, StoredLead,
+    NewLead, StoreError, StoreErrorKind, StoredLead,
     sql::{
         engine::{Execute, PgIngest},
         inbox::Dialect,
         postgres::{self as sql, Columns},
+        rows::{LeadColumns, pg_leads},
     },
 };
 use tokio::task::AbortHandle;
@@ -70,7 +71,8 @@ impl PgIngest for Bare {
     async fn find(&mut self, request_ids: &[Uuid]) -> Result<Vec<StoredLead>, StoreError> {
         let statement = Dialect::Postgres.find(request_ids);
         let rows = self.client.query(&*statement.text, &[&request_ids]).await.map_err(while_running)?;
-        rows.iter().map(read).collect::<Result<_, _>>().map_err(while_running)
+        let rows: Result<Vec<LeadColumns>, Error> = rows.iter().map(read).collect();
+        Ok(pg_leads(rows.map_err(while_running)?))
     }
 }
 
@@ -80,24 +82,11 @@ impl Drop for Bare {
     }
 }
 
-fn read(row: &Row) -> Result<StoredLead, Error> {
-    Ok(StoredLead {
-        id: LeadId::from_uuid(row.try_get("id")?),
-        created_at_utc: row.try_get("created_at_utc")?,
-        name: row.try_get("name")?,
-        email: row.try_get("email")?,
-        phone: row.try_get("phone")?,
-        company: row.try_get("company")?,
-        service: row.try_get("service")?,
-        message: row.try_get("message")?,
-        consent: row.try_get("consent")?,
-        source: row.try_get("source")?,
-        request_id: row.try_get("request_id")?,
-        ip_hash: row.try_get("ip_hash")?,
-        meta_json: row.try_get("meta_json")?,
-        status: row.try_get("status")?,
-        erased_at_utc: row.try_get("erased_at_utc")?,
-    })
+fn read(row: &Row) -> Result<LeadColumns, Error> {
+    macro_rules! columns {
+        ($($place:literal)*) => { Ok(($(row.try_get($place)?,)*)) };
+    }
+    columns!(0 1 2 3 4 5 6 7 8 9 10 11 12 13 14)
 }
 
 /// An error of a statement that was sent.

@@ -1,17 +1,47 @@
 use async_trait::async_trait;
+use deadpool::{
+    Runtime,
+    managed::{Hook, HookError, Metrics},
+};
 use diesel_async::{
     AsyncPgConnection,
     pooled_connection::{
-        PoolError as DieselError,
+        AsyncDieselConnectionManager, ManagerConfig, PoolError as DieselError, RecyclingMethod,
         deadpool::{Object, Pool as Deadpool, PoolError},
     },
 };
 use fastcore_leads::{
     StoreError, StoreErrorKind,
-    sql::engine::{self, BoxFuture, PgIngest},
+    sql::{
+        PgOptions,
+        engine::{self, BoxFuture, Engine, MAX_IDLE, PgConnections, PgIngest},
+    },
 };
 
-use super::{connect::Target, session::On};
+use super::{PgLeadStore, connect::Target, session::On};
+
+pub(super) async fn connect(target: Target, options: PgOptions) -> Result<PgLeadStore, StoreError> {
+    let mut config = ManagerConfig::default();
+    // A dead connection shows when it is taken.
+    config.recycling_method = RecyclingMethod::Fast;
+    config.custom_setup = Box::new({
+        let target = target.clone();
+        move |_| Box::pin(target.clone().connect())
+    });
+    let manager = AsyncDieselConnectionManager::new_with_config(String::new(), config);
+    let is_fresh = Hook::sync_fn(|_, metrics: &Metrics| {
+        if metrics.last_used() < MAX_IDLE { Ok(()) } else { Err(HookError::message("idle for too long")) }
+    });
+    let pool = Deadpool::builder(manager)
+        .max_size((options.get_max_connections() as usize - 1).max(1))
+        .runtime(Runtime::Tokio1)
+        .pre_recycle(is_fresh)
+        .build()
+        .map_err(|error| StoreError::new(StoreErrorKind::Internal).with_driver_error(error))?;
+    let connections = PgConnections::over(Pool { pool, target: Some(target) }, options.get_timeout());
+    connections.open(options.get_min_connections().min(options.get_max_connections() - 1) as usize).await?;
+    Ok(PgLeadStore { engine: Engine::new(connections) })
+}
 
 /// A pool, and where it connects to.
 pub(super) struct Pool {

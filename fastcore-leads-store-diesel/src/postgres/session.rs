@@ -1,11 +1,10 @@
-use std::{collections::HashSet, marker::PhantomData, ops::DerefMut};
+use std::{collections::HashSet, ops::DerefMut};
 
 use async_trait::async_trait;
-use chrono::{DateTime, Utc};
 use diesel::{
-    ExpressionMethods, QueryDsl, QueryableByName, SelectableHelper,
+    ExpressionMethods, QueryDsl, QueryResult,
     pg::Pg,
-    query_builder::{BoxedSqlQuery, SqlQuery},
+    query_builder::{AstPass, Query, QueryFragment, QueryId},
     sql_types::{Array, BigInt, Bool, Nullable, Text, Timestamptz, Uuid as SqlUuid},
 };
 use diesel_async::{AsyncPgConnection, RunQueryDsl, SimpleAsyncConnection};
@@ -15,60 +14,84 @@ use fastcore_leads::{
         engine::{Execute, PgIngest, Session},
         inbox::{Param, Statement},
         postgres::{self as sql, Columns},
+        rows::{pg_leads, pg_records},
     },
 };
 use uuid::Uuid;
 
-use super::rows::{AuditRow, LeadRow};
-use crate::{error::while_running, schema::postgres::lead_inbox, statement::statement};
+use crate::{
+    ask::Ask,
+    error::while_running,
+    schema::postgres::{audit_log, lead_inbox},
+};
 
 /// Core's statements on a connection.
 pub(super) struct On<C>(pub(super) C);
 
-statement! {
-    /// The one statement.
-    InsertBatch on Pg = sql::INSERT, '$', answers Array<SqlUuid>;
-    ids: Vec<Uuid> => Array<SqlUuid>,
-    audit_ids: Vec<Uuid> => Array<SqlUuid>,
-    created_at_utc: Vec<DateTime<Utc>> => Array<Timestamptz>,
-    names: Vec<&'a str> => Array<Text>,
-    emails: Vec<&'a str> => Array<Text>,
-    phones: Vec<Option<&'a str>> => Array<Nullable<Text>>,
-    companies: Vec<Option<&'a str>> => Array<Nullable<Text>>,
-    services: Vec<Option<&'a str>> => Array<Nullable<Text>>,
-    messages: Vec<&'a str> => Array<Text>,
-    consents: Vec<bool> => Array<Bool>,
-    sources: Vec<&'a str> => Array<Text>,
-    request_ids: Vec<Uuid> => Array<SqlUuid>,
-    ip_hashes: Vec<&'a str> => Array<Text>,
-    meta_json: Vec<String> => Array<Text>,
-    statuses: Vec<&'a str> => Array<Text>,
-    actors: Vec<&'a str> => Array<Text>,
-    details_json: Vec<String> => Array<Text>,
+/// The one statement.
+struct InsertBatch<'a>(Columns<'a>);
+
+impl Query for InsertBatch<'_> {
+    type SqlType = Array<SqlUuid>;
 }
 
-impl<'a> From<Columns<'a>> for InsertBatch<'a> {
-    fn from(columns: Columns<'a>) -> Self {
-        Self {
-            ids: columns.ids,
-            audit_ids: columns.audit_ids,
-            created_at_utc: columns.created_at_utc,
-            names: columns.names,
-            emails: columns.emails,
-            phones: columns.phones,
-            companies: columns.companies,
-            services: columns.services,
-            messages: columns.messages,
-            consents: columns.consents,
-            sources: columns.sources,
-            request_ids: columns.request_ids,
-            ip_hashes: columns.ip_hashes,
-            meta_json: columns.meta_json,
-            statuses: columns.statuses,
-            actors: columns.actors,
-            details_json: columns.details_json,
-            _borrowed: PhantomData,
+impl QueryId for InsertBatch<'_> {
+    type QueryId = InsertBatch<'static>;
+
+    const HAS_STATIC_QUERY_ID: bool = true;
+}
+
+impl QueryFragment<Pg> for InsertBatch<'_> {
+    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
+        let mut text = sql::INSERT.split('$').map(|piece| piece.trim_start_matches(|c: char| c.is_ascii_digit()));
+        let columns = &self.0;
+        macro_rules! bind {
+            ($($column:ident: $type:ty,)*) => {
+                $(
+                    out.push_sql(text.next().unwrap_or_default());
+                    out.push_bind_param::<Array<$type>, _>(&columns.$column)?;
+                )*
+            };
         }
+        bind! {
+            ids: SqlUuid,
+            audit_ids: SqlUuid,
+            created_at_utc: Timestamptz,
+            names: Text,
+            emails: Text,
+            phones: Nullable<Text>,
+            companies: Nullable<Text>,
+            services: Nullable<Text>,
+            messages: Text,
+            consents: Bool,
+            sources: Text,
+            request_ids: SqlUuid,
+            ip_hashes: Text,
+            meta_json: Text,
+            statuses: Text,
+            actors: Text,
+            details_json: Text,
+        }
+        out.push_sql(text.next().unwrap_or_default());
+        Ok(())
+    }
+}
+
+impl<T> QueryFragment<Pg> for Ask<T> {
+    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
+        out.unsafe_to_cache_prepared();
+        for (piece, param) in self.pieces('$') {
+            out.push_sql(piece);
+            match param {
+                Some(Param::Text(text)) => out.push_bind_param::<Text, _>(text)?,
+                Some(Param::BigInt(number)) => out.push_bind_param::<BigInt, _>(number)?,
+                Some(Param::Uuid(id)) => out.push_bind_param::<SqlUuid, _>(id)?,
+                Some(Param::Uuids(ids)) => out.push_bind_param::<Array<SqlUuid>, _>(ids)?,
+                Some(Param::Timestamptz(instant)) => out.push_bind_param::<Timestamptz, _>(instant)?,
+                None => {}
+            }
+        }
+        Ok(())
     }
 }
 
@@ -82,54 +105,35 @@ impl<C: DerefMut<Target = AsyncPgConnection> + Send> Execute for On<C> {
 #[async_trait]
 impl<C: DerefMut<Target = AsyncPgConnection> + Send> PgIngest for On<C> {
     async fn insert(&mut self, batch: &[NewLead]) -> Result<HashSet<Uuid>, StoreError> {
-        let insert = InsertBatch::from(Columns::of(batch));
+        let insert = InsertBatch(Columns::of(batch));
         let ids: Vec<Uuid> = insert.get_result(&mut *self.0).await.map_err(while_running)?;
         Ok(ids.into_iter().collect())
     }
 
     async fn find(&mut self, request_ids: &[Uuid]) -> Result<Vec<StoredLead>, StoreError> {
-        let query = lead_inbox::table.filter(lead_inbox::request_id.eq_any(request_ids)).select(LeadRow::as_select());
-        let rows: Vec<LeadRow> = query.load(&mut *self.0).await.map_err(while_running)?;
-        Ok(rows.into_iter().map(StoredLead::from).collect())
+        let query = lead_inbox::table.filter(lead_inbox::request_id.eq_any(request_ids));
+        Ok(pg_leads(query.load(&mut *self.0).await.map_err(while_running)?))
     }
 }
 
 #[async_trait]
 impl<C: DerefMut<Target = AsyncPgConnection> + Send> Session for On<C> {
     async fn leads(&mut self, statement: Statement) -> Result<Vec<StoredLead>, StoreError> {
-        let rows: Vec<LeadRow> = query(statement).load(&mut *self.0).await.map_err(while_running)?;
-        Ok(rows.into_iter().map(StoredLead::from).collect())
+        let query = Ask::<lead_inbox::SqlType>::from(statement);
+        Ok(pg_leads(query.load(&mut *self.0).await.map_err(while_running)?))
     }
 
     async fn audit_records(&mut self, statement: Statement) -> Result<Vec<AuditRecord>, StoreError> {
-        let rows: Vec<AuditRow> = query(statement).load(&mut *self.0).await.map_err(while_running)?;
-        Ok(rows.into_iter().map(AuditRecord::from).collect())
+        let query = Ask::<audit_log::SqlType>::from(statement);
+        Ok(pg_records(query.load(&mut *self.0).await.map_err(while_running)?))
     }
 
     async fn answers(&mut self, statement: Statement) -> Result<Vec<String>, StoreError> {
-        let rows: Vec<Answer> = query(statement).load(&mut *self.0).await.map_err(while_running)?;
-        Ok(rows.into_iter().map(|row| row.answer).collect())
+        Ask::<Text>::from(statement).load(&mut *self.0).await.map_err(while_running)
     }
 
     async fn write(&mut self, statement: Statement) -> Result<(), StoreError> {
-        query(statement).execute(&mut *self.0).await.map_err(while_running)?;
+        Ask::<()>::from(statement).execute(&mut *self.0).await.map_err(while_running)?;
         Ok(())
     }
-}
-
-#[derive(QueryableByName)]
-struct Answer {
-    #[diesel(sql_type = Text)]
-    answer: String,
-}
-
-fn query(statement: Statement) -> BoxedSqlQuery<'static, Pg, SqlQuery> {
-    let query = diesel::sql_query(statement.text).into_boxed();
-    statement.params.into_iter().fold(query, |query, param| match param {
-        Param::Text(text) => query.bind::<Text, _>(text),
-        Param::BigInt(number) => query.bind::<BigInt, _>(number),
-        Param::Uuid(id) => query.bind::<SqlUuid, _>(id),
-        Param::Uuids(ids) => query.bind::<Array<SqlUuid>, _>(ids),
-        Param::Timestamptz(instant) => query.bind::<Timestamptz, _>(instant),
-    })
 }

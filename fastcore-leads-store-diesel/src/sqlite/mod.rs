@@ -1,10 +1,7 @@
 //! SQLite.
 
-mod rows;
 mod session;
 mod worker;
-
-use std::fmt;
 
 use async_trait::async_trait;
 use diesel::{
@@ -29,7 +26,7 @@ use self::{
 ///
 /// Writes are transactions on a thread of their own, one at a time, so that a caller that goes away leaves none half-done;
 /// reads have another. The file is in WAL mode with `synchronous=FULL`: a commit survives a power cut.
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 pub struct SqliteLeadStore {
     engine: Engine<Workers>,
 }
@@ -73,12 +70,6 @@ impl SqliteLeadStore {
 }
 
 delegate_store!(SqliteLeadStore, engine);
-
-impl fmt::Debug for SqliteLeadStore {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("SqliteLeadStore").finish_non_exhaustive()
-    }
-}
 
 /// Threads that each have a connection to one file.
 #[derive(Clone)]

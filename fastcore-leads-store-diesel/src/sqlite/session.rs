@@ -1,10 +1,10 @@
-use std::{marker::PhantomData, ops::DerefMut};
+use std::{borrow::Cow, ops::DerefMut};
 
 use async_trait::async_trait;
 use diesel::{
-    QueryableByName, RunQueryDsl, SqliteConnection,
+    QueryResult, RunQueryDsl, SqliteConnection,
     connection::SimpleConnection,
-    query_builder::{BoxedSqlQuery, SqlQuery},
+    query_builder::{AstPass, QueryFragment},
     sql_types::{BigInt, Text},
     sqlite::Sqlite,
 };
@@ -12,32 +12,41 @@ use fastcore_leads::{
     AuditRecord, StoreError, StoredLead,
     sql::{
         engine::{Execute, Session, SqliteSession},
-        inbox::{Param, Statement},
+        inbox::{Dialect, Param, Statement},
+        rows::{sqlite_leads, sqlite_records},
         sqlite as sql,
     },
 };
 
-use super::rows::{AuditRow, LeadRow};
-use crate::{error::while_running, statement::statement};
+use crate::{
+    ask::Ask,
+    error::while_running,
+    schema::sqlite::{audit_log, lead_inbox},
+};
 
 /// Core's statements on a connection. diesel does not wait for SQLite: each future is done when it is first polled.
 pub(super) struct On<C>(pub(super) C);
 
-statement! {
-    /// The leads of a batch.
-    InsertLeads on Sqlite = sql::INSERT_LEADS, '?', answers Text;
-    leads: &'a str => Text,
+impl<T> QueryFragment<Sqlite> for Ask<T> {
+    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Sqlite>) -> QueryResult<()> {
+        // What was put together is not kept.
+        if matches!(self.text, Cow::Owned(_)) {
+            out.unsafe_to_cache_prepared();
+        }
+        for (piece, param) in self.pieces('?') {
+            out.push_sql(piece);
+            match param {
+                Some(Param::Text(text)) => out.push_bind_param::<Text, _>(text)?,
+                Some(Param::BigInt(number)) => out.push_bind_param::<BigInt, _>(number)?,
+                // SQLite's statements have none of the others.
+                Some(_) | None => {}
+            }
+        }
+        Ok(())
+    }
 }
 
-statement! {
-    /// The audit rows of a batch's new leads.
-    InsertAudit on Sqlite = sql::INSERT_AUDIT, '?', answers ();
-    leads: &'a str => Text,
-    ids: &'a str => Text,
-}
-
-impl RunQueryDsl<SqliteConnection> for InsertLeads<'_> {}
-impl RunQueryDsl<SqliteConnection> for InsertAudit<'_> {}
+impl<T> RunQueryDsl<SqliteConnection> for Ask<T> {}
 
 #[async_trait]
 impl<C: DerefMut<Target = SqliteConnection> + Send> Execute for On<C> {
@@ -49,48 +58,33 @@ impl<C: DerefMut<Target = SqliteConnection> + Send> Execute for On<C> {
 #[async_trait]
 impl<C: DerefMut<Target = SqliteConnection> + Send> SqliteSession for On<C> {
     async fn insert_leads(&mut self, leads: &str) -> Result<Vec<String>, StoreError> {
-        InsertLeads { leads, _borrowed: PhantomData }.load(&mut *self.0).map_err(while_running)
+        let insert = Statement::of(Dialect::Sqlite, sql::INSERT_LEADS).with(leads);
+        Ask::<Text>::from(insert).load(&mut *self.0).map_err(while_running)
     }
 
     async fn insert_audit(&mut self, leads: &str, ids: &str) -> Result<(), StoreError> {
-        InsertAudit { leads, ids, _borrowed: PhantomData }.execute(&mut *self.0).map_err(while_running)?;
-        Ok(())
+        self.write(Statement::of(Dialect::Sqlite, sql::INSERT_AUDIT).with(leads).with(ids)).await
     }
 }
 
 #[async_trait]
 impl<C: DerefMut<Target = SqliteConnection> + Send> Session for On<C> {
     async fn leads(&mut self, statement: Statement) -> Result<Vec<StoredLead>, StoreError> {
-        let rows: Vec<LeadRow> = query(statement).load(&mut *self.0).map_err(while_running)?;
-        rows.into_iter().map(StoredLead::try_from).collect()
+        let query = Ask::<lead_inbox::SqlType>::from(statement);
+        sqlite_leads(query.load(&mut *self.0).map_err(while_running)?)
     }
 
     async fn audit_records(&mut self, statement: Statement) -> Result<Vec<AuditRecord>, StoreError> {
-        let rows: Vec<AuditRow> = query(statement).load(&mut *self.0).map_err(while_running)?;
-        rows.into_iter().map(AuditRecord::try_from).collect()
+        let query = Ask::<audit_log::SqlType>::from(statement);
+        sqlite_records(query.load(&mut *self.0).map_err(while_running)?)
     }
 
     async fn answers(&mut self, statement: Statement) -> Result<Vec<String>, StoreError> {
-        let rows: Vec<Answer> = query(statement).load(&mut *self.0).map_err(while_running)?;
-        Ok(rows.into_iter().map(|row| row.answer).collect())
+        Ask::<Text>::from(statement).load(&mut *self.0).map_err(while_running)
     }
 
     async fn write(&mut self, statement: Statement) -> Result<(), StoreError> {
-        query(statement).execute(&mut *self.0).map_err(while_running)?;
+        Ask::<()>::from(statement).execute(&mut *self.0).map_err(while_running)?;
         Ok(())
     }
-}
-
-#[derive(QueryableByName)]
-struct Answer {
-    #[diesel(sql_type = Text)]
-    answer: String,
-}
-
-fn query(statement: Statement) -> BoxedSqlQuery<'static, Sqlite, SqlQuery> {
-    let query = diesel::sql_query(statement.text).into_boxed();
-    statement.params.into_iter().fold(query, |query, param| match param {
-        Param::BigInt(number) => query.bind::<BigInt, _>(number),
-        param => query.bind::<Text, _>(param.into_text()),
-    })
 }

@@ -70,6 +70,8 @@ impl Worker {
         let (reply, answer) = oneshot::channel();
         let job: Job = Box::new(move |connection| {
             let result = connection.and_then(|connection| at_once(work(connection)));
+            // What stayed unexplained is no row's fault: nothing was written.
+            let result = result.map_err(|error| error.explained_as(StoreErrorKind::Unavailable, None));
             let is_good = result.as_ref().err().is_none_or(StoreError::leaves_connection);
             let _ = reply.send(result);
             is_good

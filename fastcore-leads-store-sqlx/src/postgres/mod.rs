@@ -1,39 +1,63 @@
 //! PostgreSQL.
 
-mod options;
+mod connect;
 mod pool;
-mod rows;
 mod session;
 
-use std::{fmt, sync::atomic::AtomicUsize, time::Duration};
+use std::{sync::atomic::AtomicUsize, time::Duration};
 
 use fastcore_leads::{
     Insertion, NewLead, StoreError, delegate_store,
-    sql::engine::{DEFAULT_TIMEOUT, Engine, PgConnections, pg_insert_on},
+    sql::{
+        PgOptions, PgUrl,
+        engine::{DEFAULT_TIMEOUT, Engine, PgConnections, pg_insert_on},
+    },
 };
-use sqlx::{PgConnection, PgPool};
+use sqlx::{PgConnection, PgPool, postgres::PgConnectOptions};
 
-pub use self::options::PgOptions;
 use self::{pool::Pool, session::On};
 
 /// Keeps leads in PostgreSQL.
 ///
 /// A batch is one prepared statement and one round trip. Connections that write are kept between batches: up to half of the
 /// pool's, those included whose caller gave up and that the server still works for.
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 pub struct PgLeadStore {
     engine: Engine<PgConnections<Pool>>,
 }
 
 impl PgLeadStore {
-    /// Connects with [`PgOptions::new`]'s settings.
+    /// Connects to a database: `postgres://user:password@host:port/database`, as [`PgUrl`] reads it. Of several hosts, the
+    /// next is tried where one does not answer.
     ///
     /// # Errors
     /// [`StoreErrorKind::Internal`](fastcore_leads::StoreErrorKind::Internal) where the URL cannot be read,
     /// [`StoreErrorKind::Unavailable`](fastcore_leads::StoreErrorKind::Unavailable) where the database cannot be reached in
     /// time.
     pub async fn connect(url: &str) -> Result<Self, StoreError> {
-        PgOptions::new().connect(url).await
+        Self::open(url, PgOptions::new()).await
+    }
+
+    /// As [`connect`](Self::connect), with settings.
+    ///
+    /// # Errors
+    /// As [`connect`](Self::connect).
+    pub async fn open(url: &str, options: PgOptions) -> Result<Self, StoreError> {
+        let url = PgUrl::parse(url)?;
+        if cfg!(not(feature = "tls")) {
+            url.without_tls()?;
+        }
+        let servers = url.hosts.iter().map(|host| connect::server(&url, host)).collect::<Result<Vec<_>, _>>()?;
+        let timeout = url.connect_timeout_within(options.get_timeout());
+        connect::connect(servers, timeout, url.is_read_write, options).await
+    }
+
+    /// Connects with options of sqlx's own, for what a URL cannot say.
+    ///
+    /// # Errors
+    /// As [`connect`](Self::connect).
+    pub async fn connect_with(server: PgConnectOptions, options: PgOptions) -> Result<Self, StoreError> {
+        connect::connect(vec![server], options.get_timeout(), false, options).await
     }
 
     /// Uses a pool that the host has already. As many of its connections as write at once are kept for writing, at most half
@@ -73,9 +97,3 @@ impl PgLeadStore {
 }
 
 delegate_store!(PgLeadStore, engine);
-
-impl fmt::Debug for PgLeadStore {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("PgLeadStore").field("timeout", &self.engine.connections().timeout()).finish_non_exhaustive()
-    }
-}

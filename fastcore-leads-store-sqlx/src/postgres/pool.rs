@@ -10,6 +10,8 @@ use fastcore_leads::{
 };
 use sqlx::{PgPool, Postgres, pool::PoolConnection, postgres::PgConnectOptions};
 
+use tokio::runtime::{Builder, Handle, Runtime};
+
 use super::session::On;
 use crate::error::while_connecting;
 
@@ -22,11 +24,13 @@ pub(super) struct Pool {
 }
 
 impl Pool {
-    /// From now on connects to the next server.
-    fn turn_to_the_next(&self) {
+    /// From now on connects to the next server, unless somebody else has turned there already.
+    fn turn_from(&self, seen: usize) {
         let Some(servers) = self.servers.as_ref().filter(|servers| servers.len() > 1) else { return };
-        let next = self.server.fetch_add(1, Ordering::Relaxed) + 1;
-        self.inner.set_connect_options(servers[next % servers.len()].clone());
+        let next = seen.wrapping_add(1);
+        if self.server.compare_exchange(seen, next, Ordering::Relaxed, Ordering::Relaxed).is_ok() {
+            self.inner.set_connect_options(servers[next % servers.len()].clone());
+        }
     }
 }
 
@@ -35,14 +39,21 @@ impl engine::Pool for Pool {
     type Connection = On<PoolConnection<Postgres>>;
 
     async fn acquire(&self) -> Result<Self::Connection, StoreError> {
+        let seen = self.server.load(Ordering::Relaxed);
         let acquired = self.inner.acquire().await;
-        if acquired.is_err() {
-            self.turn_to_the_next();
+        // Where all connections are in use, no server was asked.
+        let is_busy =
+            self.inner.size() as usize >= self.max_size() && matches!(acquired, Err(sqlx::Error::PoolTimedOut));
+        if acquired.is_err() && !is_busy {
+            self.turn_from(seen);
         }
         acquired.map(On).map_err(while_connecting)
     }
 
     fn close(connection: Self::Connection) {
+        // Where the pool is to keep some open, sqlx starts a task at this, which needs a runtime also where none is left.
+        let runtime = Handle::try_current().is_err().then(|| Builder::new_current_thread().build().ok()).flatten();
+        let _guard = runtime.as_ref().map(Runtime::enter);
         drop(connection.0.detach());
     }
 

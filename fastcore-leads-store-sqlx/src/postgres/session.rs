@@ -7,6 +7,7 @@ use fastcore_leads::{
         engine::{Execute, PgIngest, Session},
         inbox::{Dialect, Param, Statement},
         postgres::{self as sql, Columns},
+        rows::{pg_leads, pg_records},
     },
 };
 use sqlx::{
@@ -17,7 +18,6 @@ use sqlx::{
 };
 use uuid::Uuid;
 
-use super::rows::{AuditRow, LeadRow};
 use crate::error::while_running;
 
 macro_rules! bind {
@@ -79,13 +79,11 @@ impl<C: DerefMut<Target = PgConnection> + Send> PgIngest for On<C> {
 #[async_trait]
 impl<C: DerefMut<Target = PgConnection> + Send> Session for On<C> {
     async fn leads(&mut self, statement: Statement) -> Result<Vec<StoredLead>, StoreError> {
-        let rows: Vec<LeadRow> = rows(statement).fetch_all(&mut *self.0).await.map_err(error)?;
-        Ok(rows.into_iter().map(StoredLead::from).collect())
+        Ok(pg_leads(rows(statement).fetch_all(&mut *self.0).await.map_err(error)?))
     }
 
     async fn audit_records(&mut self, statement: Statement) -> Result<Vec<AuditRecord>, StoreError> {
-        let rows: Vec<AuditRow> = rows(statement).fetch_all(&mut *self.0).await.map_err(error)?;
-        Ok(rows.into_iter().map(AuditRecord::from).collect())
+        Ok(pg_records(rows(statement).fetch_all(&mut *self.0).await.map_err(error)?))
     }
 
     async fn answers(&mut self, statement: Statement) -> Result<Vec<String>, StoreError> {

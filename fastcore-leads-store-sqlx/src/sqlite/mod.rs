@@ -1,9 +1,8 @@
 //! SQLite.
 
-mod rows;
 mod session;
 
-use std::{fmt, future::Future, str::FromStr, sync::Arc};
+use std::{future::Future, str::FromStr, sync::Arc};
 
 use async_trait::async_trait;
 use fastcore_leads::{
@@ -35,7 +34,7 @@ use crate::error::while_connecting;
 ///
 /// Writes are transactions of their own task, one at a time, so that a caller that goes away leaves none half-done. The
 /// file is in WAL mode with `synchronous=FULL`: a commit survives a power cut.
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 pub struct SqliteLeadStore {
     engine: Engine<Files>,
 }
@@ -95,12 +94,6 @@ impl SqliteLeadStore {
 }
 
 delegate_store!(SqliteLeadStore, engine);
-
-impl fmt::Debug for SqliteLeadStore {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("SqliteLeadStore").finish_non_exhaustive()
-    }
-}
 
 /// Connections to one file.
 #[derive(Clone)]

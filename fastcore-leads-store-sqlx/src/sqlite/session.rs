@@ -6,6 +6,7 @@ use fastcore_leads::{
     sql::{
         engine::{Execute, Session, SqliteSession},
         inbox::{Param, Statement},
+        rows::{sqlite_leads, sqlite_records},
         sqlite as sql,
     },
 };
@@ -16,7 +17,6 @@ use sqlx::{
     sqlite::{SqliteArguments, SqliteRow},
 };
 
-use super::rows::{AuditRow, LeadRow};
 use crate::error::while_running;
 
 /// Core's statements on a connection.
@@ -54,13 +54,11 @@ impl<C: DerefMut<Target = SqliteConnection> + Send> SqliteSession for On<C> {
 #[async_trait]
 impl<C: DerefMut<Target = SqliteConnection> + Send> Session for On<C> {
     async fn leads(&mut self, statement: Statement) -> Result<Vec<StoredLead>, StoreError> {
-        let rows: Vec<LeadRow> = rows(statement).fetch_all(&mut *self.0).await.map_err(error)?;
-        rows.into_iter().map(StoredLead::try_from).collect()
+        sqlite_leads(rows(statement).fetch_all(&mut *self.0).await.map_err(error)?)
     }
 
     async fn audit_records(&mut self, statement: Statement) -> Result<Vec<AuditRecord>, StoreError> {
-        let rows: Vec<AuditRow> = rows(statement).fetch_all(&mut *self.0).await.map_err(error)?;
-        rows.into_iter().map(AuditRecord::try_from).collect()
+        sqlite_records(rows(statement).fetch_all(&mut *self.0).await.map_err(error)?)
     }
 
     async fn answers(&mut self, statement: Statement) -> Result<Vec<String>, StoreError> {

@@ -4,10 +4,13 @@ pub mod engine;
 pub mod inbox;
 mod location;
 mod migration;
+mod pg_options;
 mod pg_url;
 pub mod postgres;
+pub mod rows;
 pub mod sqlite;
 
 pub use self::location::SqliteLocation;
 pub use self::migration::{Applied, Migration, SchemaMismatch, TABLE as MIGRATIONS_TABLE, pending};
+pub use self::pg_options::PgOptions;
 pub use self::pg_url::{PgHost, PgUrl, SslMode};

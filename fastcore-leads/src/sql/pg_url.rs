@@ -13,7 +13,7 @@ use crate::store::{StoreError, StoreErrorKind};
 /// | parameter | what |
 /// | --- | --- |
 /// | `sslmode`, `ssl` | [`SslMode`]; `ssl=true` is `require` |
-/// | `sslrootcert` | a file of the authorities that are trusted (PEM); with it, `require` is `verify-ca` |
+/// | `sslrootcert` | a file of the authorities that are trusted (PEM); with it, `require` is `verify-ca`. sqlx trusts the system's beside it, and carries `verify-ca` out as `verify-full`. `system`: those that the system trusts, with `verify-full` |
 /// | `sslcert`, `sslkey` | files of the client's certificate and key (PEM) |
 /// | `application_name` | what the server's logs call the service; `fastcore-leads` where it is missing |
 /// | `connect_timeout` | how long connecting to one host may take, in seconds |
@@ -109,15 +109,16 @@ impl PgUrl {
             places.hosts.push(decoded(host)?);
             places.ports.push(port.to_owned());
         }
-        let mut target = None;
+        let (mut target, mut mode) = (None, None);
         let (mut cert, mut key) = (None, None);
-        for (name, value) in
-            query.split('&').filter(|pair| !pair.is_empty()).map(|pair| pair.split_once('=').unwrap_or((pair, "")))
-        {
+        for pair in query.split('&').filter(|pair| !pair.is_empty()) {
+            let is_pair = pair.contains('=');
+            let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
             let value = decoded(value)?;
             match name {
-                "sslmode" | "ssl" => url.ssl_mode = SslMode::parse(name, &value)?,
-                "sslrootcert" => url.ssl_root_cert = Some(value).filter(|value| value != "system").map(PathBuf::from),
+                "sslmode" | "ssl" if mode.is_some() => return Err(refused("sslmode is given twice, or beside ssl")),
+                "sslmode" | "ssl" => mode = Some(SslMode::parse(name, &value)?),
+                "sslrootcert" => url.ssl_root_cert = Some(PathBuf::from(value)),
                 "sslcert" => cert = Some(PathBuf::from(value)),
                 "sslkey" => key = Some(PathBuf::from(value)),
                 "application_name" => url.application_name = value,
@@ -139,7 +140,9 @@ impl PgUrl {
                 "user" => url.user = Some(value),
                 "password" => url.password = Some(value),
                 "dbname" => url.database = Some(value),
-                _ => return Err(unknown(name)),
+                // It may be the rest of a password that was not encoded.
+                _ if url.password.is_some() && query.contains("password=") => return Err(refused(ENCODE)),
+                _ => return Err(unknown(name, is_pair)),
             }
         }
         url.hosts = places.read()?;
@@ -149,9 +152,15 @@ impl PgUrl {
             (None, None) => None,
             _ => return Err(refused("sslcert and sslkey are given together or not at all")),
         };
-        if url.ssl_mode == SslMode::Require && url.ssl_root_cert.is_some() {
-            url.ssl_mode = SslMode::VerifyCa;
-        }
+        let is_of_the_system = url.ssl_root_cert.take_if(|file| file.as_os_str() == "system").is_some();
+        url.ssl_mode = match mode {
+            None | Some(SslMode::VerifyFull) if is_of_the_system => SslMode::VerifyFull,
+            Some(_) if is_of_the_system => {
+                return Err(refused("sslrootcert=system goes with sslmode=verify-full only"));
+            }
+            Some(SslMode::Require) if url.ssl_root_cert.is_some() => SslMode::VerifyCa,
+            mode => mode.unwrap_or(SslMode::Prefer),
+        };
         Ok(url)
     }
 
@@ -259,8 +268,8 @@ fn decoded(text: &str) -> Result<String, StoreError> {
 }
 
 /// Names a parameter where it cannot be a part of a secret.
-fn unknown(name: &str) -> StoreError {
-    let is_name = name.len() <= 40 && name.chars().all(|c| c.is_ascii_lowercase() || c == '_');
+fn unknown(name: &str, is_pair: bool) -> StoreError {
+    let is_name = is_pair && name.len() <= 40 && name.chars().all(|c| c.is_ascii_lowercase() || c == '_');
     let what = if is_name { format!("the parameter {name}") } else { "a parameter".to_owned() };
     refused(&format!("the database URL has {what}, which is not known here"))
 }

@@ -68,6 +68,17 @@ pub const SET_UP_CONNECTION: &str = "SET client_min_messages = error; \
      SET tcp_keepalives_idle = 30; SET tcp_keepalives_interval = 10; SET tcp_keepalives_count = 3; \
      SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off'";
 
+/// Whether leads can be written, as far as the catalogue says, which no lock on a table hides: the tables with the columns that
+/// are written, and the rights. Answers: a boolean.
+pub const IS_SET_UP: &str = "SELECT (
+            (SELECT count(*) FROM pg_attribute
+              WHERE attrelid IN (to_regclass('lead_inbox'), to_regclass('audit_log')) AND NOT attisdropped
+                AND attname IN ('id', 'created_at_utc', 'name', 'email', 'phone', 'company', 'service', 'message', 'consent',
+                                'source', 'request_id', 'ip_hash', 'meta_json', 'status', 'event', 'actor', 'lead_id',
+                                'details_json')) = 21
+            AND coalesce(has_table_privilege(to_regclass('lead_inbox'), 'INSERT, SELECT'), false)
+            AND coalesce(has_table_privilege(to_regclass('audit_log'), 'INSERT'), false))::text AS answer";
+
 /// Whether a connection to another machine is in clear. Answers: a boolean.
 pub const IS_IN_CLEAR: &str =
     "SELECT (NOT ssl AND inet_server_addr() IS DISTINCT FROM inet_client_addr())::text AS answer
@@ -90,7 +101,8 @@ pub const SET_LOCK_TIMEOUT: &str = "SET lock_timeout = '100ms'";
 /// boolean.
 pub const IS_AT_WORK: &str = "SELECT EXISTS (
             SELECT FROM pg_stat_activity
-             WHERE pid = $1::text::integer AND backend_start::text = $2 AND state <> 'idle')::text AS answer";
+             WHERE pid = $1::text::integer AND backend_start::text = $2 AND pid <> pg_backend_pid()
+               AND state NOT LIKE 'idle%')::text AS answer";
 
 /// Ends a transaction that a connection from a pool may have been left in, as by a host's `begin()` that was cancelled:
 /// what is written in it is never committed. Says nothing where there is none. Refused inside a transaction that has
@@ -98,8 +110,8 @@ pub const IS_AT_WORK: &str = "SELECT EXISTS (
 pub const END_LEFT_OPEN: &str = "BEGIN; ROLLBACK";
 /// Ends the transaction that a connection is in.
 pub const ROLLBACK: &str = "ROLLBACK";
-/// How a change to the inbox begins: it waits for the rows that it locks.
-pub const BEGIN_CHANGE: &str = "BEGIN; SET LOCAL lock_timeout = 0";
+/// How a change to the inbox begins: it waits longer for the rows that it locks than an insert does.
+pub const BEGIN_CHANGE: &str = "BEGIN; SET LOCAL lock_timeout = '1s'";
 /// How a transaction ends well.
 pub const COMMIT: &str = "COMMIT";
 

@@ -45,9 +45,8 @@ impl StoreError {
     }
 
     /// The same error, taken for another kind by a store that knows more.
-    pub fn into_kind(mut self, kind: StoreErrorKind) -> Self {
-        self.kind = kind;
-        self
+    pub fn into_kind(self, kind: StoreErrorKind) -> Self {
+        Self { kind, is_unexplained: false, ..self }
     }
 
     /// An error whose code the driver keeps to itself: the database refused a statement. Until more is known, it is
@@ -62,7 +61,7 @@ impl StoreError {
     }
 
     /// The same error, of another kind where it was [unexplained](Self::unexplained).
-    pub(crate) fn explained_as(self, kind: StoreErrorKind, reason: Option<&str>) -> Self {
+    pub fn explained_as(self, kind: StoreErrorKind, reason: Option<&str>) -> Self {
         if !self.is_unexplained {
             return self;
         }

@@ -10,7 +10,7 @@ use crate::{
         postgres as pg,
         sqlite::{read_id, read_instant},
     },
-    store::{StoreError, StoredLead},
+    store::{StoreError, StoreErrorKind, StoredLead},
 };
 
 /// What became of a change: decided against, nothing is written.
@@ -24,9 +24,17 @@ pub(super) fn work<S: Session + 'static>(dialect: Dialect, change: Change) -> Wo
                 return sqlite::in_transaction(session, |session| Box::pin(carry_out(session, dialect, change))).await;
             }
             session.execute(pg::BEGIN_CHANGE).await?;
-            let changed = carry_out(session, dialect, change).await?;
-            session.execute(if changed.is_ok() { pg::COMMIT } else { pg::ROLLBACK }).await?;
-            Ok(changed)
+            match carry_out(session, dialect, change).await {
+                Ok(changed) => {
+                    session.execute(if changed.is_ok() { pg::COMMIT } else { pg::ROLLBACK }).await?;
+                    Ok(changed)
+                }
+                // A connection that cannot even do that is not kept.
+                Err(error) if session.execute(pg::ROLLBACK).await.is_err() => {
+                    Err(error.into_kind(StoreErrorKind::OutcomeUnknown))
+                }
+                Err(error) => Err(error),
+            }
         })
     })
 }

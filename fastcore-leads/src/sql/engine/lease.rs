@@ -41,6 +41,8 @@ pub(super) struct Shared<P: Pool> {
     /// Connections that are ready to write.
     kept: Mutex<Vec<Kept<P::Connection>>>,
     max_kept: usize,
+    /// Who asks why a statement was refused, on the one connection that is set aside for that.
+    pub(super) asking: Arc<Semaphore>,
     is_watching: Mutex<bool>,
 }
 
@@ -50,6 +52,8 @@ struct Kept<C> {
     backend: Backend,
     opened: Instant,
     used: Instant,
+    /// How long the server works on a statement of it at most.
+    patience: Duration,
 }
 
 /// Which process of the server serves a connection: its number, since when, and how long it waits for a lock.
@@ -63,6 +67,7 @@ impl<P: Pool> Shared<P> {
             writers: Arc::new(Semaphore::new(max_kept.max(1))),
             kept: Mutex::default(),
             max_kept,
+            asking: Arc::new(Semaphore::new(1)),
             is_watching: Mutex::new(false),
         })
     }
@@ -109,7 +114,7 @@ impl<P: Pool> Shared<P> {
     /// A connection to write on: one that wrote before, or a new one.
     pub(super) async fn lease(self: &Arc<Self>, patience: Duration) -> Result<Lease<P>, StoreError> {
         let permit = Arc::clone(&self.writers).acquire_owned().await.map_err(|_| StoreErrorKind::Unavailable)?;
-        if let Some(kept) = self.pop_kept() {
+        if let Some(kept) = self.pop_kept(patience) {
             return Ok(Lease::new(self, kept, permit, true));
         }
         self.lease_new(permit, patience).await
@@ -148,25 +153,29 @@ impl<P: Pool> Shared<P> {
             Backend::default()
         } else {
             let set_up = Statement::of(Dialect::Postgres, sql::SET_UP_WRITER);
-            let backends: Vec<Backend> = read_answers(&open.connection()?.answers(set_up).await?)?;
+            let answers = open.connection()?.answers(set_up).await;
+            let answers = answers.map_err(|error| error.explained_as(StoreErrorKind::Unavailable, None))?;
+            let backends: Vec<Backend> = read_answers(&answers)?;
             backends.into_iter().next().ok_or(StoreErrorKind::Internal)?
         };
         let (connection, now) = (open.into_inner()?, Instant::now());
-        Ok(Lease::new(self, Kept { connection, backend, opened: now, used: now }, permit, false))
+        Ok(Lease::new(self, Kept { connection, backend, opened: now, used: now, patience }, permit, false))
     }
 
-    fn pop_kept(&self) -> Option<Kept<P::Connection>> {
+    /// The one that was used last, on which the server works for so long. Where there is none, another makes room for a new
+    /// one.
+    fn pop_kept(&self, patience: Duration) -> Option<Kept<P::Connection>> {
         let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut stale = Vec::new();
-        let found = loop {
-            let Some(next) = kept.pop() else { break None };
-            if next.used.elapsed() < MAX_IDLE && next.opened.elapsed() < MAX_AGE {
-                break Some(next);
-            }
-            stale.push(next);
-        };
+        let is_fresh = |kept: &Kept<_>| kept.used.elapsed() < MAX_IDLE && kept.opened.elapsed() < MAX_AGE;
+        let (fresh, mut closed): (Vec<_>, Vec<_>) = std::mem::take(&mut *kept).into_iter().partition(is_fresh);
+        *kept = fresh;
+        let suits = |kept: &Kept<_>| kept.patience == patience || !self.pool.is_ours();
+        let found = kept.iter().rposition(suits).map(|place| kept.remove(place));
+        if found.is_none() {
+            closed.extend(kept.pop());
+        }
         drop(kept);
-        for old in stale {
+        for old in closed {
             P::close(old.connection);
         }
         found
@@ -257,7 +266,9 @@ impl<P: Pool> Lease<P> {
             Err(_) => Doubt::None,
         };
         let is_good = result.as_ref().err().is_none_or(StoreError::leaves_connection);
-        if !is_good {
+        if result.as_ref().is_err_and(StoreError::is_unexplained) {
+            // This one may be in doubt; nothing is known against the others.
+        } else if !is_good {
             self.shared.forget_kept();
             self.shared.pool.close_idle();
         } else if self.shared.max_kept == 0 {
@@ -303,8 +314,11 @@ struct Abandoned<P: Pool> {
 impl<P: Pool> Abandoned<P> {
     /// Waits until the connection answers, or until the server no longer works for it; then closes it.
     async fn wait(mut self, connection: P::Connection, is_broken: bool) {
-        // Broken, its place in the pool is of no use any more; its place among those that write still is.
-        let mut open = Open::<P>(Some(connection).filter(|_| !is_broken));
+        let mut open = Open::<P>(Some(connection));
+        if is_broken {
+            // Its place in the pool is of no use any more; its place among those that write still is.
+            drop(std::mem::replace(&mut open, Open(None)));
+        }
         let answered = async {
             let is_answered = match open.0.as_mut() {
                 Some(connection) => connection.execute("SELECT 1").await.is_ok(),

@@ -150,7 +150,7 @@ impl<P: Pool> PgConnections<P> {
         }
         self.shared.forget_kept();
         let second = async {
-            match self.shared.try_lease_new(self.timeout / 2).await {
+            match self.shared.try_lease_new(self.timeout).await {
                 Some(lease) => self.insert_on(lease?, batch).await,
                 None => Err(StoreErrorKind::Unavailable.into()),
             }
@@ -162,7 +162,7 @@ impl<P: Pool> PgConnections<P> {
         let result = insert_on(lease.connection()?, batch).await;
         let result = match result {
             Err(error) if error.is_unexplained() => {
-                lease.end(&Err::<(), _>(StoreError::new(StoreErrorKind::Internal)));
+                lease.end(&Err::<(), _>(StoreError::unexplained("closed")));
                 return self.insert_again(batch, error).await;
             }
             result => result,
@@ -174,17 +174,32 @@ impl<P: Pool> PgConnections<P> {
     /// Finds out what a refusal meant that the driver does not explain: inserts are idempotent, so the batch is run once
     /// more.
     async fn insert_again(&self, batch: &[NewLead], error: StoreError) -> Result<Vec<Insertion>, StoreError> {
+        let unavailable = |_| StoreError::new(StoreErrorKind::Unavailable);
+        let turn = Arc::clone(&self.shared.asking).acquire_owned().await.map_err(unavailable)?;
         if let Some(mut connection) = self.shared.pool.explaining().await? {
             connection.execute(&format!("{}; {}", sql::set_timeout(self.timeout), sql::SET_LOCK_TIMEOUT)).await?;
-            return insert_on(&mut *connection, batch).await;
+            // On a task of its own: given up half-way, it keeps its turn until the server has answered.
+            let batch = batch.to_vec();
+            let asked = tokio::spawn(async move {
+                let _turn = turn;
+                insert_on(&mut *connection, &batch).await
+            });
+            return asked.await.map_err(|_| StoreError::new(StoreErrorKind::Internal))?;
         }
+        drop(turn);
         let again = match self.insert_alone(batch).await {
             Err(again) if again.is_unexplained() => again,
             result => return result,
         };
-        // Refused again: without any lead too, it is none's fault.
+        // Refused again. Without any lead too, it is none's fault: the tables are not what they should be, or locked.
         if self.insert_alone(&[]).await.is_err_and(|error| error.is_unexplained()) {
-            return Err(again.explained_as(StoreErrorKind::Misconfigured, None));
+            let is_set_up =
+                self.read(Box::new(|session| session.answers(Statement::of(Dialect::Postgres, sql::IS_SET_UP))));
+            let kind = match is_set_up.await {
+                Ok(answers) if answers == ["false"] => StoreErrorKind::Misconfigured,
+                _ => StoreErrorKind::Locked,
+            };
+            return Err(again.explained_as(kind, None));
         }
         // Of several leads one may be at fault, a lone one is better sent again than lost.
         let kind = if batch.len() > 1 { StoreErrorKind::Rejected } else { StoreErrorKind::Unavailable };

@@ -10,6 +10,7 @@ use tokio::{
 use super::{faults::PromisedStandby, migrated, psql};
 use crate::{
     audit::Actor,
+    inbox::InboxExt,
     ingest::{Ingest, IngestError},
     store::{Insertion, NewLead, StoreErrorKind},
     testing::{
@@ -94,6 +95,38 @@ pub async fn an_absent_standby_does_not_use_up_the_server(open: Open) {
     while ingest.ingest(lead(), Actor::SITE_INGEST).await.is_err() {
         assert!(started.elapsed() < Duration::from_secs(8), "not back in time");
     }
+}
+
+/// Somebody holds a row, or a lead's change is refused by the server half-way: leads are taken in all the same, however
+/// often that happens.
+pub async fn changes_that_fail_leave_no_connection_in_doubt(open: Open) {
+    let (database, url) = migrated(open).await;
+    let new = new_lead();
+    database.insert(std::slice::from_ref(&new)).await.expect("written");
+    let id = new.id();
+    let wait = move |database: Arc<dyn crate::LeadDatabase>| async move {
+        let (seen, to) = (crate::LeadStatus::Received, crate::LeadStatus::Processing);
+        database.transition(id, seen, to, Actor::SITE_INGEST, None).await
+    };
+    for fault in [
+        "BEGIN; SELECT FROM lead_inbox FOR UPDATE;",
+        "CREATE FUNCTION fail() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RAISE serialization_failure; END';
+         CREATE TRIGGER fail BEFORE UPDATE ON lead_inbox FOR EACH ROW EXECUTE FUNCTION fail();",
+    ] {
+        let held = Cluster::shared().session(&url, fault);
+        let mut changes = JoinSet::new();
+        for _ in 0..MAX_CONNECTIONS {
+            let database = Arc::clone(&database);
+            changes.spawn(wait(database));
+        }
+        assert!(changes.join_all().await.iter().all(Result::is_err));
+        for _ in 0..2 * MAX_CONNECTIONS {
+            assert_eq!(database.insert(&[new_lead()]).await.expect("written"), [Insertion::Inserted], "{fault}");
+        }
+        drop(held);
+    }
+    psql(&url, "DROP TRIGGER fail ON lead_inbox");
+    wait(Arc::clone(&database)).await.expect("changed");
 }
 
 /// A host's open transaction holds a request id: the other leads of its batch are taken in meanwhile.
@@ -190,7 +223,7 @@ pub async fn encryption_is_as_asked_for(open: Open) {
         (format!("127.0.0.1:{port}"), "sslmode=disable".to_owned(), Some(false)),
         (format!("127.0.0.1:{port}"), String::new(), Some(true)),
         (format!("127.0.0.1:{port}"), "ssl=require".to_owned(), Some(true)),
-        (format!("127.0.0.1:{port}"), format!("sslmode=verify-ca&sslrootcert={ca}"), Some(true)),
+        (format!("localhost:{port}"), format!("sslmode=verify-ca&sslrootcert={ca}"), Some(true)),
         (format!("localhost:{port}"), format!("sslmode=verify-full&sslrootcert={ca}"), Some(true)),
         (format!("127.0.0.1:{port}"), format!("sslmode=verify-full&sslrootcert={ca}"), None),
         (format!("localhost:{port}"), format!("sslmode=verify-full&sslrootcert={other}"), None),

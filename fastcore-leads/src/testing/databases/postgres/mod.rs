@@ -15,7 +15,8 @@ pub use self::adoption::{
 pub use self::connections::{
     a_connection_that_was_forgotten_is_not_the_leads_fault, a_host_that_does_not_commit_holds_up_its_own_lead_only,
     a_url_that_cannot_be_read_shows_no_secret, an_absent_standby_does_not_use_up_the_server,
-    encryption_is_as_asked_for, of_several_hosts_the_one_that_takes_writes_is_found,
+    changes_that_fail_leave_no_connection_in_doubt, encryption_is_as_asked_for,
+    of_several_hosts_the_one_that_takes_writes_is_found,
 };
 pub use self::faults::{
     a_fault_of_the_set_up_is_no_leads_fault, a_locked_table_does_not_use_up_the_server,
@@ -82,6 +83,7 @@ cases! {
     indexes_are_built_beside_writers
     a_connection_that_was_forgotten_is_not_the_leads_fault
     an_absent_standby_does_not_use_up_the_server
+    changes_that_fail_leave_no_connection_in_doubt
     a_host_that_does_not_commit_holds_up_its_own_lead_only
     of_several_hosts_the_one_that_takes_writes_is_found
     a_url_that_cannot_be_read_shows_no_secret

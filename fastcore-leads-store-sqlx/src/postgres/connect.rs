@@ -1,0 +1,96 @@
+use std::{str::FromStr, sync::atomic::AtomicUsize, time::Duration};
+
+use fastcore_leads::{
+    StoreError,
+    sql::{
+        PgHost, PgOptions, PgUrl, SslMode,
+        engine::{Engine, MAX_IDLE, PgConnections},
+        postgres as sql,
+    },
+};
+use sqlx::{
+    ConnectOptions,
+    postgres::{PgConnectOptions, PgPoolOptions, PgSslMode},
+    raw_sql,
+};
+
+use super::{PgLeadStore, pool::Pool};
+use crate::error::while_connecting;
+
+pub(super) async fn connect(
+    servers: Vec<PgConnectOptions>,
+    connect_timeout: Duration,
+    is_read_write: bool,
+    options: PgOptions,
+) -> Result<PgLeadStore, StoreError> {
+    // No float is read or written, and PgBouncer refuses a setting that it does not know.
+    let servers: Vec<_> =
+        servers.into_iter().map(|server| server.extra_float_digits(None).disable_statement_logging()).collect();
+    let pool = PgPoolOptions::new()
+        .after_connect(move |connection, _| {
+            Box::pin(async move {
+                raw_sql(sql::SET_UP_CONNECTION).execute(&mut *connection).await?;
+                if !is_read_write {
+                    return Ok(());
+                }
+                let is_read_only: String = sqlx::query_scalar(sql::IS_READ_ONLY).fetch_one(connection).await?;
+                if is_read_only == "true" {
+                    return Err(std::io::Error::other("the server takes no writes").into());
+                }
+                Ok(())
+            })
+        })
+        .max_connections(options.get_max_connections())
+        .acquire_timeout(connect_timeout)
+        .idle_timeout(MAX_IDLE)
+        .test_before_acquire(false)
+        .connect_lazy_with(servers[0].clone());
+    let pool = Pool { inner: pool, servers: Some(servers.into()), server: AtomicUsize::new(0) };
+    let connections = PgConnections::over(pool, options.get_timeout());
+    connections.open(options.get_min_connections() as usize).await?;
+    Ok(PgLeadStore { engine: Engine::new(connections) })
+}
+
+pub(super) fn server(url: &PgUrl, host: &PgHost) -> Result<PgConnectOptions, StoreError> {
+    let mut options = match &url.options {
+        // Only a URL takes them as they are. The rest of it is written over, so that nothing of another host's is sent.
+        Some(text) => {
+            let encoded: String = text.bytes().map(|byte| format!("%{byte:02X}")).collect();
+            let plain = PgConnectOptions::new_without_pgpass();
+            let database = plain.get_database().unwrap_or(plain.get_username());
+            PgConnectOptions::from_str(&format!("postgres://user:password@localhost/?options={encoded}"))
+                .map_err(while_connecting)?
+                .username(plain.get_username())
+                .password("")
+                .database(database)
+        }
+        None => PgConnectOptions::new_without_pgpass(),
+    };
+    options = match host {
+        PgHost::Tcp(name, port) => options.host(name).port(*port),
+        PgHost::Unix(directory, port) => options.socket(directory).port(*port),
+    };
+    options = options.application_name(&url.application_name).ssl_mode(match url.ssl_mode {
+        SslMode::Disable => PgSslMode::Disable,
+        SslMode::Prefer => PgSslMode::Prefer,
+        SslMode::Require => PgSslMode::Require,
+        // sqlx trusts the system's authorities beside a file's: without the name, anybody's certificate would do.
+        SslMode::VerifyCa | SslMode::VerifyFull => PgSslMode::VerifyFull,
+    });
+    if let Some(user) = &url.user {
+        options = options.username(user);
+    }
+    if let Some(password) = &url.password {
+        options = options.password(password);
+    }
+    if let Some(database) = &url.database {
+        options = options.database(database);
+    }
+    if let Some(file) = &url.ssl_root_cert {
+        options = options.ssl_root_cert(file);
+    }
+    if let Some((cert, key)) = &url.ssl_client_cert {
+        options = options.ssl_client_cert(cert).ssl_client_key(key);
+    }
+    Ok(options)
+}
