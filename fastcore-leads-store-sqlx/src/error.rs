@@ -11,15 +11,11 @@ pub(crate) fn while_connecting(error: sqlx::Error) -> StoreError {
     };
     // These are of the network, and hold no row.
     let reason = match &error {
-        sqlx::Error::Io(error) => Some(error.to_string()),
-        sqlx::Error::Tls(error) => Some(format!("TLS: {error}")),
-        _ => None,
+        sqlx::Error::Io(error) => error.to_string(),
+        sqlx::Error::Tls(error) => format!("TLS: {error}"),
+        _ => String::new(),
     };
-    let store_error = with_details(StoreError::new(kind), &error).with_driver_error(error);
-    match reason {
-        Some(reason) => store_error.with_reason(reason),
-        None => store_error,
-    }
+    with_details(StoreError::new(kind), &error).with_driver_error(error).with_reason(reason)
 }
 
 /// An error of a statement that was sent.

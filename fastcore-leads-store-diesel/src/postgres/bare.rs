@@ -91,30 +91,21 @@ fn read(row: &Row) -> Result<LeadColumns, Error> {
 
 /// An error of a statement that was sent.
 fn while_running(error: Error) -> StoreError {
-    match error.as_db_error() {
-        Some(_) => with_details(sql::kind_of, error),
-        None => StoreError::new(StoreErrorKind::OutcomeUnknown).with_driver_error(error),
-    }
+    with_details(sql::kind_of, StoreErrorKind::OutcomeUnknown, error)
 }
 
 /// An error before a statement was sent.
 pub(super) fn while_connecting(error: Error) -> StoreError {
-    with_details(|_| StoreErrorKind::Unavailable, error)
+    with_details(|_| StoreErrorKind::Unavailable, StoreErrorKind::Unavailable, error)
 }
 
-fn with_details(kind_of: impl FnOnce(&str) -> StoreErrorKind, error: Error) -> StoreError {
-    let code = error.code().map(|code| code.code().to_owned());
-    let constraint = error.as_db_error().and_then(|error| error.constraint()).map(str::to_owned);
-    let kind = kind_of(code.as_deref().unwrap_or_default());
-    // What is no answer of the server is of the network, and holds no row.
-    let reason =
-        error.as_db_error().is_none().then(|| std::error::Error::source(&error).map(ToString::to_string)).flatten();
-    let mut store_error = StoreError::new(kind).with_constraint(constraint.as_deref());
-    if let Some(code) = code {
-        store_error = store_error.with_code(code);
-    }
-    if let Some(reason) = reason {
-        store_error = store_error.with_reason(reason);
-    }
+fn with_details(kind_of: fn(&str) -> StoreErrorKind, otherwise: StoreErrorKind, error: Error) -> StoreError {
+    let Some(database) = error.as_db_error() else {
+        // Of the network, or of the answer's form: it holds no row.
+        let reason = std::error::Error::source(&error).map(ToString::to_string).unwrap_or_default();
+        return StoreError::new(otherwise).with_reason(reason).with_driver_error(error);
+    };
+    let code = database.code().code();
+    let store_error = StoreError::new(kind_of(code)).with_code(code.to_owned()).with_constraint(database.constraint());
     store_error.with_driver_error(error)
 }

@@ -14,6 +14,8 @@ use sqlx::{
     raw_sql,
 };
 
+use tokio::time::timeout;
+
 use super::{PgLeadStore, pool::Pool};
 use crate::error::while_connecting;
 
@@ -45,9 +47,16 @@ pub(super) async fn connect(
         .idle_timeout(MAX_IDLE)
         .test_before_acquire(false)
         .connect_lazy_with(servers[0].clone());
+    let first = servers[0].clone();
     let pool = Pool { inner: pool, servers: Some(servers.into()), server: AtomicUsize::new(0) };
     let connections = PgConnections::over(pool, options.get_timeout());
-    connections.open(options.get_min_connections() as usize).await?;
+    if let Err(error) = connections.open(options.get_min_connections() as usize).await {
+        // sqlx's pool keeps to itself why it tried again: a refused connection, a name that is not known.
+        return match timeout(connect_timeout, first.connect()).await {
+            Ok(Err(reason)) => Err(while_connecting(reason)),
+            _ => Err(error),
+        };
+    }
     Ok(PgLeadStore { engine: Engine::new(connections) })
 }
 

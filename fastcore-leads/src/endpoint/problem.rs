@@ -10,6 +10,7 @@ macro_rules! problems {
     ($($(#[$doc:meta])* $variant:ident = $word:literal, $status:ident, $title:literal, $detail:literal;)*) => {
         /// The closed list of problems that the endpoint answers with.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+        #[non_exhaustive]
         pub enum Problem {
             $($(#[$doc])* $variant,)*
         }

@@ -23,6 +23,7 @@ pub struct Ingested {
 
 /// Why a lead was not taken in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
+#[non_exhaustive]
 pub enum IngestError {
     /// The request id belongs to a lead with other content. Do not retry.
     #[error("the request id belongs to another lead: send a new lead under a new request id")]

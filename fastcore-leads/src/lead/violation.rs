@@ -62,6 +62,7 @@ macro_rules! codes {
     ($($(#[$doc:meta])* $variant:ident = $code:literal, $rule:literal;)*) => {
         /// The closed list of rules that a member can break.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+        #[non_exhaustive]
         pub enum ViolationCode {
             $($(#[$doc])* $variant,)*
         }

@@ -73,6 +73,7 @@ pub fn pending<'a>(known: &'a [Migration], applied: &[Applied]) -> Result<&'a [M
 
 /// The database's tables are not what this version would have made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum SchemaMismatch {
     /// A newer version migrated the database, and changed what this one works with.
     #[error("the database has migration {version}, which this version does not know: run the newer version")]

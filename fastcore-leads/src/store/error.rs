@@ -32,9 +32,9 @@ impl StoreError {
         self
     }
 
-    /// Says more about what to do. Not for texts of a driver, which quote rows.
+    /// Says more about what to do, if there is more to say. Not for texts of a driver, which quote rows.
     pub fn with_reason(mut self, reason: impl Into<String>) -> Self {
-        self.reason = Some(reason.into());
+        self.reason = Some(reason.into()).filter(|reason| !reason.is_empty());
         self
     }
 

@@ -20,8 +20,9 @@ pub use self::connections::{
 };
 pub use self::faults::{
     a_fault_of_the_set_up_is_no_leads_fault, a_locked_table_does_not_use_up_the_server,
-    a_read_only_server_is_not_ready, a_restart_while_idle_goes_unnoticed, a_retry_waits_for_the_standby_too,
-    a_stopped_database_is_unavailable_and_comes_back, an_unreachable_database_is_unavailable,
+    a_long_deadline_outlasts_a_fail_over, a_read_only_server_is_not_ready, a_restart_while_idle_goes_unnoticed,
+    a_retry_waits_for_the_standby_too, a_stopped_database_is_unavailable_and_comes_back,
+    an_unreachable_database_is_unavailable,
 };
 pub use self::inbox::{
     a_walk_of_a_hundred_thousand_leads_sees_each_once, a_writer_cannot_touch_the_log, an_erased_person_is_nowhere,
@@ -90,6 +91,7 @@ cases! {
     a_status_of_a_newer_version_is_seen
     a_stopped_database_is_unavailable_and_comes_back
     a_restart_while_idle_goes_unnoticed
+    a_long_deadline_outlasts_a_fail_over
     a_locked_table_does_not_use_up_the_server
     an_unreachable_database_is_unavailable
     a_retry_waits_for_the_standby_too
