@@ -2,7 +2,14 @@
 
 mod session;
 
-use std::{future::Future, str::FromStr, sync::Arc};
+use std::{
+    future::Future,
+    str::FromStr,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+};
 
 use async_trait::async_trait;
 use fastcore_leads::{
@@ -64,7 +71,7 @@ impl SqliteLeadStore {
                 Box::pin(async move { raw_sql(sql::SET_UP_CONNECTION).execute(connection).await.map(|_| ()) })
             })
             .connect_lazy_with(options.create_if_missing(true).disable_statement_logging());
-        let files = Files { is_ours: true, ..Files::of(pool) };
+        let files = Files { is_shared: Arc::default(), ..Files::of(pool) };
         use_wal(&files).await?;
         let file = FileIdentity::of(&location);
         Ok(Self { engine: Engine::new(Files { file, ..files }) })
@@ -78,6 +85,7 @@ impl SqliteLeadStore {
 
     /// The pool.
     pub fn pool(&self) -> &SqlitePool {
+        self.engine.connections().is_shared.store(true, Ordering::Relaxed);
         &self.engine.connections().pool
     }
 
@@ -102,15 +110,20 @@ struct Files {
     /// SQLite has one writer at a time: waiting here is fairer, and cheaper, than its busy handler.
     writer: Arc<Semaphore>,
     file: FileIdentity,
-    /// A pool of our own sets its connections up once, a host's is set up whenever it is used.
-    is_ours: bool,
+    /// Whether others use the pool: what they leave behind is tidied up whenever a connection is taken.
+    is_shared: Arc<AtomicBool>,
 }
 
 type Connection = On<PoolConnection<Sqlite>>;
 
 impl Files {
     fn of(pool: SqlitePool) -> Self {
-        Self { pool, writer: Arc::new(Semaphore::new(1)), file: FileIdentity::default(), is_ours: false }
+        Self {
+            pool,
+            writer: Arc::new(Semaphore::new(1)),
+            file: FileIdentity::default(),
+            is_shared: Arc::new(true.into()),
+        }
     }
 
     /// A connection that is in no transaction: whoever had it before may have left one open, and leads written in it would
@@ -118,9 +131,9 @@ impl Files {
     async fn acquire(&self) -> Result<Connection, StoreError> {
         let acquired = timeout(PATIENCE, self.pool.acquire()).await.map_err(|_| StoreErrorKind::Unavailable)?;
         let mut connection = acquired.map_err(while_connecting)?;
-        // SQLite refuses this, without harm, where there is none.
-        let _ = raw_sql(sql::ROLLBACK).execute(&mut *connection).await;
-        if !self.is_ours {
+        if self.is_shared.load(Ordering::Relaxed) {
+            // SQLite refuses this, without harm, where there is none.
+            let _ = raw_sql(sql::ROLLBACK).execute(&mut *connection).await;
             raw_sql(sql::SET_UP_CONNECTION).execute(&mut *connection).await.map_err(error)?;
         }
         Ok(On(connection))

@@ -33,7 +33,7 @@ pub enum ParseError {
     #[error("the body is not one JSON object")]
     Malformed,
     /// An object, but members break rules: all of them, in the order of the contract's table.
-    #[error("the lead is not valid:{}", .0.iter().map(|violation| format!(" {} {violation};", violation.pointer())).collect::<String>().trim_end_matches(';'))]
+    #[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))]
     Invalid(Vec<Violation>),
 }
 
