@@ -11,10 +11,9 @@ use diesel::{
 use fastcore_leads::{
     AuditRecord, StoreError, StoredLead,
     sql::{
-        engine::{Execute, Session, SqliteSession},
-        inbox::{Dialect, Param, Statement},
+        engine::{Execute, Session},
+        inbox::{Param, Statement},
         rows::{sqlite_leads, sqlite_records},
-        sqlite as sql,
     },
 };
 
@@ -52,18 +51,6 @@ impl<T> RunQueryDsl<SqliteConnection> for Ask<T> {}
 impl<C: DerefMut<Target = SqliteConnection> + Send> Execute for On<C> {
     async fn execute(&mut self, statements: &str) -> Result<(), StoreError> {
         self.0.batch_execute(statements).map_err(while_running)
-    }
-}
-
-#[async_trait]
-impl<C: DerefMut<Target = SqliteConnection> + Send> SqliteSession for On<C> {
-    async fn insert_leads(&mut self, leads: &str) -> Result<Vec<String>, StoreError> {
-        let insert = Statement::of(Dialect::Sqlite, sql::INSERT_LEADS).with(leads);
-        Ask::<Text>::from(insert).load(&mut *self.0).map_err(while_running)
-    }
-
-    async fn insert_audit(&mut self, leads: &str, ids: &str) -> Result<(), StoreError> {
-        self.write(Statement::of(Dialect::Sqlite, sql::INSERT_AUDIT).with(leads).with(ids)).await
     }
 }
 

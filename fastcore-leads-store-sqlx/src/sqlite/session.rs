@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use fastcore_leads::{
     AuditRecord, StoreError, StoreErrorKind, StoredLead,
     sql::{
-        engine::{Execute, Session, SqliteSession},
+        engine::{Execute, Session},
         inbox::{Param, Statement},
         rows::{sqlite_leads, sqlite_records},
         sqlite as sql,
@@ -35,18 +35,6 @@ macro_rules! bind {
 impl<C: DerefMut<Target = SqliteConnection> + Send> Execute for On<C> {
     async fn execute(&mut self, statements: &str) -> Result<(), StoreError> {
         raw_sql(AssertSqlSafe(statements.to_owned())).execute(&mut *self.0).await.map_err(error)?;
-        Ok(())
-    }
-}
-
-#[async_trait]
-impl<C: DerefMut<Target = SqliteConnection> + Send> SqliteSession for On<C> {
-    async fn insert_leads(&mut self, leads: &str) -> Result<Vec<String>, StoreError> {
-        sqlx::query_scalar(sql::INSERT_LEADS).bind(leads).fetch_all(&mut *self.0).await.map_err(error)
-    }
-
-    async fn insert_audit(&mut self, leads: &str, ids: &str) -> Result<(), StoreError> {
-        sqlx::query(sql::INSERT_AUDIT).bind(leads).bind(ids).execute(&mut *self.0).await.map_err(error)?;
         Ok(())
     }
 }

@@ -2,7 +2,7 @@
 //! how tables are migrated and readiness is judged, how long a connection is kept and what closes it.
 //!
 //! A store crate brings what only its driver can do. For PostgreSQL: a [`Pool`] and its sessions, from which
-//! [`PgConnections`] is made. For SQLite: [`Connections`] over a [`SqliteSession`]. An [`Engine`] over either is the store;
+//! [`PgConnections`] is made. For SQLite: [`Connections`] over a [`Session`]. An [`Engine`] over either is the store;
 //! [`delegate_store!`](crate::delegate_store) gives a type of the crate's own its traits.
 
 mod change;
@@ -19,9 +19,7 @@ use serde::de::DeserializeOwned;
 pub use self::{
     lease::MAX_IDLE,
     postgres::{DEFAULT_TIMEOUT, PgConnections, PgIngest, PgSession, Pool, insert_on as pg_insert_on},
-    sqlite::{
-        Batch, FileIdentity, MAX_CONNECTIONS, PATIENCE, SqliteSession, Written, insert_on as sqlite_insert_on, use_wal,
-    },
+    sqlite::{Batch, FileIdentity, MAX_CONNECTIONS, PATIENCE, Written, insert_on as sqlite_insert_on, use_wal},
 };
 use super::inbox::{Dialect, Statement, counts_of};
 use crate::{

@@ -1,6 +1,5 @@
 use std::{collections::HashSet, time::Duration};
 
-use async_trait::async_trait;
 use tokio::time::{Instant, sleep};
 use uuid::Uuid;
 
@@ -20,22 +19,6 @@ const PAUSE: Duration = Duration::from_millis(20);
 /// Connections of a pool of our own: one writes, the others read meanwhile.
 pub const MAX_CONNECTIONS: u32 = 4;
 
-/// A connection to SQLite that writes leads.
-#[async_trait]
-pub trait SqliteSession: Session {
-    /// Runs [`INSERT_LEADS`](sql::INSERT_LEADS), and returns what it answers.
-    ///
-    /// # Errors
-    /// What the database says.
-    async fn insert_leads(&mut self, leads: &str) -> Result<Vec<String>, StoreError>;
-
-    /// Runs [`INSERT_AUDIT`](sql::INSERT_AUDIT).
-    ///
-    /// # Errors
-    /// What the database says.
-    async fn insert_audit(&mut self, leads: &str, ids: &str) -> Result<(), StoreError>;
-}
-
 /// A batch as its statements take it.
 #[derive(Debug)]
 pub struct Batch {
@@ -54,7 +37,7 @@ impl Batch {
     }
 
     /// Writes it in one transaction.
-    pub fn work<S: SqliteSession + 'static>(self) -> Work<S, Written> {
+    pub fn work<S: Session + 'static>(self) -> Work<S, Written> {
         Box::new(move |session| {
             Box::pin(async move { in_transaction(session, |session| Box::pin(write(session, self))).await })
         })
@@ -65,7 +48,7 @@ impl Batch {
 ///
 /// # Errors
 /// As [`LeadStore::insert`](crate::LeadStore::insert).
-pub async fn insert_on<S: SqliteSession>(session: &mut S, batch: &[NewLead]) -> Result<Vec<Insertion>, StoreError> {
+pub async fn insert_on<S: Session>(session: &mut S, batch: &[NewLead]) -> Result<Vec<Insertion>, StoreError> {
     // Outside of a transaction the two inserts would be committed one by one.
     session.execute(sql::SAVEPOINT).await?;
     let written = write(session, Batch::of(batch)).await;
@@ -76,10 +59,11 @@ pub async fn insert_on<S: SqliteSession>(session: &mut S, batch: &[NewLead]) -> 
     settle(batch, &inserted, &existing)
 }
 
-async fn write<S: SqliteSession>(session: &mut S, batch: Batch) -> Result<Written, StoreError> {
-    let ids = session.insert_leads(&batch.leads).await?;
+async fn write<S: Session>(session: &mut S, batch: Batch) -> Result<Written, StoreError> {
+    let statement = |text| Statement::of(Dialect::Sqlite, text).with(batch.leads.as_str());
+    let ids = session.answers(statement(sql::INSERT_LEADS)).await?;
     let inserted = ids.iter().map(|id| sql::read_id(id)).collect::<Result<HashSet<_>, _>>()?;
-    session.insert_audit(&batch.leads, &sql::ids_json(inserted.iter().copied())).await?;
+    session.write(statement(sql::INSERT_AUDIT).with(sql::ids_json(inserted.iter().copied()))).await?;
     let is_all = inserted.len() == batch.request_ids.len();
     let existing = if is_all { Vec::new() } else { session.leads(Dialect::Sqlite.find(&batch.request_ids)).await? };
     Ok((inserted, existing))
