@@ -56,6 +56,7 @@ pub async fn an_absent_standby_does_not_use_up_the_server(open: Open) {
     let ingest = Ingest::builder(Arc::clone(&database)).start();
     ingest.ingest(lead(), Actor::SITE_INGEST).await.expect("taken in");
     let standby = PromisedStandby::new(&cluster, &url);
+    standby.is_waited_for(&database).await;
     let connected = "SELECT count(*) FROM pg_stat_activity
                       WHERE datname = current_database() AND backend_type = 'client backend' AND application_name <> 'psql'";
     let end = Instant::now() + absence;

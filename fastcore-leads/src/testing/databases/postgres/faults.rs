@@ -149,9 +149,7 @@ pub async fn a_retry_waits_for_the_standby_too(open: Open) {
     let database = open(url.clone()).await.expect("it opens");
     database.migrate().await.expect("migrated");
     let standby = PromisedStandby::new(&cluster, &url);
-    while cluster.psql(&url, "SHOW synchronous_standby_names") != "away" {
-        sleep(Duration::from_millis(20)).await;
-    }
+    standby.is_waited_for(&database).await;
     let waiting = "FROM pg_stat_activity WHERE wait_event = 'SyncRep'";
     let (first, retry) = (new_lead(), lead());
     let sent = NewLead::new(first.lead().clone(), Actor::SITE_INGEST);
@@ -186,6 +184,14 @@ impl<'a> PromisedStandby<'a> {
         let standby = Self { cluster, url };
         assert!(standby.alter("SET synchronous_standby_names = 'away'"));
         standby
+    }
+
+    /// Waits until commits wait: each session learns of the setting in its own time.
+    pub(super) async fn is_waited_for(&self, database: &Database) {
+        while self.cluster.psql(self.url, "SHOW synchronous_standby_names") != "away" {
+            sleep(Duration::from_millis(20)).await;
+        }
+        while database.insert(&[new_lead()]).await.is_ok() {}
     }
 
     fn alter(&self, setting: &str) -> bool {
