@@ -294,7 +294,7 @@ describe('for everybody', () => {
       await page.goto(`${service.url}/docs`);
       await page.getByText('/inbound/leads').waitFor();
       await page.getByText('Take in a lead').click();
-      await page.getByText('Problem').first().waitFor();
+      await page.getByText('Problem').filter({ visible: true }).first().waitFor();
       await shot(page, `${framework}-docs`);
       assert.deepEqual(page.complaints, []);
     }
