@@ -17,7 +17,7 @@ pub struct Migration {
     pub before: &'static [&'static str],
     /// The statements, to be run in one transaction together with the row in the bookkeeping table.
     pub sql: &'static str,
-    /// Checksums of statements that led to the same tables before, and were applied to databases.
+    /// Checksums of statements that led to the same tables before, and were applied to databases, the oldest first.
     pub former: &'static [&'static str],
 }
 
@@ -31,6 +31,11 @@ impl Migration {
     pub fn checksum(&self) -> String {
         let digest = Sha256::digest(self.sql.replace("\r\n", "\n").as_bytes());
         digest.iter().map(|byte| format!("{byte:02x}")).collect()
+    }
+
+    /// The checksum that the bookkeeping table gets: the oldest, so that a version which knows no other stays ready.
+    pub fn recorded_checksum(&self) -> String {
+        self.former.first().map_or_else(|| self.checksum(), |&oldest| oldest.to_owned())
     }
 }
 

@@ -88,9 +88,9 @@ async fn beside_writers<S: Session>(session: &mut S, migration: &Migration) -> R
         }
         sleep(PAUSE).await;
     }
-    let done = build_and_record(session, migration).await;
-    session.execute(pg::UNLOCK_INDEXES).await?;
-    done
+    // Where it fails, the connection is closed, and the lock with it.
+    build_and_record(session, migration).await?;
+    session.execute(pg::UNLOCK_INDEXES).await
 }
 
 async fn build_and_record<S: Session>(session: &mut S, migration: &Migration) -> Result<(), StoreError> {
@@ -128,7 +128,7 @@ async fn record_and_run<S: Session>(
     let record = Statement::of(dialect, record)
         .with(migration.version.to_string())
         .with(migration.name)
-        .with(migration.checksum());
+        .with(migration.recorded_checksum());
     session.write(record).await?;
     session.execute(migration.sql).await
 }

@@ -70,6 +70,7 @@ cases! {
     eight_may_migrate_at_once
     a_database_of_another_version_is_refused
     a_newer_version_that_only_adds_leaves_this_one_ready
+    an_older_version_knows_what_a_newer_one_recorded
     the_fastapi_database_is_adopted
     the_fastapi_service_can_go_on_writing
     columns_are_as_wide_as_the_limits
@@ -134,6 +135,16 @@ pub async fn eight_may_migrate_at_once(open: Open) {
         psql(&url, setup);
         all_migrate(open, &url).await;
         assert_eq!(psql(&url, "SELECT count(*) FROM fastcore_leads_migrations"), sql::MIGRATIONS.len().to_string());
+    }
+}
+
+/// A version that knows the first wording of a migration only stays ready on a database that this one made.
+pub async fn an_older_version_knows_what_a_newer_one_recorded(open: Open) {
+    let (_, url) = migrated(open).await;
+    for migration in sql::MIGRATIONS {
+        let checksum = format!("SELECT checksum FROM fastcore_leads_migrations WHERE version = {}", migration.version);
+        let oldest = migration.former.first().map_or_else(|| migration.checksum(), |&oldest| oldest.to_owned());
+        assert_eq!(psql(&url, &checksum), oldest, "migration {}", migration.version);
     }
 }
 
