@@ -20,22 +20,22 @@ impl<T> From<Statement> for Ask<T> {
 }
 
 impl<T> Ask<T> {
-    /// The text and the parameter that follows it, in turn. The parameters stand in the text by their number: `$1` or `?1`.
+    /// The text and the parameter that follows it, in turn.
     pub(crate) fn pieces(&self, marker: char) -> impl Iterator<Item = (&str, Option<&Param>)> {
-        let mut rest = Some(&*self.text);
-        std::iter::from_fn(move || {
-            let text = rest?;
-            let Some((piece, tail)) = text.split_once(marker) else {
-                rest = None;
-                return Some((text, None));
-            };
-            let tail_start = tail.find(|c: char| !c.is_ascii_digit()).unwrap_or(tail.len());
-            let (number, tail) = tail.split_at(tail_start);
-            rest = Some(tail);
-            let place: Option<usize> = number.parse().ok();
-            Some((piece, place.and_then(|place| self.params.get(place.checked_sub(1)?))))
-        })
+        pieces(&self.text, marker).map(|(piece, place)| (piece, place.and_then(|place| self.params.get(place))))
     }
+}
+
+/// The text between a statement's parameters, and the place (from 0) of the one that follows. They stand in it by their
+/// number: `$1` or `?1`.
+pub(crate) fn pieces(text: &str, marker: char) -> impl Iterator<Item = (&str, Option<usize>)> {
+    let mut rest = Some(text);
+    std::iter::from_fn(move || {
+        let Some((piece, tail)) = rest?.split_once(marker) else { return rest.take().map(|last| (last, None)) };
+        let (number, tail) = tail.split_at(tail.find(|c: char| !c.is_ascii_digit()).unwrap_or(tail.len()));
+        rest = Some(tail);
+        Some((piece, number.parse().ok().and_then(|number: usize| number.checked_sub(1))))
+    })
 }
 
 impl<T> Query for Ask<T> {

@@ -20,7 +20,7 @@ use fastcore_leads::{
 use uuid::Uuid;
 
 use crate::{
-    ask::Ask,
+    ask::{Ask, pieces},
     error::while_running,
     schema::postgres::{audit_log, lead_inbox},
 };
@@ -43,7 +43,7 @@ impl QueryId for InsertBatch<'_> {
 
 impl QueryFragment<Pg> for InsertBatch<'_> {
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
-        let mut text = sql::INSERT.split('$').map(|piece| piece.trim_start_matches(|c: char| c.is_ascii_digit()));
+        let mut text = pieces(sql::INSERT, '$').map(|(piece, _)| piece);
         let columns = &self.0;
         macro_rules! bind {
             ($($column:ident: $type:ty,)*) => {

@@ -13,7 +13,6 @@ use sqlx::{
     postgres::{PgConnectOptions, PgPoolOptions, PgSslMode},
     raw_sql,
 };
-
 use tokio::time::timeout;
 
 use super::{PgLeadStore, pool::Pool};
@@ -36,10 +35,7 @@ pub(super) async fn connect(
                     return Ok(());
                 }
                 let is_read_only: String = sqlx::query_scalar(sql::IS_READ_ONLY).fetch_one(connection).await?;
-                if is_read_only == "true" {
-                    return Err(std::io::Error::other("the server takes no writes").into());
-                }
-                Ok(())
+                sql::check_writable(is_read_only == "true").map_err(|error| std::io::Error::other(error).into())
             })
         })
         .max_connections(options.get_max_connections())

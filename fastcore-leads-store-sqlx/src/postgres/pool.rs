@@ -9,7 +9,6 @@ use fastcore_leads::{
     sql::engine::{self, BoxFuture, PgIngest},
 };
 use sqlx::{PgPool, Postgres, pool::PoolConnection, postgres::PgConnectOptions};
-
 use tokio::runtime::{Builder, Handle, Runtime};
 
 use super::session::On;

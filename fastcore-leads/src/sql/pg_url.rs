@@ -141,7 +141,7 @@ impl PgUrl {
                 "password" => url.password = Some(value),
                 "dbname" => url.database = Some(value),
                 // It may be the rest of a password that was not encoded.
-                _ if url.password.is_some() && query.contains("password=") => return Err(refused(ENCODE)),
+                _ if query.contains("password=") => return Err(refused(ENCODE)),
                 _ => return Err(unknown(name, is_pair)),
             }
         }

@@ -158,17 +158,11 @@ impl<P: Pool> PgConnections<P> {
         first_success(first, pin!(second)).await
     }
 
-    async fn insert_on(&self, mut lease: Lease<P>, batch: &[NewLead]) -> Result<Vec<Insertion>, StoreError> {
-        let result = insert_on(lease.connection()?, batch).await;
-        let result = match result {
-            Err(error) if error.is_unexplained() => {
-                lease.end(&Err::<(), _>(StoreError::unexplained("closed")));
-                return self.insert_again(batch, error).await;
-            }
+    async fn insert_on(&self, lease: Lease<P>, batch: &[NewLead]) -> Result<Vec<Insertion>, StoreError> {
+        match insert_leased(lease, batch).await {
+            Err(error) if error.is_unexplained() => self.insert_again(batch, error).await,
             result => result,
-        };
-        lease.end(&result);
-        result
+        }
     }
 
     /// Finds out what a refusal meant that the driver does not explain: inserts are idempotent, so the batch is run once
@@ -207,11 +201,14 @@ impl<P: Pool> PgConnections<P> {
     }
 
     async fn insert_alone(&self, batch: &[NewLead]) -> Result<Vec<Insertion>, StoreError> {
-        let mut lease = self.shared.lease(self.timeout).await?;
-        let result = insert_on(lease.connection()?, batch).await;
-        lease.end(&result);
-        result
+        insert_leased(self.shared.lease(self.timeout).await?, batch).await
     }
+}
+
+async fn insert_leased<P: Pool>(mut lease: Lease<P>, batch: &[NewLead]) -> Result<Vec<Insertion>, StoreError> {
+    let result = insert_on(lease.connection()?, batch).await;
+    lease.end(&result);
+    result
 }
 
 /// Writes leads on a connection of a host's, in the transaction that it is in, if any.

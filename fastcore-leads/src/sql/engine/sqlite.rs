@@ -60,10 +60,11 @@ pub async fn insert_on<S: Session>(session: &mut S, batch: &[NewLead]) -> Result
 }
 
 async fn write<S: Session>(session: &mut S, batch: Batch) -> Result<Written, StoreError> {
-    let statement = |text| Statement::of(Dialect::Sqlite, text).with(batch.leads.as_str());
-    let ids = session.answers(statement(sql::INSERT_LEADS)).await?;
+    let leads = Statement::of(Dialect::Sqlite, sql::INSERT_LEADS).with(batch.leads.as_str());
+    let ids = session.answers(leads).await?;
     let inserted = ids.iter().map(|id| sql::read_id(id)).collect::<Result<HashSet<_>, _>>()?;
-    session.write(statement(sql::INSERT_AUDIT).with(sql::ids_json(inserted.iter().copied()))).await?;
+    let audit = Statement::of(Dialect::Sqlite, sql::INSERT_AUDIT).with(batch.leads);
+    session.write(audit.with(sql::ids_json(inserted.iter().copied()))).await?;
     let is_all = inserted.len() == batch.request_ids.len();
     let existing = if is_all { Vec::new() } else { session.leads(Dialect::Sqlite.find(&batch.request_ids)).await? };
     Ok((inserted, existing))
