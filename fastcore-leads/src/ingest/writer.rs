@@ -86,6 +86,7 @@ impl Writer {
                     }
                 }
                 Err(error) if error.kind() == StoreErrorKind::Locked => {
+                    tracing::warn!(%error, "a lead waits for another transaction that has its request id");
                     for job in jobs {
                         if let Err(unsent) = self.stuck.send(job) {
                             unsent.0.answer(Err(verdict(&error)));
@@ -131,7 +132,10 @@ impl Inserter {
                     pause(attempt)
                 }
                 // A table is locked, not a row: no lead is to blame.
-                StoreErrorKind::Locked if self.is_locked_without_leads(end).await => pause(attempt),
+                StoreErrorKind::Locked if self.is_locked_without_leads(end).await => {
+                    tracing::warn!(leads = batch.len(), attempt, "a batch waits for a table that is locked");
+                    pause(attempt)
+                }
                 _ => return Err(error),
             };
             if Instant::now() + pause >= until {
@@ -166,6 +170,11 @@ impl Inserter {
             Ok(_) => {
                 tracing::error!(leads = batch.len(), "the store did not answer each lead of the batch");
                 Err(StoreError::new(StoreErrorKind::Internal))
+            }
+            // Tried again in parts, or soon: whoever waits for longer is told of once.
+            Err(error) if error.kind() == StoreErrorKind::Locked => {
+                tracing::debug!(leads = batch.len(), attempt, elapsed_us, %error, "batch not committed");
+                Err(error)
             }
             Err(error) => {
                 tracing::warn!(leads = batch.len(), attempt, elapsed_us, %error, "batch not committed");
