@@ -6,12 +6,11 @@
 use std::borrow::Cow;
 
 use chrono::{DateTime, Utc};
-use serde::Serialize;
-use serde_json::Value;
 use uuid::Uuid;
 
 use super::{
     postgres,
+    rewrites::rewrites_json,
     sqlite::{self, ids_json},
 };
 use crate::{
@@ -337,76 +336,6 @@ fn unknown_statuses() -> Vec<String> {
     let last = known.last().map(|last| format!("status > '{last}'"));
     let between = known.windows(2).map(|pair| format!("status > '{}' AND status < '{}'", pair[0], pair[1]));
     first.into_iter().chain(between).chain(last).collect()
-}
-
-/// The parameters of `REWRITE_LEADS` and `APPEND_AUDIT`.
-fn rewrites_json(rewrites: &[Rewrite]) -> (String, String) {
-    let rows: Vec<_> = rewrites.iter().map(Row::of).collect();
-    let records: Vec<_> = rewrites.iter().map(Record::of).collect();
-    // Structs of text always serialise.
-    (serde_json::to_string(&rows).unwrap_or_default(), serde_json::to_string(&records).unwrap_or_default())
-}
-
-#[derive(Serialize)]
-struct Row<'a> {
-    id: String,
-    name: &'a str,
-    email: &'a str,
-    phone: Option<&'a str>,
-    company: Option<&'a str>,
-    message: &'a str,
-    consent: bool,
-    ip_hash: &'a str,
-    meta_json: Option<&'a Value>,
-    status: &'a str,
-    erased_at_utc: Option<String>,
-}
-
-impl<'a> Row<'a> {
-    fn of(rewrite: &'a Rewrite) -> Self {
-        let row = &rewrite.row;
-        Self {
-            id: row.id.to_string(),
-            name: &row.name,
-            email: &row.email,
-            phone: row.phone.as_deref(),
-            company: row.company.as_deref(),
-            message: &row.message,
-            consent: row.consent,
-            ip_hash: &row.ip_hash,
-            meta_json: row.meta_json.as_ref(),
-            status: &row.status,
-            erased_at_utc: row.erased_at_utc.map(time::format),
-        }
-    }
-}
-
-#[derive(Serialize)]
-struct Record<'a> {
-    id: String,
-    created_at_utc: String,
-    event: &'a str,
-    actor: &'a str,
-    lead_id: Option<String>,
-    request_id: String,
-    status_code: Option<i32>,
-    details_json: &'a Value,
-}
-
-impl<'a> Record<'a> {
-    fn of(rewrite: &'a Rewrite) -> Self {
-        let audit = &rewrite.audit;
-        Self {
-            id: audit.id.to_string(),
-            created_at_utc: time::format(audit.created_at),
-            event: &audit.event,
-            actor: &audit.actor,
-            lead_id: audit.lead_id.map(|id| id.to_string()),
-            request_id: audit.request_id.to_string(),
-            status_code: audit.status_code,
-            details_json: &audit.details,
-        }
-    }
 }
 
 impl std::fmt::Debug for Statement {

@@ -7,6 +7,7 @@ mod migration;
 mod pg_options;
 mod pg_url;
 pub mod postgres;
+mod rewrites;
 pub mod rows;
 pub mod sqlite;
 

@@ -1,13 +1,10 @@
 //! The endpoint as a function: every row of the contract's error table, and what an answer holds.
 
 use std::{
-    convert::Infallible,
-    pin::Pin,
     sync::{
         Arc,
         atomic::{AtomicUsize, Ordering},
     },
-    task::{Context, Poll},
     time::Duration,
 };
 
@@ -19,9 +16,10 @@ use fastcore_leads::{
     testing::{self, Logs, TOKEN, body, post},
 };
 use http::{Request, Response, StatusCode};
-use http_body::{Body, Frame, SizeHint};
 use http_body_util::{Empty, Full};
 use serde_json::Value;
+
+use crate::bodies::{Broken, Pieces, Silent, Watched};
 
 fn endpoint() -> Endpoint {
     endpoint_over(MemoryLeadStore::new())
@@ -386,62 +384,6 @@ impl LeadStore for Fails {
 
     async fn ready(&self) -> Result<(), StoreError> {
         Err(StoreError::new(self.0))
-    }
-}
-
-/// Counts how often it is asked for data.
-struct Watched(Arc<AtomicUsize>);
-
-impl Body for Watched {
-    type Data = Bytes;
-    type Error = Infallible;
-
-    fn poll_frame(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
-        self.0.fetch_add(1, Ordering::Relaxed);
-        Poll::Ready(None)
-    }
-}
-
-/// Comes in pieces, and does not say how long it is.
-struct Pieces {
-    left: Bytes,
-    piece: usize,
-}
-
-impl Body for Pieces {
-    type Data = Bytes;
-    type Error = Infallible;
-
-    fn poll_frame(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
-        let length = self.piece.min(self.left.len());
-        let piece = self.left.split_to(length);
-        Poll::Ready((length > 0).then(|| Ok(Frame::data(piece))))
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        SizeHint::default()
-    }
-}
-
-struct Broken;
-
-impl Body for Broken {
-    type Data = Bytes;
-    type Error = &'static str;
-
-    fn poll_frame(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, &'static str>>> {
-        Poll::Ready(Some(Err("the connection broke")))
-    }
-}
-
-struct Silent;
-
-impl Body for Silent {
-    type Data = Bytes;
-    type Error = Infallible;
-
-    fn poll_frame(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
-        Poll::Pending
     }
 }
 

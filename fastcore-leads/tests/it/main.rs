@@ -4,6 +4,7 @@
 
 mod api;
 mod audit;
+mod bodies;
 mod conformance;
 mod email;
 mod endpoint;

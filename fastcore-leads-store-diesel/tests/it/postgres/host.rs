@@ -1,6 +1,6 @@
 //! In the host's hands: its pool, its transaction, its joins.
 
-use std::time::{Duration, Instant};
+use std::{sync::Arc, time::Duration};
 
 use diesel::{ExpressionMethods, JoinOnDsl, NullableExpressionMethods, QueryDsl};
 use diesel_async::{
@@ -9,16 +9,14 @@ use diesel_async::{
 };
 use fastcore_leads::{
     Insertion, LeadInbox, LeadMigrations, LeadStore, StoreError,
-    testing::{new_lead, postgres::Cluster},
+    testing::{databases, new_lead, postgres::Cluster},
 };
 use fastcore_leads_store_diesel::{
     PgLeadStore,
     schema::postgres::{audit_log, lead_inbox},
 };
 
-use tokio::time::sleep;
-
-use super::migrated;
+use super::{migrated, open};
 
 /// What a host's transaction fails with.
 #[derive(Debug)]
@@ -114,38 +112,15 @@ async fn a_host_keeps_leads_that_come_after_a_transaction_it_left_open() {
     }
 }
 
-/// A longer limit that is set after connecting holds for the server, too.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_limit_that_is_set_later_holds_for_everything() {
     let (store, url) = migrated().await;
-    store.insert(&[new_lead()]).await.unwrap();
-    let (patient, brief) =
-        (store.clone().with_timeout(Duration::from_secs(20)), store.with_timeout(Duration::from_millis(200)));
-    let lock = Cluster::shared().session(&url, "BEGIN; LOCK TABLE lead_inbox;");
-    let read = tokio::spawn({
-        let patient = patient.clone();
-        async move { patient.get(new_lead().id()).await }
-    });
-    let started = Instant::now();
-    assert!(brief.get(new_lead().id()).await.is_err());
-    assert!(brief.insert(&[new_lead()]).await.is_err());
-    assert!(started.elapsed() < Duration::from_secs(2), "a limit of 200 ms took {:?}", started.elapsed());
-    // Longer than the limit that the store connected with.
-    sleep(Duration::from_millis(2500)).await;
-    drop(lock);
-    assert!(read.await.unwrap().unwrap().is_none());
-    assert_eq!(patient.insert(&[new_lead()]).await.unwrap(), [Insertion::Inserted]);
+    let patient = store.clone().with_timeout(Duration::from_secs(20));
+    let brief = store.with_timeout(Duration::from_millis(200));
+    databases::postgres::a_limit_that_is_set_later_holds_for_everything(Arc::new(patient), Arc::new(brief), url).await;
 }
 
 #[test]
 fn a_store_may_be_dropped_outside_of_a_runtime() {
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
-    let store = runtime.block_on(async {
-        let (store, _) = migrated().await;
-        store.insert(&[new_lead()]).await.unwrap();
-        store
-    });
-    drop(store.clone());
-    drop(runtime);
-    drop(store);
+    databases::postgres::a_store_may_be_dropped_outside_of_a_runtime(open);
 }

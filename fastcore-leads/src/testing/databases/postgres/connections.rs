@@ -14,7 +14,7 @@ use crate::{
     ingest::{Ingest, IngestError},
     store::{Insertion, NewLead, StoreErrorKind},
     testing::{
-        databases::{CANARY, Open},
+        databases::{CANARY, Database, Open},
         lead, new_lead,
         postgres::Cluster,
         proxy::{Fault, Proxy},
@@ -209,6 +209,40 @@ pub async fn a_url_that_cannot_be_read_shows_no_secret(open: Open) {
     let database = open(format!("{url}?options=-csearch_path%3Delsewhere")).await.expect("it opens");
     let error = database.insert(&[NewLead::new(lead(), Actor::SITE_INGEST)]).await.expect_err("no such table there");
     assert_eq!(error.kind(), StoreErrorKind::Misconfigured);
+}
+
+/// A longer limit that is set after connecting holds for the server, too. Takes the same store with a limit of 20 s and with
+/// one of 200 ms, which connected with 2 s; not in [`CASES`](super::CASES), since only a store of one's own has the setter.
+pub async fn a_limit_that_is_set_later_holds_for_everything(patient: Database, brief: Database, url: String) {
+    patient.insert(&[new_lead()]).await.expect("written");
+    let lock = Cluster::shared().session(&url, "BEGIN; LOCK TABLE lead_inbox;");
+    let read = tokio::spawn({
+        let patient = Arc::clone(&patient);
+        async move { patient.get(new_lead().id()).await }
+    });
+    let started = Instant::now();
+    brief.get(new_lead().id()).await.expect_err("the table is locked");
+    brief.insert(&[new_lead()]).await.expect_err("the table is locked");
+    assert!(started.elapsed() < Duration::from_secs(2), "a limit of 200 ms took {:?}", started.elapsed());
+    // Longer than the limit that the store connected with.
+    sleep(Duration::from_millis(2500)).await;
+    drop(lock);
+    assert!(read.await.expect("it ends").expect("read").is_none());
+    assert_eq!(patient.insert(&[new_lead()]).await.expect("written"), [Insertion::Inserted]);
+}
+
+/// Whoever has a store may outlive the runtime that it was opened on. Not in [`CASES`](super::CASES): it needs a thread
+/// without a runtime.
+pub fn a_store_may_be_dropped_outside_of_a_runtime(open: Open) {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().expect("a runtime");
+    let database = runtime.block_on(async {
+        let (database, _) = migrated(open).await;
+        database.insert(&[new_lead()]).await.expect("written");
+        database
+    });
+    drop(Arc::clone(&database));
+    drop(runtime);
+    drop(database);
 }
 
 /// Never weaker than asked for: the right authority, another one, another name, none.

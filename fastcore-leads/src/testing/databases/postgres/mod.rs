@@ -6,14 +6,15 @@ mod faults;
 mod inbox;
 mod network;
 
-use serde_json::json;
 use uuid::Uuid;
 
 pub use self::adoption::{
-    a_unique_index_of_another_name_will_do, indexes_are_built_beside_writers, what_cannot_be_adopted_is_named,
+    a_table_without_a_unique_index_gets_one, a_unique_index_of_another_name_will_do, indexes_are_built_beside_writers,
+    the_fastapi_database_is_adopted, the_fastapi_service_can_go_on_writing, what_cannot_be_adopted_is_named,
 };
 pub use self::connections::{
     a_connection_that_was_forgotten_is_not_the_leads_fault, a_host_that_does_not_commit_holds_up_its_own_lead_only,
+    a_limit_that_is_set_later_holds_for_everything, a_store_may_be_dropped_outside_of_a_runtime,
     a_url_that_cannot_be_read_shows_no_secret, an_absent_standby_does_not_use_up_the_server,
     changes_that_fail_leave_no_connection_in_doubt, encryption_is_as_asked_for,
     of_several_hosts_the_one_that_takes_writes_is_found,
@@ -169,78 +170,6 @@ pub async fn a_newer_version_that_only_adds_leaves_this_one_ready(open: Open) {
     assert_still_ready(open, &database, &url).await;
 }
 
-/// No row is lost, what was NULL by accident has a value, and each row answers a retry.
-pub async fn the_fastapi_database_is_adopted(open: Open) {
-    let (database, url) = adopted(open).await;
-    assert_eq!(psql(&url, "SELECT count(*) FROM lead_inbox"), "4");
-    assert_eq!(psql(&url, "SELECT count(*) FROM audit_log"), "4");
-
-    let jean = find(&database, "f47ac10b-58cc-4372-a567-0e02b2c3d479").await;
-    assert_eq!((jean.name.as_str(), jean.email.as_str(), jean.consent), ("Jean Dupont", "jean@example.com", true));
-    assert_eq!(jean.created_at_utc.timestamp_micros(), 1_795_355_707_072_084);
-    assert_eq!(jean.meta_json.as_ref().map(|meta| meta["user_agent_hash"].clone()), Some(json!("xyz789")));
-    let short = find(&database, "11111111-2222-4333-8444-555555555502").await;
-    assert_eq!((short.name.as_str(), short.message.as_str(), short.status.as_str()), ("X", "court", "received"));
-    let brien = find(&database, "11111111-2222-4333-8444-555555555503").await;
-    assert_eq!(
-        (brien.source.as_str(), brien.consent, brien.status.as_str()),
-        ("fast-techservices.com", false, "received")
-    );
-    assert_eq!(brien.created_at_utc.timestamp_micros(), 1_795_355_710_100_966, "taken from its audit row");
-    assert_eq!(brien.meta_json.map(|meta| meta["user_agent_hash"].clone()), Some(json!("a\u{fffd}b\\u0000")));
-    let trail = database.audit_trail(short.id).await.expect("audit_trail");
-    assert_eq!((trail.len(), trail[0].actor.as_str(), trail[0].status_code), (1, "", None));
-
-    let retry = parse(&serde_json::from_str(crate::SAMPLE_LEAD).expect("JSON"));
-    assert_eq!(outcome(&database, retry).await, Insertion::Replayed(jean.receipt()));
-    let mut untrimmed = body();
-    untrimmed["meta"]["request_id"] = "11111111-2222-4333-8444-555555555501".into();
-    untrimmed["name"] = "Zoë 🙂".into();
-    untrimmed["email"] = "Info@example.com".into();
-    untrimmed["service"] = "ponts".into();
-    untrimmed["message"] = "Bonjour,\nje voudrais un devis pour deux ponts.".into();
-    for member in ["phone", "company"] {
-        untrimmed[member] = serde_json::Value::Null;
-    }
-    let zoe = find(&database, "11111111-2222-4333-8444-555555555501").await;
-    assert_eq!(outcome(&database, parse(&untrimmed)).await, Insertion::Replayed(zoe.receipt()));
-    let mut other = body();
-    other["meta"]["request_id"] = "11111111-2222-4333-8444-555555555502".into();
-    assert_eq!(outcome(&database, parse(&other)).await, Insertion::Conflict);
-}
-
-/// Its INSERTs, with JSON as text or as `json`, with what it leaves out, and with what it may send as NULL.
-pub async fn the_fastapi_service_can_go_on_writing(open: Open) {
-    let (database, url) = adopted(open).await;
-    psql(
-        &url,
-        r#"BEGIN;
-        INSERT INTO lead_inbox (id, name, email, phone, company, service, message, consent, source, request_id, ip_hash,
-                                meta_json, status)
-        VALUES ('aaaaaaaa-0000-4000-8000-000000000001', 'Jean Dupont', 'jean@example.com', '+33612345678', 'ACME SAS',
-                'diagnostic', 'Mon compresseur ne démarre plus depuis hier', true, 'fast-techservices.com',
-                'aaaaaaaa-0000-4000-8000-00000000000a', 'abc123def456',
-                '{"user_agent_hash": null, "timestamp_utc": "2024-01-03T10:30:45+00:00"}'::json, 'received');
-        INSERT INTO audit_log (id, event, actor, lead_id, request_id, status_code, details_json)
-        VALUES ('aaaaaaaa-0000-4000-8000-000000000002', 'LEAD_RECEIVED', 'site_ingest',
-                'aaaaaaaa-0000-4000-8000-000000000001', 'aaaaaaaa-0000-4000-8000-00000000000a', 201,
-                '{"email": "jea***", "service": null, "ip_hash": "abc123def456"}');
-        INSERT INTO lead_inbox (id, created_at_utc, name, email, message, consent, source, request_id, ip_hash, status)
-        VALUES ('aaaaaaaa-0000-4000-8000-000000000003', NULL, 'X', 'x@example.com', '', NULL, NULL,
-                'aaaaaaaa-0000-4000-8000-00000000000b', '', NULL);
-        COMMIT"#,
-    );
-    let row = find(&database, "aaaaaaaa-0000-4000-8000-00000000000a").await;
-    let mut retry = body();
-    retry["meta"]["request_id"] = row.request_id.to_string().into();
-    assert_eq!(outcome(&database, parse(&retry)).await, Insertion::Replayed(row.receipt()));
-    let bare = find(&database, "aaaaaaaa-0000-4000-8000-00000000000b").await;
-    assert_eq!(
-        (bare.status.as_str(), bare.consent, bare.source.as_str()),
-        ("received", false, "fast-techservices.com")
-    );
-}
-
 /// The tables as the server has them, against the parser's numbers.
 pub async fn columns_are_as_wide_as_the_limits(open: Open) {
     for url in [migrated(open).await.1, adopted(open).await.1] {
@@ -375,18 +304,6 @@ pub async fn a_dropped_insert_leaves_no_open_transaction(open: Open) {
     let halves = "SELECT (SELECT count(*) FROM lead_inbox) - (SELECT count(*) FROM audit_log)";
     assert_eq!(psql(&url, halves), "0");
     assert_eq!(outcome(&database, lead()).await, Insertion::Inserted);
-}
-
-/// Retries hang on the index: one of the expected name that is not unique does not do.
-pub async fn a_table_without_a_unique_index_gets_one(open: Open) {
-    let url = Cluster::shared().database();
-    psql(&url, include_str!("fastapi.sql"));
-    psql(&url, "DROP INDEX ix_lead_inbox_request_id; CREATE INDEX ix_lead_inbox_request_id ON lead_inbox (request_id)");
-    let database = open(url).await.expect("it opens");
-    database.migrate().await.expect("it migrates");
-    let lead = lead();
-    assert_eq!(outcome(&database, lead.clone()).await, Insertion::Inserted);
-    assert!(matches!(outcome(&database, lead).await, Insertion::Replayed(_)));
 }
 
 async fn migrated(open: Open) -> (Database, String) {
