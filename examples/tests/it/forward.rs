@@ -198,8 +198,13 @@ async fn a_spool_that_cannot_be_used_turns_nobody_away_while_fastcore_answers() 
     let visitor = Visitor::new(service.address);
     fake.when(away_for(""));
     assert_eq!(send(&visitor, "Un message pendant la panne de FASTCore.").await, 202);
-    std::fs::remove_dir_all(state.join("spool")).unwrap();
-    std::fs::write(state.join("spool"), "no folder").unwrap();
+    // The site makes its folder again at once where it is missing: it is put out of the way until it is not there.
+    std::fs::write(state.join("file"), "no folder").unwrap();
+    until("the spool is a file", || {
+        let _ = std::fs::remove_dir_all(state.join("spool"));
+        std::fs::rename(state.join("file"), state.join("spool")).is_ok()
+    })
+    .await;
     assert_eq!(send(&visitor, "Un message que personne ne peut garder.").await, 503);
     fake.when(|_| None);
     assert_eq!(send(&visitor, "Un message après la panne de FASTCore.").await, 202);
@@ -216,11 +221,11 @@ async fn folders_that_somebody_took_away_are_made_again() {
     fake.when(away_for(""));
     assert_eq!(send(&visitor, "Un message avant le grand ménage.").await, 202);
     // A person has looked at the refused ones, and took the folder away: what waits is delivered all the same.
-    std::fs::remove_dir_all(state.join("spool/refused")).unwrap();
+    until("it is taken away", || std::fs::remove_dir_all(state.join("spool/refused")).is_ok()).await;
     fake.when(|_| None);
     until("it is delivered", || fake.messages().len() == 1).await;
     fake.when(away_for(""));
-    std::fs::remove_dir_all(state.join("spool")).unwrap();
+    until("it is taken away", || std::fs::remove_dir_all(state.join("spool")).is_ok()).await;
     assert_eq!(send(&visitor, "Un message après le grand ménage.").await, 202);
     fake.when(|_| None);
     until("both are delivered", || fake.messages().len() == 2).await;
