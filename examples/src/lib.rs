@@ -3,12 +3,11 @@
 pub mod answer;
 pub mod contract;
 pub mod database;
-pub mod forward;
 pub mod logs;
 pub mod metrics;
 pub mod site;
 pub mod telemetry;
-pub mod token;
+pub mod transport;
 
 use std::fmt::Write;
 

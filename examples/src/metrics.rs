@@ -13,19 +13,6 @@ pub const HTTP_DURATION: &str = "fastcore_http_request_duration_seconds";
 pub const POOL_CONNECTIONS: &str = "fastcore_pool_connections";
 /// Counter: posts of the contact form by `outcome`: `accepted`, or the problem that was answered.
 pub const SITE_POSTS: &str = "fastcore_site_posts_total";
-/// Counter: attempts to hand a lead to FASTCore by `result`: `delivered`, `conflict`, `unavailable`, `unreachable`,
-/// `misconfigured`, `refused`.
-pub const FORWARD_ATTEMPTS: &str = "fastcore_site_forward_attempts_total";
-/// Histogram: seconds of such an attempt.
-pub const FORWARD_DURATION: &str = "fastcore_site_forward_duration_seconds";
-/// Gauge: leads that wait in the spool.
-pub const SPOOL_LEADS: &str = "fastcore_site_spool_leads";
-/// Gauge: how long the oldest of them waits, in seconds.
-pub const SPOOL_AGE: &str = "fastcore_site_spool_oldest_seconds";
-/// Gauge: leads that FASTCore refused for good, kept for a person to look at.
-pub const SPOOL_REFUSED: &str = "fastcore_site_spool_refused_leads";
-/// Counter: leads that were put into the spool.
-pub const SPOOLED: &str = "fastcore_site_spooled_total";
 
 /// Every `outcome` of [`SITE_POSTS`].
 const POST_OUTCOMES: [&str; 8] = [
@@ -38,19 +25,12 @@ const POST_OUTCOMES: [&str; 8] = [
     "too_many_requests",
     "unavailable",
 ];
-/// Every `result` of [`FORWARD_ATTEMPTS`].
-const FORWARD_RESULTS: [&str; 6] = ["delivered", "conflict", "unavailable", "unreachable", "misconfigured", "refused"];
-
 /// Reports the site's counters from the start: an alarm on an increase does not see a series that begins with its first
 /// event.
 pub(crate) fn begin_site() {
     for outcome in POST_OUTCOMES {
         counter!(SITE_POSTS, "outcome" => outcome).increment(0);
     }
-    for result in FORWARD_RESULTS {
-        counter!(FORWARD_ATTEMPTS, "result" => result).increment(0);
-    }
-    counter!(SPOOLED).increment(0);
 }
 
 /// How often what the recorder keeps of histograms is folded; else it grows until somebody asks. Often, so that it is quick.
@@ -81,11 +61,5 @@ pub fn install() -> Result<PrometheusHandle, BuildError> {
     describe_histogram!(HTTP_DURATION, Unit::Seconds, "Time from a request's head to its answer, by route");
     describe_gauge!(POOL_CONNECTIONS, Unit::Count, "PostgreSQL connections by state");
     describe_counter!(SITE_POSTS, Unit::Count, "Posts of the contact form by outcome");
-    describe_counter!(FORWARD_ATTEMPTS, Unit::Count, "Attempts to hand a lead to FASTCore by result");
-    describe_histogram!(FORWARD_DURATION, Unit::Seconds, "Time of an attempt to hand a lead to FASTCore");
-    describe_gauge!(SPOOL_LEADS, Unit::Count, "Leads that wait in the spool");
-    describe_gauge!(SPOOL_AGE, Unit::Seconds, "How long the oldest lead waits in the spool");
-    describe_gauge!(SPOOL_REFUSED, Unit::Count, "Leads that FASTCore refused for good");
-    describe_counter!(SPOOLED, Unit::Count, "Leads that were put into the spool");
     Ok(handle)
 }

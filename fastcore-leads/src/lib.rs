@@ -2,6 +2,9 @@
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 pub mod audit;
+#[cfg(feature = "client")]
+#[cfg_attr(docsrs, doc(cfg(feature = "client")))]
+pub mod client;
 pub mod contract;
 pub mod endpoint;
 pub mod inbox;
@@ -11,6 +14,11 @@ mod mask;
 #[cfg(feature = "metrics")]
 #[cfg_attr(docsrs, doc(cfg(feature = "metrics")))]
 pub mod metrics;
+#[cfg(feature = "client")]
+mod private;
+#[cfg(feature = "client")]
+#[cfg_attr(docsrs, doc(cfg(feature = "client")))]
+pub mod pseudonym;
 pub mod sql;
 mod store;
 #[cfg(feature = "testing")]
@@ -19,6 +27,7 @@ pub mod testing;
 mod text;
 mod time;
 pub mod token;
+pub mod transport;
 
 /// The versions that this crate's types are of.
 pub use {bytes, chrono, http, http_body, serde_json, uuid};
@@ -38,6 +47,7 @@ pub use self::{
         StoreErrorKind, StoredLead, settle, unsettled,
     },
     token::{Token, TokenSet},
+    transport::Transport,
 };
 
 /// A valid request body, to try things with.

@@ -39,6 +39,22 @@ pub const SETTING: &str = "fastcore_leads_ingest_setting";
 /// empty where the problem is not `validation_error`.
 pub const REFUSED: &str = "fastcore_leads_refused_total";
 
+/// Counter: attempts of the [client](crate::client) to hand a lead to FASTCore by `result`: `delivered`, `erased`, `conflict`,
+/// `refused`, `failing`, `unavailable`, `unreachable`, `misconfigured`, `foreign`.
+pub const FORWARD_ATTEMPTS: &str = "fastcore_site_forward_attempts_total";
+/// Histogram: seconds of such an attempt.
+pub const FORWARD_DURATION: &str = "fastcore_site_forward_duration_seconds";
+/// Gauge: leads that wait in the spool.
+pub const SPOOL_LEADS: &str = "fastcore_site_spool_leads";
+/// Gauge: the bytes that they take.
+pub const SPOOL_BYTES: &str = "fastcore_site_spool_bytes";
+/// Gauge: how long ago the oldest of them was sent, in seconds.
+pub const SPOOL_AGE: &str = "fastcore_site_spool_oldest_seconds";
+/// Gauge: leads that were put aside, for a person to look at.
+pub const SPOOL_REFUSED: &str = "fastcore_site_spool_refused_leads";
+/// Counter: leads that were put into the spool.
+pub const SPOOLED: &str = "fastcore_site_spooled_total";
+
 /// Tells the recorder what each metric is and in which unit. Once, after the recorder was installed.
 pub fn describe() {
     use metrics::{Unit, describe_counter, describe_gauge, describe_histogram};

@@ -40,3 +40,8 @@ macro_rules! as_text {
 }
 
 pub(crate) use as_text;
+
+/// Bytes in lower-case hexadecimal.
+pub(crate) fn hexadecimal(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}

@@ -14,10 +14,10 @@ mod subjects;
 use std::{process::ExitCode, sync::Arc, time::Duration};
 
 use clap::{CommandFactory, Parser};
-use fastcore_leads::{LeadDatabase, sql};
+use fastcore_leads::{LeadDatabase, sql, token};
 use fastcore_leads_examples::{
     database::{Connect, Url},
-    logs, token,
+    logs,
 };
 
 use self::{
@@ -44,7 +44,7 @@ async fn main() -> ExitCode {
 async fn run(options: &Options) -> Outcome {
     match &options.command {
         Command::Token => {
-            shown::say(token::make().map_err(Failure::Failed)?);
+            shown::say(token::generate().map_err(|error| Failure::Failed(error.to_string()))?);
             Ok(())
         }
         Command::Grants { owner, writer } => {

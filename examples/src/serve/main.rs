@@ -103,7 +103,7 @@ async fn run(options: &Options, is_trial: bool, is_traced: bool) -> Result<(), S
         .map_err(|error| format!("cannot listen on {}: {error}; choose another --listen", options.listen))?;
     let address = listener.local_addr().map_err(|error| error.to_string())?;
     let mut site = None;
-    let (mut _worker, mut inner) = (None, None);
+    let mut inner = None;
     if options.site.is_on(is_trial && made.is_some()) {
         if made.is_some() && !options.site.posts_here() {
             return Err(format!(
@@ -114,8 +114,7 @@ async fn run(options: &Options, is_trial: bool, is_traced: bool) -> Result<(), S
         let door = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.map_err(|error| error.to_string())?;
         let own_url = format!("http://{}", door.local_addr().map_err(|error| error.to_string())?);
         inner = options.site.posts_here().then_some(door);
-        let (started, worker) = options.site.start(&own_url, own, options.consent_policy())?;
-        (site, _worker) = (Some(started), Some(worker));
+        site = Some(options.site.start(&own_url, &own, options.consent_policy())?);
     }
     Banner { address, options, token: made.as_deref(), has_site: site.is_some() }.print();
 

@@ -2,9 +2,8 @@ use std::{env, net::SocketAddr};
 
 use fastcore_leads::{
     TokenSet,
-    token::{TOKEN_VARIABLE, TokenError},
+    token::{TOKEN_VARIABLE, TokenError, generate},
 };
-use fastcore_leads_examples::token::make;
 
 /// The tokens that are accepted, and the one that was made for this run, if any.
 pub(crate) struct Tokens {
@@ -30,6 +29,6 @@ pub(crate) fn from_environment(listen: &str) -> Result<Tokens, String> {
             "{TOKEN_VARIABLE} is not set, and others can reach {listen}: make a token with `openssl rand -base64 32`"
         ));
     }
-    let token = make()?;
+    let token = generate().map_err(|error| format!("{error}: set {TOKEN_VARIABLE}"))?;
     Ok(Tokens { set: TokenSet::parse(&token).map_err(refused)?, own: token.clone(), made: Some(token) })
 }

@@ -2,12 +2,13 @@ use std::{fmt, time::Duration};
 
 use bytes::Bytes;
 use chrono::{DateTime, Utc};
+use fastcore_leads::pseudonym::Pepper;
 use percent_encoding::percent_decode;
 use serde::{Deserialize, Serialize};
 use serde_json::value::{RawValue, to_raw_value};
 use uuid::Uuid;
 
-use super::{Kind, Pepper, Problem, Ticket};
+use super::{Kind, Problem, Ticket};
 
 /// What a visitor posted, as it came: no rule is applied here but those of the two formats.
 #[derive(Default)]

@@ -1,15 +1,13 @@
 //! The site in front: the contact page, and `POST /api/forms/contact`, as one function that a framework mounts.
 //!
-//! What a visitor sends is held to the core's own rules and handed to [`Forward`]. Visitors' addresses and user agents
+//! What a visitor sends is held to the core's own rules and handed to a [`Client`]. Visitors' addresses and user agents
 //! are known here only as keyed hashes: [`Pepper`].
 
-mod address;
 mod answer;
 mod contact;
 mod limiter;
 mod messages;
 mod pages;
-mod pepper;
 mod request;
 mod ticket;
 
@@ -17,15 +15,15 @@ use std::{net::IpAddr, sync::Arc, time::Duration};
 
 use bytes::{Buf, Bytes};
 use chrono::{SecondsFormat, Utc};
-use fastcore_leads::{ConsentPolicy, Lead, ParseError};
+use fastcore_leads::{
+    ConsentPolicy, Lead, ParseError,
+    client::Client,
+    pseudonym::{Pepper, Proxies},
+};
 use http::{Method, Request, Response, header::USER_AGENT, request::Parts};
 use http_body::Body;
 use metrics::counter;
 
-pub use self::{
-    address::{ForwardedHeader, Proxies},
-    pepper::Pepper,
-};
 use self::{
     answer::{Asset, Kind, Problem},
     contact::{Meta, Post, Proof},
@@ -33,10 +31,7 @@ use self::{
     pages::Form,
     ticket::Ticket,
 };
-use crate::{
-    forward::{Envelope, Forward},
-    metrics::SITE_POSTS,
-};
+use crate::metrics::{SITE_POSTS, begin_site};
 
 /// Where the contact page is.
 pub const CONTACT_PATH: &str = "/";
@@ -76,14 +71,15 @@ struct Shared {
     settings: Settings,
     pepper: Pepper,
     limiter: Limiter,
-    forward: Forward,
+    client: Client,
 }
 
 impl Site {
-    /// A site that hands its leads to `forward`.
-    pub fn new(settings: Settings, pepper: Pepper, forward: Forward) -> Self {
+    /// A site that hands its leads to `client`.
+    pub fn new(settings: Settings, pepper: Pepper, client: Client) -> Self {
+        begin_site();
         let limiter = Limiter::new(settings.posts_per_minute);
-        Self { shared: Arc::new(Shared { settings, pepper, limiter, forward }) }
+        Self { shared: Arc::new(Shared { settings, pepper, limiter, client }) }
     }
 
     /// Answers a request of one of the site's paths; `None` for other paths, which are somebody else's.
@@ -113,7 +109,7 @@ impl Site {
 
     /// Returns when every lead that arrived is committed in FASTCore or safe on the disk.
     pub async fn finish(&self) {
-        self.shared.forward.finish().await;
+        self.shared.client.finish().await;
     }
 
     /// A fresh form. Each that is shown has a request id of its own, which its reloads and repetitions share.
@@ -157,7 +153,7 @@ impl Site {
         B: Body,
         B::Data: Buf,
     {
-        let Shared { settings, pepper, limiter, forward } = &*self.shared;
+        let Shared { settings, pepper, limiter, client } = &*self.shared;
         if !request::is_same_site(&head.headers, &settings.origins) {
             return Err(Problem::CrossSite);
         }
@@ -197,7 +193,8 @@ impl Site {
             ParseError::Invalid(violations) => Problem::Invalid(violations),
             ParseError::Malformed => Problem::Malformed,
         })?;
-        forward.deliver(Envelope::new(&lead)).await.map_err(|_| Problem::Unavailable)
+        let delivery = client.deliver(&lead).await.map_err(|_| Problem::Unavailable)?;
+        Ok(delivery.request_id().as_uuid())
     }
 }
 

@@ -1,8 +1,8 @@
 use chrono::{DateTime, TimeDelta, Utc};
+use fastcore_leads::pseudonym::Pepper;
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
-use super::Pepper;
 use crate::hexadecimal;
 
 const PURPOSE: &str = "ticket of a contact form";

@@ -11,19 +11,23 @@ use std::{
 };
 
 use axum::{
-    Router,
+    Json, Router,
     body::Bytes,
     extract::State,
     http::{HeaderMap, StatusCode},
     response::{IntoResponse, Response},
     routing::post,
 };
-use fastcore_leads::testing::{TOKEN, TempDir, http::Server};
-use serde_json::Value;
+use fastcore_leads::{
+    Problem,
+    testing::{TOKEN, TempDir, http::Server},
+};
+use serde_json::{Value, json};
 use tokio::time::sleep;
 
 use crate::{
     service::Service,
+    spool::{aside, waiting},
     visitor::{Visitor, filled, filled_json},
 };
 
@@ -50,10 +54,11 @@ impl Fake {
             let id = lead["meta"]["request_id"].as_str().unwrap().to_owned();
             let mut leads = fake.leads.lock().unwrap();
             match leads.get(&id) {
-                Some(there) if there["message"] != lead["message"] => return StatusCode::CONFLICT.into_response(),
-                _ => leads.insert(id, lead),
+                Some(there) if there["message"] != lead["message"] => return problem(Problem::RequestIdConflict),
+                _ => leads.insert(id.clone(), lead),
             };
-            StatusCode::CREATED.into_response()
+            let body = json!({"leadId": id, "timestamp": "2026-11-22T10:30:45.123456Z", "status": "received"});
+            (StatusCode::CREATED, Json(body)).into_response()
         }
         let fake = Self { leads: Arc::default(), rule: Arc::new(Mutex::new(Box::new(|_| None))) };
         let router = Router::new().route("/inbound/leads", post(take)).with_state(fake.clone());
@@ -69,6 +74,11 @@ impl Fake {
         let leads = self.leads.lock().unwrap();
         leads.values().map(|lead| lead["message"].as_str().unwrap().to_owned()).collect()
     }
+}
+
+/// As FASTCore says it.
+fn problem(problem: Problem) -> Response {
+    (problem.status(), Json(json!({"ok": false, "error": problem.as_str()}))).into_response()
 }
 
 /// 503 for messages that hold a text; all do hold the empty one.
@@ -151,7 +161,7 @@ async fn one_lead_that_fastcore_stumbles_over_keeps_no_other_back() {
     assert_eq!(send(&visitor, "Encore un texte comme tous les autres.").await, 202);
     fake.when(|_| None);
     until("all are delivered", || fake.messages().len() == 11).await;
-    assert!(spool.join("refused/nonsense.json").exists());
+    assert!(spool.join("refused/unreadable/nonsense.json").exists());
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -218,10 +228,16 @@ async fn folders_that_somebody_took_away_are_made_again() {
     let state = dir.path().join("state");
     let service = site(&server, &state, &[], &[]);
     let visitor = Visitor::new(service.address);
+    let refused = state.join("spool/refused");
+    fake.when(|_| Some(problem(Problem::ValidationError)));
+    for number in 0..2 {
+        assert_eq!(send(&visitor, &format!("Un message que FASTCore refuse, numéro {number}.")).await, 202);
+        assert_eq!(aside(&state.join("spool")).len(), 1);
+        // A person has looked at it, and took the folder away.
+        until("it is taken away", || std::fs::remove_dir_all(&refused).is_ok()).await;
+    }
     fake.when(away_for(""));
     assert_eq!(send(&visitor, "Un message avant le grand ménage.").await, 202);
-    // A person has looked at the refused ones, and took the folder away: what waits is delivered all the same.
-    until("it is taken away", || std::fs::remove_dir_all(state.join("spool/refused")).is_ok()).await;
     fake.when(|_| None);
     until("it is delivered", || fake.messages().len() == 1).await;
     fake.when(away_for(""));
@@ -251,9 +267,7 @@ async fn a_lead_that_arrived_is_kept_though_its_visitor_went_away() {
     // And the site is told to stop: it keeps the lead before it ends.
     service.signal("-TERM");
     assert!(service.wait().success());
-    let kept = std::fs::read_dir(dir.path().join("spool")).unwrap();
-    let kept = kept.filter(|file| file.as_ref().unwrap().path().extension().is_some_and(|kind| kind == "json"));
-    assert_eq!(kept.count(), 1, "{}", service.logs());
+    assert_eq!(waiting(&dir.path().join("spool")).len(), 1, "{}", service.logs());
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -278,6 +292,5 @@ async fn visitors_who_hold_every_connection_do_not_keep_the_site_from_itself() {
     let _silent = tokio::net::TcpStream::connect(service.address).await.unwrap();
     let ticket = visitor.open().await;
     assert_eq!(visitor.post(&filled(&ticket)).await.status, 303);
-    let files = std::fs::read_dir(service.dir.path().join("fastcore-site/spool")).unwrap();
-    assert_eq!(files.count(), 1, "nothing but the folder of refused leads");
+    assert_eq!(waiting(&service.dir.path().join("fastcore-site/spool")), [] as [std::path::PathBuf; 0]);
 }

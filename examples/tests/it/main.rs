@@ -20,6 +20,7 @@ mod privacy;
 mod pseudonyms;
 mod service;
 mod site;
+mod spool;
 mod stores;
 mod telemetry;
 mod visitor;

@@ -4,7 +4,7 @@ use std::{
     collections::HashSet,
     net::{SocketAddr, TcpListener},
     os::unix::fs::PermissionsExt,
-    path::{Path, PathBuf},
+    path::PathBuf,
     sync::{
         Arc, Mutex,
         atomic::{AtomicU16, Ordering},
@@ -17,6 +17,7 @@ use tokio::{task::JoinSet, time::sleep};
 
 use crate::{
     service::Service,
+    spool::{aside, everything, waiting},
     visitor::{Visitor, filled, html, leads_in},
 };
 
@@ -70,11 +71,6 @@ impl World {
 fn kill(mut service: Service) {
     service.signal("-KILL");
     service.wait();
-}
-
-fn files_in(folder: &Path) -> usize {
-    let entries = std::fs::read_dir(folder).unwrap();
-    entries.filter(|entry| entry.as_ref().unwrap().path().extension().is_some_and(|kind| kind == "json")).count()
 }
 
 async fn until(what: &str, is_so: impl AsyncFn() -> bool) {
@@ -136,10 +132,10 @@ async fn fifty_visitors_send_while_fastcore_is_away_for_a_minute_and_the_site_is
     assert_eq!(sent.len(), VISITORS as usize);
     assert!(started.elapsed() >= OUTAGE);
     assert!(leads_in(&world.database()).await.is_empty());
-    assert_eq!(files_in(&world.spool()), VISITORS as usize);
+    assert_eq!(waiting(&world.spool()).len(), VISITORS as usize);
 
     let fastcore = world.fastcore(&[]);
-    until("the spool is empty", async || files_in(&world.spool()) == 0).await;
+    until("the spool is empty", async || waiting(&world.spool()).is_empty()).await;
     let leads = leads_in(&world.database()).await;
     let arrived: HashSet<String> = leads.iter().map(|(lead, _)| lead.email.clone()).collect();
     assert_eq!((leads.len(), arrived), (VISITORS as usize, sent));
@@ -170,16 +166,15 @@ async fn the_same_form_during_an_outage_is_one_file_and_another_message_is_anoth
     let ticket = visitor.open().await;
     let first = visitor.post(&filled(&ticket)).await;
     assert_eq!(visitor.post(&filled(&ticket)).await, first);
-    assert_eq!(files_in(&world.spool()), 1);
+    assert_eq!(waiting(&world.spool()).len(), 1);
     let mut changed = filled(&ticket);
     changed[6] = ("message", "En fait, c’est le compresseur qui ne marche plus.");
     let second = visitor.post(&changed).await;
     assert_eq!(second.status, 303);
     assert_ne!(second.header("location"), first.header("location"));
     assert_eq!(visitor.post(&changed).await, second);
-    assert_eq!(files_in(&world.spool()), 2);
-    for entry in std::fs::read_dir(world.spool()).unwrap() {
-        let path = entry.unwrap().path();
+    assert_eq!(waiting(&world.spool()).len(), 2);
+    for path in everything(&world.spool()) {
         let mode = path.metadata().unwrap().permissions().mode() & 0o777;
         assert_eq!(mode, if path.is_dir() { 0o700 } else { 0o600 }, "{}", path.display());
     }
@@ -190,7 +185,7 @@ async fn the_same_form_during_an_outage_is_one_file_and_another_message_is_anoth
     assert!(html(&third).contains("dans quelques minutes") && html(&third).contains("Bonjour, notre pont"));
 
     let _fastcore = world.fastcore(&[]);
-    until("the spool is empty", async || files_in(&world.spool()) == 0).await;
+    until("the spool is empty", async || waiting(&world.spool()).is_empty()).await;
     assert_eq!(leads_in(&world.database()).await.len(), 2);
 }
 
@@ -201,11 +196,11 @@ async fn a_site_with_a_wrong_token_keeps_its_leads_until_it_has_the_right_one() 
     let service = world.site("another-token-0123456789", &[]);
     let visitor = Visitor::new(service.address);
     assert_eq!(visitor.post(&filled(&visitor.open().await)).await.status, 303);
-    assert_eq!(files_in(&world.spool()), 1);
+    assert_eq!(waiting(&world.spool()).len(), 1);
     assert!(service.logs().contains("check the base URL, the token and its sources"), "{}", service.logs());
     drop(service);
     let _site = world.site(TOKEN, &[]);
-    until("the spool is empty", async || files_in(&world.spool()) == 0).await;
+    until("the spool is empty", async || waiting(&world.spool()).is_empty()).await;
     assert_eq!(leads_in(&world.database()).await.len(), 1);
 }
 
@@ -219,7 +214,7 @@ async fn what_fastcore_refuses_for_good_is_kept_for_a_person() {
     let mut fields = filled(&ticket);
     fields.retain(|(name, _)| *name != "consent");
     assert_eq!(visitor.post(&fields).await.status, 303);
-    assert_eq!((files_in(&world.spool()), files_in(&world.spool().join("refused"))), (0, 1));
+    assert_eq!((waiting(&world.spool()).len(), aside(&world.spool()).len()), (0, 1));
     let metrics = String::from_utf8(visitor.get("/metrics").await.body).unwrap();
     assert!(metrics.contains("fastcore_site_spool_refused_leads 1"), "{metrics}");
 }

@@ -2,6 +2,7 @@
 //!
 //! [`Lead`] can only be made by its parser, so whoever holds one need not check it again.
 
+mod body;
 mod draft;
 mod email;
 pub mod limits;

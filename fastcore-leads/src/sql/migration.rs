@@ -1,6 +1,9 @@
 use sha2::{Digest, Sha256};
 
-use crate::store::{StoreError, StoreErrorKind};
+use crate::{
+    store::{StoreError, StoreErrorKind},
+    text::hexadecimal,
+};
 
 /// The bookkeeping table: which migrations a database has had.
 pub const TABLE: &str = "fastcore_leads_migrations";
@@ -29,8 +32,7 @@ impl Migration {
 
     /// SHA-256 of the statements, in hexadecimal. Line endings do not count.
     pub fn checksum(&self) -> String {
-        let digest = Sha256::digest(self.sql.replace("\r\n", "\n").as_bytes());
-        digest.iter().map(|byte| format!("{byte:02x}")).collect()
+        hexadecimal(&Sha256::digest(self.sql.replace("\r\n", "\n").as_bytes()))
     }
 
     /// The checksum that the bookkeeping table gets: the oldest, so that a version which knows no other stays ready.

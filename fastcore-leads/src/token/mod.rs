@@ -24,6 +24,18 @@ pub const TOKEN_VARIABLE: &str = "FASTCORE_SITE_INGEST_TOKEN";
 /// The shortest token that is accepted, in characters.
 pub const MIN_TOKEN_LENGTH: usize = 16;
 
+/// Returns a new secret, for a token or a pepper: 256 random bits in hexadecimal.
+///
+/// # Errors
+/// An [`io::Error`](std::io::Error) if the system gives no random numbers.
+#[cfg(feature = "client")]
+#[cfg_attr(docsrs, doc(cfg(feature = "client")))]
+pub fn generate() -> std::io::Result<String> {
+    let mut bytes = [0; 32];
+    getrandom::fill(&mut bytes).map_err(|_| std::io::Error::other("the system gives no random numbers"))?;
+    Ok(crate::text::hexadecimal(&bytes))
+}
+
 /// The tokens that a service accepts. Clones share one set, so that [`replace`](Self::replace) reaches them all.
 #[derive(Clone)]
 pub struct TokenSet {

@@ -5,6 +5,7 @@
 mod api;
 mod audit;
 mod bodies;
+mod client;
 mod conformance;
 mod email;
 mod endpoint;
@@ -14,6 +15,7 @@ mod many;
 mod meta;
 mod metrics;
 mod properties;
+mod pseudonyms;
 mod schedules;
 mod scripted;
 mod tables;

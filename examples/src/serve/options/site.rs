@@ -1,12 +1,15 @@
 use std::{path::PathBuf, time::Duration};
 
 use clap::{Args, value_parser};
-use fastcore_leads::{ConsentPolicy, LeadDraft};
-use fastcore_leads_examples::{
-    forward::{self, Forward, Worker},
-    site::{ForwardedHeader, Pepper, Proxies, Settings, Site},
+use fastcore_leads::{
+    ConsentPolicy, LeadDraft,
+    client::{Client, Spool, SpoolKeys, SpoolOptions},
+    pseudonym::{ForwardedHeader, IpNet, Pepper, Proxies},
 };
-use ipnet::IpNet;
+use fastcore_leads_examples::{
+    site::{Settings, Site},
+    transport::TracedTransport,
+};
 use url::Url;
 
 /// How long a visitor waits for FASTCore, which itself gives up after two seconds.
@@ -39,7 +42,7 @@ pub(crate) struct SiteOptions {
     trusted_proxies: Vec<IpNet>,
 
     /// The header that those proxies note it in.
-    #[arg(long, env = "FASTCORE_FORWARDED_HEADER", value_enum, default_value_t)]
+    #[arg(long, env = "FASTCORE_FORWARDED_HEADER", default_value_t)]
     forwarded_header: ForwardedHeader,
 
     /// Origins, besides the site's own, that forms may be sent from, such as <https://fast-techservices.com>, separated by
@@ -56,8 +59,17 @@ pub(crate) struct SiteOptions {
     site_min_fill_ms: u64,
 
     /// Leads that wait for FASTCore at most, on disk.
-    #[arg(long, env = "FASTCORE_SITE_SPOOL_CAPACITY", default_value_t = 10_000, value_parser = value_parser!(u32).range(1..=1_000_000))]
-    site_spool_capacity: u32,
+    #[arg(long, env = "FASTCORE_SITE_SPOOL_CAPACITY", default_value_t = 100_000, value_parser = value_parser!(u64).range(1..=10_000_000))]
+    site_spool_capacity: u64,
+
+    /// Megabytes (2^20 bytes) that they may take.
+    #[arg(long, env = "FASTCORE_SITE_SPOOL_MEGABYTES", default_value_t = 1024, value_parser = value_parser!(u64).range(1..=1_048_576))]
+    site_spool_megabytes: u64,
+
+    /// A file of keys that leads are encrypted under while they wait: one a line, the first encrypts, each decrypts. Make one with
+    /// `openssl rand -hex 32`.
+    #[arg(long, env = "FASTCORE_SITE_SPOOL_KEYS")]
+    site_spool_keys: Option<PathBuf>,
 }
 
 impl SiteOptions {
@@ -72,19 +84,17 @@ impl SiteOptions {
     }
 
     /// Starts the site. `own` is this process's address, `token` what it sends leads with.
-    pub(crate) fn start(&self, own: &str, token: String, consent: ConsentPolicy) -> Result<(Site, Worker), String> {
-        let base_url = match &self.fastcore_base_url {
-            Some(url) => url.clone(),
-            None => Url::parse(own).map_err(|error| format!("{own}: {error}; set FASTCORE_BASE_URL"))?,
-        };
-        let (forward, worker) = Forward::start(forward::Settings {
-            base_url,
-            token,
-            timeout: FORWARD_TIMEOUT,
-            spool: self.site_state.join("spool"),
-            capacity: self.site_spool_capacity as usize,
+    pub(crate) fn start(&self, own: &str, token: &str, consent: ConsentPolicy) -> Result<Site, String> {
+        let base_url = self.fastcore_base_url.as_ref().map_or(own, Url::as_str);
+        let transport = TracedTransport::new(FORWARD_TIMEOUT).map_err(|_| {
+            "TLS cannot be set up: install the system's certificate authorities (ca-certificates)".to_owned()
         })?;
-        let pepper = Pepper::load(&self.site_state)?;
+        let client = Client::builder(base_url, token, transport)
+            .map_err(|error| format!("FASTCORE_BASE_URL: {error}"))?
+            .timeout(FORWARD_TIMEOUT)
+            .spool(self.spool()?)
+            .start();
+        let pepper = Pepper::load(&self.site_state).map_err(|error| error.to_string())?;
         let settings = Settings {
             source: self.site_source.clone(),
             consent,
@@ -93,7 +103,19 @@ impl SiteOptions {
             origins: self.site_origins.clone(),
             proxies: Proxies { trusted: self.trusted_proxies.clone(), header: self.forwarded_header },
         };
-        Ok((Site::new(settings, pepper, forward), worker))
+        Ok(Site::new(settings, pepper, client))
+    }
+
+    fn spool(&self) -> Result<Spool, String> {
+        let mut options =
+            SpoolOptions::new().max_leads(self.site_spool_capacity).max_bytes(self.site_spool_megabytes << 20);
+        if let Some(path) = &self.site_spool_keys {
+            let keys = SpoolKeys::from_file(path).map_err(|error| format!("{}: {error}", path.display()))?;
+            options = options.keys(keys);
+        }
+        let folder = self.site_state.join("spool");
+        Spool::open(&folder, options)
+            .map_err(|error| format!("{}: {error}; make the folder writable", folder.display()))
     }
 }
 

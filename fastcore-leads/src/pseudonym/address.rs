@@ -1,10 +1,23 @@
-use std::net::{IpAddr, SocketAddr};
+use std::{
+    fmt,
+    net::{IpAddr, SocketAddr},
+    str::FromStr,
+};
 
-use clap::ValueEnum;
 use http::HeaderMap;
 use ipnet::IpNet;
 
 /// Whose word on a visitor's address is taken, and in which header they give it.
+///
+/// ```
+/// use fastcore_leads::{http::HeaderMap, pseudonym::Proxies};
+///
+/// let proxies = Proxies { trusted: vec!["10.0.0.0/8".parse()?], ..Proxies::default() };
+/// let headers = HeaderMap::from_iter([("x-forwarded-for".parse()?, "198.51.100.1".parse()?)]);
+/// assert_eq!(proxies.client("10.0.0.1".parse()?, &headers).to_string(), "198.51.100.1");
+/// assert_eq!(proxies.client("203.0.113.9".parse()?, &headers).to_string(), "203.0.113.9");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 ///
 /// Anybody can send these headers. They count only on connections from a proxy that the operator named, and only as far as
 /// each hop was added by such a proxy: from the last entry backwards, the first address that is no proxy's is the visitor's.
@@ -17,7 +30,7 @@ pub struct Proxies {
 }
 
 /// The header that a proxy notes its client's address in.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum ForwardedHeader {
     /// `X-Forwarded-For`: a list of addresses.
     #[default]
@@ -30,9 +43,10 @@ impl Proxies {
     /// The visitor's address, where the connection comes from `peer`.
     pub fn client(&self, peer: IpAddr, headers: &HeaderMap) -> IpAddr {
         let mut client = peer.to_canonical();
-        let (name, read, quotes): (_, fn(&str) -> Option<IpAddr>, _) = match self.header {
-            ForwardedHeader::XForwardedFor => ("x-forwarded-for", address, false),
-            ForwardedHeader::Forwarded => ("forwarded", forwarded_for, true),
+        let name = self.header.as_str();
+        let (read, quotes): (fn(&str) -> Option<IpAddr>, _) = match self.header {
+            ForwardedHeader::XForwardedFor => (address, false),
+            ForwardedHeader::Forwarded => (forwarded_for, true),
         };
         // Several fields of a name are one list (RFC 9110, section 5.3).
         // What a client wrote into its own entry may be no text at all; it spoils that entry alone.
@@ -50,10 +64,48 @@ impl Proxies {
         client
     }
 
+    /// Whether the header comes from somebody whose word is not taken: a proxy that the operator forgot, or a visitor who
+    /// made it up.
+    pub fn ignores(&self, peer: IpAddr, headers: &HeaderMap) -> bool {
+        headers.contains_key(self.header.as_str()) && !self.trusts(peer.to_canonical())
+    }
+
     fn trusts(&self, address: IpAddr) -> bool {
         self.trusted.iter().any(|network| network.contains(&address))
     }
 }
+
+impl ForwardedHeader {
+    /// Every header.
+    pub const ALL: [Self; 2] = [Self::XForwardedFor, Self::Forwarded];
+
+    /// The header's name, in lower case.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::XForwardedFor => "x-forwarded-for",
+            Self::Forwarded => "forwarded",
+        }
+    }
+}
+
+impl fmt::Display for ForwardedHeader {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl FromStr for ForwardedHeader {
+    type Err = UnknownHeader;
+
+    fn from_str(text: &str) -> Result<Self, UnknownHeader> {
+        Self::ALL.into_iter().find(|header| header.as_str().eq_ignore_ascii_case(text)).ok_or(UnknownHeader)
+    }
+}
+
+/// Not a header that a [`ForwardedHeader`] stands for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("give x-forwarded-for or forwarded")]
+pub struct UnknownHeader;
 
 /// An element of `Forwarded`, such as `for="[2001:db8::1]:4711";proto=https`.
 fn forwarded_for(element: &str) -> Option<IpAddr> {

@@ -2,8 +2,7 @@ use std::{
     env, fmt, fs,
     io::{self, Write},
     net::IpAddr,
-    os::unix::fs::OpenOptionsExt,
-    path::Path,
+    path::{Path, PathBuf},
 };
 
 use chrono::{DateTime, Utc};
@@ -11,14 +10,14 @@ use hmac::{Hmac, KeyInit, Mac};
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
-use crate::{hexadecimal, token};
+use crate::{private, text::hexadecimal, token};
 
-/// The variable that holds the pepper: one, or several separated by commas. The first is used; tickets signed with one of
-/// the others still hold, so that it can be changed without turning visitors away.
-pub(super) const PEPPER_VARIABLE: &str = "FASTCORE_IP_PEPPER";
+/// The environment variable that holds the pepper: one, or several separated by commas. The first is used; what was signed with one
+/// of the others still holds, so that it can be changed without turning visitors away.
+pub const PEPPER_VARIABLE: &str = "FASTCORE_IP_PEPPER";
 
-/// A shorter one could be guessed.
-const MIN_LENGTH: usize = 16;
+/// The shortest pepper that is accepted, in characters: a shorter one could be guessed.
+pub const MIN_PEPPER_LENGTH: usize = 16;
 const FILE: &str = "pepper";
 
 /// The secret that makes visitors' addresses into hashes that nobody can undo or compute without it.
@@ -26,6 +25,15 @@ const FILE: &str = "pepper";
 /// A hash reads `<id of the pepper>-<year and month>.<HMAC-SHA-256>`: the key changes with the pepper and with each month,
 /// so that hashes of the same visitor cannot be linked for longer. Signs the tickets of forms too. `Debug` shows nothing of
 /// the secret.
+///
+/// ```
+/// use fastcore_leads::pseudonym::Pepper;
+///
+/// let pepper = Pepper::parse("9f2c-keep-this-one-secret")?;
+/// let hash = pepper.hash_address("203.0.113.7".parse()?, fastcore_leads::chrono::Utc::now());
+/// assert!(!hash.contains("203.0.113.7"));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone)]
 pub struct Pepper {
     current: Secret,
@@ -43,16 +51,15 @@ impl Pepper {
     /// at the first start. The file is its owner's alone.
     ///
     /// # Errors
-    /// A sentence for the operator.
-    pub fn load(folder: &Path) -> Result<Self, String> {
+    /// [`PepperError::TooShort`] if a pepper is shorter than [`MIN_PEPPER_LENGTH`], [`PepperError::File`] if the file cannot be
+    /// read or made.
+    pub fn load(folder: &Path) -> Result<Self, PepperError> {
         match env::var(PEPPER_VARIABLE) {
             Ok(text) => Self::parse(&text),
-            Err(env::VarError::NotUnicode(_)) => Err(too_short()),
+            Err(env::VarError::NotUnicode(_)) => Err(PepperError::TooShort),
             Err(env::VarError::NotPresent) => {
                 let path = folder.join(FILE);
-                let text = keep(folder, &path).map_err(|error| {
-                    format!("{}: {error}; make the folder writable, or set {PEPPER_VARIABLE}", path.display())
-                })?;
+                let text = keep(folder, &path).map_err(|source| PepperError::File { path, source })?;
                 Self::parse(text.trim())
             }
         }
@@ -61,21 +68,14 @@ impl Pepper {
     /// Reads one pepper, or several separated by commas.
     ///
     /// # Errors
-    /// A sentence for the operator, where one is shorter than 16 characters.
-    pub fn parse(text: &str) -> Result<Self, String> {
-        let mut secrets = Vec::new();
-        for text in text.split(',').map(str::trim) {
-            if text.len() < MIN_LENGTH {
-                return Err(too_short());
-            }
-            let id = hexadecimal(&Sha256::digest(format!("fastcore pepper id\n{text}"))[..4]);
-            secrets.push(Secret { id, bytes: text.as_bytes().to_vec() });
-        }
-        let current = secrets.remove(0);
-        Ok(Self { current, former: secrets })
+    /// [`PepperError::TooShort`] if one is shorter than [`MIN_PEPPER_LENGTH`].
+    pub fn parse(text: &str) -> Result<Self, PepperError> {
+        let mut secrets = text.split(',').map(|text| Secret::new(text.trim()));
+        let current = secrets.next().unwrap_or(Err(PepperError::TooShort))?;
+        Ok(Self { current, former: secrets.collect::<Result<_, _>>()? })
     }
 
-    /// Hashes a visitor's address; of IPv6 the /64, which is what one household has.
+    /// Hashes a visitor's address; of IPv6 the /64, which is what one household has. What comes out is an `ip_hash` for a lead.
     pub fn hash_address(&self, address: IpAddr, now: DateTime<Utc>) -> String {
         match address.to_canonical() {
             IpAddr::V4(address) => self.hash("address", &address.octets(), now),
@@ -83,7 +83,7 @@ impl Pepper {
         }
     }
 
-    /// Hashes a visitor's user agent.
+    /// Hashes a visitor's user agent. What comes out is a `user_agent_hash` for a lead.
     pub fn hash_user_agent(&self, agent: &[u8], now: DateTime<Utc>) -> String {
         self.hash("user agent", agent, now)
     }
@@ -96,20 +96,46 @@ impl Pepper {
         format!("{}-{month}.{}", self.current.id, hexadecimal(&mac.finalize().into_bytes()))
     }
 
-    /// Signs a text for a purpose.
-    pub(super) fn sign(&self, purpose: &str, text: &[u8]) -> [u8; 32] {
+    /// Signs a text for a purpose: HMAC-SHA-256 (RFC 2104).
+    pub fn sign(&self, purpose: &str, text: &[u8]) -> [u8; 32] {
         self.current.mac(&["signature", purpose], text).finalize().into_bytes().into()
     }
 
     /// Whether a text was signed for this purpose, with this pepper or a former one. Takes the same time for each.
-    pub(super) fn has_signed(&self, purpose: &str, text: &[u8], signature: &[u8]) -> bool {
+    pub fn has_signed(&self, purpose: &str, text: &[u8], signature: &[u8]) -> bool {
         std::iter::once(&self.current).chain(&self.former).fold(false, |found, secret| {
             secret.mac(&["signature", purpose], text).verify_slice(signature).is_ok() | found
         })
     }
 }
 
+/// Why there is no pepper.
+#[derive(Debug, thiserror::Error)]
+pub enum PepperError {
+    /// A pepper is shorter than [`MIN_PEPPER_LENGTH`], or not text.
+    #[error(
+        "{PEPPER_VARIABLE} is shorter than {MIN_PEPPER_LENGTH} characters: make one with `openssl rand -base64 32`"
+    )]
+    TooShort,
+    /// The file that keeps it cannot be read or made.
+    #[error("{}: {source}; make the folder writable, or set {PEPPER_VARIABLE}", path.display())]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// What the file system said.
+        source: io::Error,
+    },
+}
+
 impl Secret {
+    fn new(text: &str) -> Result<Self, PepperError> {
+        if text.len() < MIN_PEPPER_LENGTH {
+            return Err(PepperError::TooShort);
+        }
+        let id = hexadecimal(&Sha256::digest(format!("fastcore pepper id\n{text}"))[..4]);
+        Ok(Self { id, bytes: text.as_bytes().to_vec() })
+    }
+
     fn mac(&self, labels: &[&str], value: &[u8]) -> Hmac<Sha256> {
         let mut mac = keyed(&self.bytes);
         for label in labels {
@@ -132,10 +158,6 @@ fn keyed(key: &[u8]) -> Hmac<Sha256> {
     Hmac::new_from_slice(key).expect("any length is allowed")
 }
 
-fn too_short() -> String {
-    format!("{PEPPER_VARIABLE} is shorter than {MIN_LENGTH} characters: make one with `openssl rand -base64 32`")
-}
-
 /// Reads the file, or makes it: whole or not at all, also where two processes start at once.
 fn keep(folder: &Path, path: &Path) -> io::Result<String> {
     match fs::read_to_string(path) {
@@ -143,15 +165,16 @@ fn keep(folder: &Path, path: &Path) -> io::Result<String> {
         read => return read,
     }
     let draft = folder.join(format!("{FILE}.{}", Uuid::now_v7()));
-    let mut file = fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&draft)?;
-    file.write_all(token::make().map_err(io::Error::other)?.as_bytes())?;
+    private::make_folder(folder)?;
+    let mut file = private::create(&draft)?;
+    file.write_all(token::generate()?.as_bytes())?;
     file.sync_all()?;
     // A link is made only where nobody was faster.
     let linked = fs::hard_link(&draft, path);
     fs::remove_file(&draft)?;
     match linked {
         Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
-        _ => fs::File::open(folder)?.sync_all()?,
+        _ => private::sync_folder(folder)?,
     }
     fs::read_to_string(path)
 }

@@ -1,0 +1,356 @@
+//! Empties the spool, hour by hour, with pauses that grow while FASTCore is down.
+
+use std::{
+    collections::{HashMap, VecDeque},
+    io,
+    panic::AssertUnwindSafe,
+    path::PathBuf,
+    pin::pin,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use chrono::Utc;
+use futures_util::{FutureExt, StreamExt, future, stream::FuturesUnordered};
+use tokio::time::sleep;
+
+use super::{
+    AsideReason, Shared, Spool,
+    answer::Verdict,
+    breaker::jittered,
+    spool::{Counts, File, Found, Walk},
+};
+
+pub(super) struct Settings {
+    pub(super) aside_after: Duration,
+    pub(super) longest_pause: Duration,
+}
+
+const FIRST_PAUSE: Duration = Duration::from_millis(250);
+/// How often an empty spool is looked into: another process may have left something.
+const IDLE: Duration = Duration::from_secs(5);
+/// How often the lock is touched, and looked at.
+const TICK: Duration = Duration::from_millis(500);
+/// How often files are counted that nobody goes through: other processes put and remove too.
+const COUNT_EVERY: Duration = Duration::from_secs(60);
+/// So many leads in a row that cannot be delivered end a round: the others would fare alike.
+const MAX_FAILURES: usize = 3;
+/// Leads that are sent at once, at most: it begins with one, and each that gets through makes room for one more.
+const MAX_AT_ONCE: usize = 64;
+/// Files whose names are held in memory at once.
+const CHUNK: usize = 256;
+/// Leads whose failures are remembered.
+const MAX_REMEMBERED: usize = 10_000;
+/// A lead that FASTCore has a fault with is tried so often at least.
+const MIN_TRIES: u32 = 5;
+
+/// How a round ended.
+enum Round {
+    /// Nothing is left.
+    Empty,
+    /// Something is left, though something was delivered.
+    Going,
+    /// Nothing was delivered; FASTCore asked to wait so long at least.
+    Stuck(Duration),
+    /// Somebody else delivers.
+    NotOurs,
+}
+
+pub(super) async fn run(shared: Arc<Shared>, settings: Settings) {
+    let Some(spool) = shared.spool.clone() else { return };
+    // Given up also where this task is dropped, so that the next one need not wait.
+    let _release = Release(spool.clone());
+    let longest_pause = settings.longest_pause;
+    let mut drainer = Drainer {
+        shared: &shared,
+        spool,
+        settings,
+        failures: HashMap::new(),
+        got_through: 0,
+        counted: None,
+        tended: None,
+    };
+    let mut pause = FIRST_PAUSE;
+    loop {
+        // A fault in one round must not end the delivery for good.
+        let round = AssertUnwindSafe(drainer.round()).catch_unwind().await.unwrap_or_else(|_| {
+            tracing::error!("a fault while delivering spooled leads; they are tried again");
+            Round::Stuck(longest_pause)
+        });
+        let rest = match round {
+            Round::Empty => {
+                pause = FIRST_PAUSE;
+                // Whoever comes next finds out by himself whether FASTCore answers.
+                shared.breaker.succeeded();
+                drainer.rest_unless_woken(IDLE).await;
+                continue;
+            }
+            Round::NotOurs => TICK,
+            Round::Going => {
+                pause = FIRST_PAUSE;
+                jittered(pause)
+            }
+            Round::Stuck(asked) => {
+                let rest = jittered(pause).max(asked);
+                pause = (pause * 2).min(longest_pause);
+                rest
+            }
+        };
+        drainer.rest(rest).await;
+    }
+}
+
+struct Release(Spool);
+
+impl Drop for Release {
+    fn drop(&mut self) {
+        self.0.release_lock();
+    }
+}
+
+struct Drainer<'a> {
+    shared: &'a Arc<Shared>,
+    spool: Spool,
+    settings: Settings,
+    /// Leads that failed, by file: they are tried behind those that did not, so that one lead that FASTCore stumbles over does not
+    /// keep the others back.
+    failures: HashMap<PathBuf, Failure>,
+    /// Leads that were delivered since the start.
+    got_through: u64,
+    counted: Option<Instant>,
+    /// When the lock was last looked after, and whether it is ours.
+    tended: Option<(Instant, bool)>,
+}
+
+struct Failure {
+    tries: u32,
+    since: Instant,
+    /// How many had got through by then.
+    got_through: u64,
+}
+
+/// What a round has come to.
+#[derive(Default)]
+struct Progress {
+    asked: Duration,
+    failures_in_a_row: usize,
+    has_delivered: bool,
+    at_once: usize,
+}
+
+impl Drainer<'_> {
+    async fn round(&mut self) -> Round {
+        if !self.holds_lock().await {
+            self.count_if_due().await;
+            return Round::NotOurs;
+        }
+        let walk = match self.spool.blocking(super::spool::Folder::waiting).await {
+            Ok(walk) => walk,
+            Err(error) => {
+                tracing::error!(kind = %error.kind(), "the spool cannot be read: look at the disk");
+                // What comes is not to be put there.
+                self.shared.breaker.succeeded();
+                return Round::Stuck(self.settings.longest_pause);
+            }
+        };
+        let mut progress = Progress { at_once: 1, ..Progress::default() };
+        let is_through = self.deliver_all(walk, &mut progress).await;
+        let left = if is_through { self.count().await } else { self.count_if_due().await };
+        match left {
+            Some(counts) if counts.waiting == 0 => Round::Empty,
+            _ if !self.tended.is_some_and(|(_, is_ours)| is_ours) => Round::NotOurs,
+            _ if progress.has_delivered => Round::Going,
+            _ => Round::Stuck(progress.asked),
+        }
+    }
+
+    /// Delivers what waits, what failed before last. Returns whether it went through all of it.
+    async fn deliver_all(&mut self, walk: Walk, progress: &mut Progress) -> bool {
+        let mut files = Files { walk: Some(walk), chunk: VecDeque::new(), deferred: Vec::new() };
+        let (shared, spool) = (Arc::clone(self.shared), self.spool.clone());
+        let mut under_way = FuturesUnordered::new();
+        let mut goes_on = true;
+        loop {
+            while goes_on && under_way.len() < progress.at_once {
+                if !self.holds_lock().await {
+                    goes_on = false;
+                    break;
+                }
+                let Some(file) = files.next(&spool, &self.failures).await else { break };
+                // Counted before: a fault counts too.
+                self.count_try(&file.path);
+                under_way.push(deliver(&shared, &spool, file));
+            }
+            let Some((file, came_to)) = under_way.next().await else { return goes_on };
+            self.judge(&file, came_to, progress).await;
+            goes_on &= progress.failures_in_a_row < MAX_FAILURES;
+        }
+    }
+
+    fn count_try(&mut self, path: &PathBuf) {
+        if let Some(failure) = self.failures.get_mut(path) {
+            failure.tries += 1;
+        } else if self.failures.len() < MAX_REMEMBERED {
+            let failure = Failure { tries: 1, since: Instant::now(), got_through: self.got_through };
+            self.failures.insert(path.clone(), failure);
+        }
+    }
+
+    async fn judge(&mut self, file: &File, came_to: Option<Verdict>, progress: &mut Progress) {
+        match came_to {
+            // It is gone, or cannot be read, which says nothing of FASTCore.
+            None => return,
+            Some(Verdict::Stored(_) | Verdict::Erased | Verdict::Refused(_)) => {
+                self.failures.remove(&file.path);
+                self.got_through += 1;
+                progress.failures_in_a_row = 0;
+                progress.has_delivered = true;
+                progress.at_once = (progress.at_once + 1).min(MAX_AT_ONCE);
+                return;
+            }
+            Some(Verdict::Unavailable(wait)) => progress.asked = progress.asked.max(wait.unwrap_or_default()),
+            Some(Verdict::Failing) => {
+                let aside_after = self.settings.aside_after;
+                let is_hopeless = self.failures.get(&file.path).is_some_and(|failure| {
+                    failure.tries >= MIN_TRIES
+                        && failure.since.elapsed() >= aside_after
+                        && failure.got_through < self.got_through
+                });
+                if is_hopeless {
+                    tracing::error!("FASTCore always has a fault with a lead that others get past; it is put aside");
+                    let path = file.path.clone();
+                    let moved = self.spool.blocking(move |folder| folder.put_aside(&path, AsideReason::Failing));
+                    moved.await.unwrap_or_else(trouble);
+                    self.failures.remove(&file.path);
+                }
+            }
+            Some(Verdict::Misconfigured | Verdict::Foreign) => {}
+        }
+        progress.failures_in_a_row += 1;
+        progress.at_once = 1;
+    }
+
+    /// Takes the lock, or keeps it.
+    async fn holds_lock(&mut self) -> bool {
+        match self.tended {
+            Some((when, is_ours)) if is_ours && when.elapsed() < TICK => true,
+            _ => {
+                let is_ours = self.spool.blocking(|folder| folder.lock.tend()).await.unwrap_or_else(|error| {
+                    tracing::error!(kind = %error.kind(), "the spool's lock cannot be written: look at the disk");
+                    false
+                });
+                self.tended = Some((Instant::now(), is_ours));
+                is_ours
+            }
+        }
+    }
+
+    /// Rests, and keeps the lock meanwhile.
+    async fn rest(&mut self, how_long: Duration) {
+        let end = Instant::now() + how_long;
+        while let Some(left) = end.checked_duration_since(Instant::now()) {
+            sleep(left.min(TICK)).await;
+            self.holds_lock().await;
+        }
+    }
+
+    async fn rest_unless_woken(&mut self, how_long: Duration) {
+        let shared = Arc::clone(self.shared);
+        future::select(pin!(shared.wake.notified()), pin!(self.rest(how_long))).await;
+    }
+
+    async fn count_if_due(&mut self) -> Option<Counts> {
+        match self.counted {
+            Some(when) if when.elapsed() < COUNT_EVERY => None,
+            _ => self.count().await,
+        }
+    }
+
+    /// Counts what there is, for the bounds and the metrics.
+    async fn count(&mut self) -> Option<Counts> {
+        self.counted = Some(Instant::now());
+        let counted = self.spool.blocking(|folder| Ok((folder.count()?, folder.oldest()?))).await;
+        let (counts, oldest) = counted.map_err(trouble).ok()?;
+        if counts.waiting == 0 {
+            self.failures.clear();
+        }
+        let age = oldest.and_then(|sent_at| (Utc::now() - sent_at).to_std().ok()).unwrap_or_default();
+        self.shared.metrics.spool(counts);
+        self.shared.metrics.oldest(age);
+        Some(counts)
+    }
+}
+
+/// The files of a round.
+struct Files {
+    walk: Option<Walk>,
+    chunk: VecDeque<File>,
+    /// Those that failed before.
+    deferred: Vec<File>,
+}
+
+impl Files {
+    async fn next(&mut self, spool: &Spool, failures: &HashMap<PathBuf, Failure>) -> Option<File> {
+        loop {
+            while let Some(file) = self.chunk.pop_front() {
+                if self.walk.is_some() && failures.contains_key(&file.path) {
+                    self.deferred.push(file);
+                } else {
+                    return Some(file);
+                }
+            }
+            let Some(mut walk) = self.walk.take() else {
+                if self.deferred.is_empty() {
+                    return None;
+                }
+                self.chunk = std::mem::take(&mut self.deferred).into();
+                continue;
+            };
+            let read = spool.blocking(move |_| {
+                let chunk: VecDeque<File> = walk.by_ref().filter(|file| !file.is_draft()).take(CHUNK).collect();
+                Ok((walk, chunk))
+            });
+            if let Ok((walk, chunk)) = read.await {
+                // The last chunk is shorter, or empty.
+                self.walk = (!chunk.is_empty()).then_some(walk);
+                self.chunk = chunk;
+            }
+        }
+    }
+}
+
+/// What came of one file; nothing where it could not be read, or is not there any more.
+async fn deliver(shared: &Shared, spool: &Spool, file: File) -> (File, Option<Verdict>) {
+    let path = file.path.clone();
+    let envelope = match spool.blocking(move |folder| folder.read(&path)).await {
+        Ok(Found::Lead(envelope)) => envelope,
+        Ok(Found::Gone | Found::Aside) => return (file, None),
+        Err(error) => {
+            trouble(error);
+            return (file, None);
+        }
+    };
+    let verdict = shared.attempt(&envelope).await;
+    let path = file.path.clone();
+    let done = match verdict {
+        Verdict::Stored(_) | Verdict::Erased => {
+            tracing::info!(request_id = %envelope.request_id(), "spooled lead delivered");
+            let bytes = envelope.body().len() as u64;
+            spool.blocking(move |folder| folder.remove(&path, bytes)).await
+        }
+        Verdict::Refused(reason) => spool.blocking(move |folder| folder.put_aside(&path, reason)).await,
+        Verdict::Failing | Verdict::Unavailable(_) | Verdict::Misconfigured | Verdict::Foreign => Ok(()),
+    };
+    match done {
+        Ok(()) => (file, Some(verdict)),
+        Err(error) => {
+            trouble(error);
+            (file, None)
+        }
+    }
+}
+
+#[allow(clippy::needless_pass_by_value, reason = "for map_err")]
+fn trouble(error: io::Error) {
+    tracing::error!(kind = %error.kind(), "a spooled lead cannot be read or removed: look at the disk");
+}

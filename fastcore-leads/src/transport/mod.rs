@@ -1,0 +1,46 @@
+//! How HTTP requests are sent: core decides what to send, the host's own HTTP client sends it.
+
+#[cfg(feature = "reqwest")]
+mod reqwest;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use http::{Request, Response};
+
+#[cfg(feature = "reqwest")]
+#[cfg_attr(docsrs, doc(cfg(feature = "reqwest")))]
+pub use self::reqwest::ReqwestTransport;
+
+/// Of an answer's body a [`Transport`] reads so many bytes at most: no answer that core understands is longer.
+pub const MAX_ANSWER_BYTES: usize = 64 * 1024;
+
+/// Sends one HTTP request. Feature `reqwest` brings [`ReqwestTransport`](crate::transport::ReqwestTransport).
+///
+/// # Contract
+/// The request's URI is absolute. A transport
+/// - sends it once, to the host that the URI names and to nobody else: it follows no redirect (the answer is the caller's to judge),
+///   and goes through a proxy only where the host's operator chose one;
+/// - returns whatever was answered, of any status, with the first [`MAX_ANSWER_BYTES`] bytes of the body;
+/// - may be dropped at any point: the caller sets the time limit.
+#[async_trait]
+pub trait Transport: Send + Sync + 'static {
+    /// Sends a request and returns the answer.
+    ///
+    /// # Errors
+    /// [`Unreachable`] if no whole answer came. The request may have arrived all the same.
+    async fn send(&self, request: Request<Bytes>) -> Result<Response<Bytes>, Unreachable>;
+}
+
+/// No whole answer came: the address cannot be resolved or reached, TLS failed, the connection ended.
+///
+/// `Display` says nothing of what the library below said, which may name an address or hold a password; the source has it.
+#[derive(Debug, thiserror::Error)]
+#[error("no answer came")]
+pub struct Unreachable(#[source] Box<dyn std::error::Error + Send + Sync>);
+
+impl Unreachable {
+    /// Wraps the error of the library that sends.
+    pub fn new(source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
+        Self(source.into())
+    }
+}

@@ -1,0 +1,95 @@
+use std::{collections::HashSet, time::Duration};
+
+use fastcore_leads::{
+    Problem,
+    client::{Delivery, Spool, SpoolOptions},
+    http::{HeaderValue, StatusCode},
+};
+
+use super::{Fake, answer, counts, folder, lead, problem, until};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_clients_on_one_folder_deliver_each_lead_once() {
+    const LEADS: usize = 200;
+    let (_dir, folder) = folder();
+    let fake = Fake::away();
+    let clients = [fake.client_on(&folder), fake.client_on(&folder)];
+    for number in 0..LEADS {
+        clients[number % 2].deliver(&lead(&format!("Un message, le numéro {number} de tous."))).await.unwrap();
+    }
+    assert_eq!(counts(&folder), (LEADS, 0));
+    fake.is_back();
+    // Tries that fail, for each lead at most one round's.
+    until("the spool is empty", || counts(&folder) == (0, 0)).await;
+    let sent: HashSet<String> = fake.messages().into_iter().collect();
+    assert_eq!(sent.len(), LEADS);
+    // The one that delivers goes away: the other takes over.
+    let [first, second] = clients;
+    for (gone, left) in [(first, &second)] {
+        drop(gone);
+        fake.when(|_| Some(None));
+        left.deliver(&lead("Un message après le départ de l’autre.")).await.unwrap();
+        fake.is_back();
+        until("it is delivered", || fake.messages().len() == LEADS + 1).await;
+    }
+}
+
+#[tokio::test]
+async fn a_lock_that_was_left_behind_is_taken_over() {
+    let (_dir, folder) = folder();
+    let fake = Fake::away();
+    let client = fake.client_on(&folder);
+    client.deliver(&lead("Un message qui attend son heure.")).await.unwrap();
+    drop(client);
+    let lock = folder.join("drainer.lock");
+    std::fs::write(&lock, "somebody who died").unwrap();
+    let long_ago = std::time::SystemTime::now() - Duration::from_secs(3600);
+    std::fs::File::options().write(true).open(&lock).unwrap().set_modified(long_ago).unwrap();
+    fake.is_back();
+    let _client = fake.client_on(&folder);
+    until("it is delivered", || fake.messages().len() == 1).await;
+}
+
+#[tokio::test]
+async fn a_lead_that_fastcore_always_stumbles_over_is_put_aside_once_others_got_through() {
+    let (_dir, folder) = folder();
+    let fake = Fake::new();
+    fake.when(|_| Some(Some(problem(Problem::Internal))));
+    let spool = Spool::open(&folder, SpoolOptions::new()).unwrap();
+    let client =
+        fake.client().spool(spool).aside_after(Duration::ZERO).longest_pause(Duration::from_millis(50)).start();
+    assert!(matches!(client.deliver(&lead("Un texte qui fait trébucher.")).await, Ok(Delivery::Spooled { .. })));
+    // While no other gets through, the fault may be FASTCore's alone.
+    until("it was tried often", || fake.asked() > 7).await;
+    assert_eq!(counts(&folder), (1, 0));
+    fake.when(|message| message.contains("trébucher").then(|| Some(problem(Problem::Internal))));
+    let is_stored = client.deliver(&lead("Un texte comme les autres.")).await.unwrap();
+    assert!(matches!(is_stored, Delivery::Delivered { .. }));
+    // Those that the drainer delivers are what counts: one that waits.
+    fake.when(|_| Some(Some(answer(StatusCode::SERVICE_UNAVAILABLE, "", ""))));
+    client.deliver(&lead("Un texte qui attend un peu.")).await.unwrap();
+    fake.when(|message| message.contains("trébucher").then(|| Some(problem(Problem::Internal))));
+    until("it is put aside", || counts(&folder) == (0, 1)).await;
+    assert!(folder.join("refused/failing").exists());
+    fake.is_back();
+    assert_eq!(client.spool().unwrap().retry(None).unwrap(), 1);
+    until("all are delivered", || fake.messages().len() == 3).await;
+}
+
+#[tokio::test]
+async fn while_fastcore_is_away_callers_do_not_wait_for_it() {
+    let (_dir, folder) = folder();
+    let fake = Fake::away();
+    let client = fake.client_on(&folder);
+    let mut wait = answer(StatusCode::SERVICE_UNAVAILABLE, "", "");
+    wait.headers_mut().insert("retry-after", HeaderValue::from_static("60"));
+    fake.when(move |_| Some(Some(wait.clone())));
+    client.deliver(&lead("Le premier message de la panne.")).await.unwrap();
+    until("the drainer has asked too", || fake.asked() >= 2).await;
+    let asked = fake.asked();
+    for number in 0..20 {
+        client.deliver(&lead(&format!("Un message de la panne, numéro {number}."))).await.unwrap();
+    }
+    assert!(fake.asked() <= asked + 1, "{} asked after {asked}", fake.asked());
+    assert_eq!(counts(&folder), (21, 0));
+}
