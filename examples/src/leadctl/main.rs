@@ -9,6 +9,7 @@ mod inbox;
 mod options;
 mod outcome;
 mod shown;
+mod spool;
 mod subjects;
 
 use std::{process::ExitCode, sync::Arc, time::Duration};
@@ -57,6 +58,7 @@ async fn run(options: &Options) -> Outcome {
             shown::say(String::from_utf8_lossy(&script).trim_end());
             Ok(())
         }
+        Command::Spool(command) => spool::run(options, command),
         Command::Migrate => {
             let database = open(options).await?;
             database.migrate().await?;
@@ -91,6 +93,7 @@ async fn run(options: &Options) -> Outcome {
                 Command::Token
                 | Command::Grants { .. }
                 | Command::Completions { .. }
+                | Command::Spool(_)
                 | Command::Migrate
                 | Command::Check => Ok(()),
             }

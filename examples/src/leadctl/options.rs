@@ -4,7 +4,7 @@ use chrono::{DateTime, NaiveDate, Utc};
 use clap::{Args, Parser, Subcommand, ValueEnum, builder::PossibleValuesParser, builder::TypedValueParser};
 use clap_complete::Shell;
 use fastcore_leads::{
-    Actor, LeadFilter, LeadId, LeadStatus, Service,
+    Actor, LeadFilter, LeadId, LeadStatus, RequestId, Service,
     inbox::{Cursor, MAX_PAGE, Reason},
 };
 use fastcore_leads_examples::database::Driver;
@@ -43,6 +43,14 @@ pub(crate) struct Options {
     /// Who acts, for the audit log: 1 to 50 characters.
     #[arg(long, global = true, env = "FASTCORE_ACTOR", default_value = "leadctl", value_parser = actor)]
     pub(crate) actor: Actor,
+
+    /// The folder that the site keeps its spool in: leads of an address may wait there, too.
+    #[arg(long, global = true, env = "FASTCORE_SITE_STATE")]
+    pub(crate) site_state: Option<PathBuf>,
+
+    /// The file of the spool's keys, where it is encrypted.
+    #[arg(long, global = true, env = "FASTCORE_SITE_SPOOL_KEYS")]
+    pub(crate) site_spool_keys: Option<PathBuf>,
 
     #[command(subcommand)]
     pub(crate) command: Command,
@@ -92,7 +100,7 @@ pub(crate) enum Command {
         #[arg(long, value_parser = reason)]
         reason: Option<Reason>,
     },
-    /// Writes all that is held on an email address as JSON. Needs --reveal: it is for the person.
+    /// Writes all that is held on an email address as JSON, in the site's spool too. Needs --reveal: it is for the person.
     Export {
         /// The address, in any case.
         email: String,
@@ -100,7 +108,7 @@ pub(crate) enum Command {
         #[arg(long)]
         output: Option<PathBuf>,
     },
-    /// Erases a lead, or all leads of an email address: a tombstone stays.
+    /// Erases a lead, or all leads of an email address, in the site's spool too: a tombstone stays.
     Erase {
         /// A lead's id, or an email address.
         subject: String,
@@ -117,6 +125,9 @@ pub(crate) enum Command {
     Import(ImportArguments),
     /// Writes leads to a file, JSON Lines or CSV; those in quarantine only with --status quarantined.
     Dump(DumpArguments),
+    /// Looks after the leads that wait in the site's spool, or were put aside there. Needs --site-state and no database.
+    #[command(subcommand)]
+    Spool(SpoolCommand),
     /// Brings the tables up to date.
     Migrate,
     /// Checks connection, tables, settings and triggers.
@@ -136,6 +147,39 @@ pub(crate) enum Command {
     Completions {
         /// Which shell.
         shell: Shell,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum SpoolCommand {
+    /// Lists leads, those that wait first, by hour; then those that were put aside, with the reason.
+    List {
+        /// How many at most.
+        #[arg(long, default_value_t = 50)]
+        limit: u32,
+    },
+    /// Finds the leads of an email address.
+    Find {
+        /// The address, in any case.
+        email: String,
+    },
+    /// Shows a lead; with --reveal, the body that is sent.
+    Show {
+        /// The id that it is sent under.
+        request_id: RequestId,
+    },
+    /// Erases the leads of an email address. `leadctl erase` does this too, and looks into the database.
+    Erase {
+        /// The address, in any case.
+        email: String,
+        /// Does not ask.
+        #[arg(long)]
+        yes: bool,
+    },
+    /// Has leads that were put aside delivered again: one, or all.
+    Retry {
+        /// The id that it is sent under.
+        request_id: Option<RequestId>,
     },
 }
 

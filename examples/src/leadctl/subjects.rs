@@ -4,6 +4,7 @@ use std::path::Path;
 
 use fastcore_leads::{
     LeadDatabase, LeadId,
+    client::Spool,
     inbox::{InboxExt, Reason, Retention, Target},
 };
 use serde_json::json;
@@ -13,7 +14,7 @@ use crate::{
     dump,
     options::{Options, PurgeArguments},
     outcome::{Failure, Outcome, confirm},
-    shown,
+    shown, spool,
 };
 
 pub(crate) async fn export(
@@ -22,20 +23,28 @@ pub(crate) async fn export(
     email: &str,
     output: Option<&Path>,
 ) -> Outcome {
+    let spool = spool_of(options)?;
+    let waiting = spool.as_ref().map(|spool| spool::held(spool, email)).transpose()?.map(|held| held.leads);
     if !options.reveal {
         let held = database.find_by_email(email).await?.len();
+        let waiting = waiting.map_or_else(String::new, |waiting| format!(", and in the spool: {}", waiting.len()));
         return Err(Failure::Refused(format!(
-            "leads held on this address: {held}; add --reveal to write them in full"
+            "leads held on this address: {held}{waiting}; add --reveal to write them in full"
         )));
     }
     let export = database.export(email).await?;
-    let text = serde_json::to_string_pretty(&export).map_err(|error| Failure::Failed(error.to_string()))?;
+    let unwritable = |error: serde_json::Error| Failure::Failed(error.to_string());
+    let mut document = serde_json::to_value(&export).map_err(unwritable)?;
+    if let Some(waiting) = &waiting {
+        document["spool"] = waiting.iter().map(spool::in_full).collect();
+    }
+    let text = serde_json::to_string_pretty(&document).map_err(unwritable)?;
     let mut file = dump::open(output)?;
     file.write_all(text.as_bytes())
         .and_then(|()| file.write_all(b"\n"))
         .and_then(|()| file.flush())
         .map_err(dump::unwritten)?;
-    eprintln!("leads: {}", export.leads.len());
+    eprintln!("leads: {}", export.leads.len() + waiting.map_or(0, |waiting| waiting.len()));
     Ok(())
 }
 
@@ -46,12 +55,19 @@ pub(crate) async fn erase(
     reason: Option<Reason>,
     yes: bool,
 ) -> Outcome {
+    let mut erased_from_spool = None;
     let target = if subject.contains('@') {
+        let spool = spool_of(options)?;
         let held = database.find_by_email(subject).await?.len();
-        if held == 0 {
+        let waiting = spool.as_ref().map(|spool| spool::held(spool, subject)).transpose()?;
+        let waiting_leads = waiting.as_ref().map_or(0, |held| held.leads.len());
+        if held + waiting_leads == 0 {
             return Err(Failure::NotFound("nothing is held on this address".to_owned()));
         }
-        confirm(&format!("Leads to erase for good: {held}. Go on?"), yes)?;
+        let in_spool = if waiting_leads > 0 { format!(", and in the spool: {waiting_leads}") } else { String::new() };
+        confirm(&format!("Leads to erase for good: {held}{in_spool}. Go on?"), yes)?;
+        // First: what is on its way is in the database afterwards, and nothing else gets there.
+        erased_from_spool = spool.as_ref().map(|spool| spool::erase(spool, subject)).transpose()?;
         Target::Email(subject.to_owned())
     } else {
         let id = Uuid::try_parse(subject)
@@ -62,11 +78,21 @@ pub(crate) async fn erase(
     let erased = database.erase(target, options.actor.clone(), reason).await?;
     if options.json {
         let ids: Vec<_> = erased.iter().map(ToString::to_string).collect();
-        shown::say(json!({"erased": ids}));
+        shown::say(json!({"erased": ids, "erased_from_spool": erased_from_spool}));
     } else {
-        shown::say(format!("{} erased", erased.len()));
+        let in_spool = erased_from_spool.map_or_else(String::new, |erased| format!(", {} in the spool", erased.len()));
+        shown::say(format!("{} erased{in_spool}", erased.len()));
     }
     Ok(())
+}
+
+/// The site's spool, where a person's leads may wait; says so where it is not known.
+fn spool_of(options: &Options) -> Result<Option<Spool>, Failure> {
+    let spool = spool::open(options)?;
+    if spool.is_none() {
+        eprintln!("the site's spool was not looked into: set FASTCORE_SITE_STATE where there is one");
+    }
+    Ok(spool)
 }
 
 pub(crate) async fn purge(options: &Options, database: &dyn LeadDatabase, purge: &PurgeArguments) -> Outcome {

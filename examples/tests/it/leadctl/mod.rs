@@ -1,6 +1,7 @@
 //! `leadctl` as an operator runs it.
 
 mod import;
+mod spool;
 
 use std::{
     collections::HashSet,
@@ -56,6 +57,7 @@ impl Place {
             .args(arguments)
             .current_dir(self.dir.path())
             .env_remove("RUST_LOG")
+            .env_remove("FASTCORE_SITE_STATE")
             .stdin(Stdio::null());
         command
     }

@@ -40,6 +40,11 @@ impl SpooledLead {
         &self.email
     }
 
+    /// Whether it is of this address, in any case.
+    pub fn is_of(&self, email: &str) -> bool {
+        is_same_address(&self.email, email)
+    }
+
     /// The body of its request, JSON.
     pub fn body(&self) -> &[u8] {
         self.envelope.body()
@@ -102,7 +107,7 @@ impl Spool {
         for file in Walk::everything(&self.folder.root)? {
             exclusive.tend()?;
             match self.folder.inspect(&file) {
-                Some(Ok(lead)) if is_same_address(lead.email(), email) => {
+                Some(Ok(lead)) if lead.is_of(email) => {
                     match fs::remove_file(&file.path) {
                         Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
                         removed => removed?,
