@@ -10,21 +10,23 @@ use http::{HeaderMap, Method, Request, Response, Uri};
 use http_body::Frame;
 use http_body_util::StreamBody;
 use tower_service::Service;
-use warp::{Filter, filters::path::FullPath};
+use warp::{Filter, Reply, filters::path::FullPath};
 
 use crate::{rest::Rest, server::Peer};
 
 /// The service over axum.
-pub(crate) fn axum(endpoint: Endpoint, rest: Rest) -> Router {
-    fastcore_leads_axum::router(endpoint).fallback(async move |request: axum::extract::Request| {
-        let response: Response<axum::body::Body> = rest.answer(request).await.map(axum::body::Body::from);
-        response
-    })
+pub(crate) fn axum(endpoint: Option<Endpoint>, rest: Rest) -> Router {
+    endpoint.map_or_else(Router::new, fastcore_leads_axum::router).fallback(
+        async move |request: axum::extract::Request| {
+            let response: Response<axum::body::Body> = rest.answer(request).await.map(axum::body::Body::from);
+            response
+        },
+    )
 }
 
 /// The service over warp.
 pub(crate) fn warp(
-    endpoint: Endpoint,
+    endpoint: Option<Endpoint>,
     rest: Rest,
 ) -> impl Service<
     Request<hyper::body::Incoming>,
@@ -34,7 +36,6 @@ pub(crate) fn warp(
 > + Clone
 + Send
 + 'static {
-    let leads = fastcore_leads_warp::filter(endpoint);
     let query = warp::query::raw().map(Some).or(warp::any().map(|| None)).unify();
     let others = warp::method()
         .and(warp::path::full())
@@ -45,8 +46,12 @@ pub(crate) fn warp(
         .then(move |method, path: FullPath, query: Option<String>, headers, peer, body| {
             let rest = rest.clone();
             async move { rest.answer(request(method, &path, query.as_deref(), headers, peer, body)).await }
-        });
-    warp::service(leads.or(others))
+        })
+        .map(Reply::into_response);
+    warp::service(match endpoint {
+        Some(endpoint) => fastcore_leads_warp::filter(endpoint).map(Reply::into_response).or(others).unify().boxed(),
+        None => others.boxed(),
+    })
 }
 
 /// Puts together again what warp takes apart.

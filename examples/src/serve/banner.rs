@@ -15,19 +15,25 @@ pub(crate) struct Banner<'a> {
     pub(crate) options: &'a Options,
     pub(crate) token: Option<&'a str>,
     pub(crate) has_site: bool,
+    pub(crate) has_endpoint: bool,
 }
 
 impl Banner<'_> {
     pub(crate) fn print(&self) {
         let Options { framework, driver, .. } = self.options;
         println!("Listening on http://{}", self.address);
+        if self.has_site {
+            println!("Contact page: http://{}/", self.address);
+        }
+        if !self.has_endpoint {
+            println!("Leads go to FASTCORE_BASE_URL; there is no database here, and no endpoint\n");
+            println!("Is it ready?\n  curl -i http://{}/readyz\n", self.address);
+            return;
+        }
         if let Ok(url) = Url::parse(&self.options.database_url) {
             println!("Leads are kept in: {}", url.shown());
         }
         println!("Mounted in {framework:?}, stored over {driver:?}");
-        if self.has_site {
-            println!("Contact page: http://{}/", self.address);
-        }
         println!("The contract: http://{}/docs\n", self.address);
         if let Some(token) = self.token {
             println!("{TOKEN_VARIABLE} is not set. A token for this run, shown only now:\n  {token}\n");

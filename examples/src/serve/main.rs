@@ -5,6 +5,7 @@
 
 mod app;
 mod banner;
+mod database;
 mod logs;
 mod observe;
 mod options;
@@ -15,13 +16,8 @@ mod token;
 use std::{convert::Infallible, net::Ipv4Addr, process::ExitCode, time::Duration};
 
 use clap::{CommandFactory, FromArgMatches, parser::ValueSource};
-use fastcore_leads::{Endpoint, StoreError, token::TOKEN_VARIABLE};
-use fastcore_leads_examples::{
-    database::{Opened, Url},
-    metrics,
-    site::Site,
-    telemetry::Telemetry,
-};
+use fastcore_leads::{Endpoint, token::TOKEN_VARIABLE};
+use fastcore_leads_examples::{metrics, site::Site, telemetry::Telemetry};
 use http::{Request, Response};
 use http_body::Body;
 use hyper::body::Incoming;
@@ -34,6 +30,7 @@ use tower_service::Service;
 
 use self::{
     banner::Banner,
+    database::Database,
     options::Options,
     rest::Rest,
     server::{Settings, Stopped},
@@ -70,68 +67,60 @@ const LAST_LEADS: Duration = Duration::from_secs(4);
 /// How long queued leads may take at least, after the connections are closed.
 const LAST_BATCHES: Duration = Duration::from_secs(2);
 
-/// Opens the database, brings its tables up to date, and warns of what could lose leads.
-async fn open(options: &Options) -> Result<Opened, String> {
-    let url = Url::parse(&options.database_url)?;
-    let shown = url.shown();
-    let failed = |error: StoreError| format!("{shown}: {error}");
-    let opened = options.connect().open_with_pool(&url).await.map_err(failed)?;
-    let database = &opened.database;
-    database.migrate().await.map_err(failed)?;
-    for warning in database.durability_warnings().await.map_err(failed)? {
-        tracing::warn!("{warning}");
-    }
-    for guard in database.missing_guards().await.map_err(failed)? {
-        tracing::warn!(guard, "the audit log is not protected: a trigger is missing or off; restore it");
-    }
-    Ok(opened)
-}
-
 /// Starts, serves until a signal, drains. Errors are sentences for the operator. `is_trial` says that no database was
 /// chosen.
 async fn run(options: &Options, is_trial: bool, is_traced: bool) -> Result<(), String> {
     let Tokens { set, made, own } = token::from_environment(&options.listen)?;
-    let metrics = metrics::install().map_err(|error| error.to_string())?;
-    let Opened { database, pool } = open(options).await?;
-    let ingest = options.ingest(database);
-    let mut endpoint = Endpoint::new(ingest.clone(), set).consent_policy(options.consent_policy());
-    if options.validation_as_bad_request {
-        endpoint = endpoint.validation_as_bad_request();
+    let has_site = options.site.is_on(is_trial && made.is_some());
+    let is_site_only = has_site && !options.site.posts_here();
+    if is_site_only && made.is_some() {
+        return Err(format!(
+            "{TOKEN_VARIABLE} is not set: FASTCORE_BASE_URL is another service, which knows its tokens"
+        ));
     }
+    let metrics = metrics::install().map_err(|error| error.to_string())?;
+    // Where leads go to another service, there is nothing to keep here.
+    let database = if is_site_only { None } else { Some(Database::open(options, has_site).await?) };
+    if is_site_only && !is_trial {
+        tracing::warn!(
+            "DATABASE_URL is not used: this process serves the site alone, and its leads go to FASTCORE_BASE_URL"
+        );
+    }
+    let ingest = database.clone().map(|database| options.ingest(database));
+    let endpoint = ingest.clone().map(|ingest| {
+        let endpoint = Endpoint::new(ingest, set).consent_policy(options.consent_policy());
+        if options.validation_as_bad_request { endpoint.validation_as_bad_request() } else { endpoint }
+    });
     let listener = TcpListener::bind(&options.listen)
         .await
         .map_err(|error| format!("cannot listen on {}: {error}; choose another --listen", options.listen))?;
     let address = listener.local_addr().map_err(|error| error.to_string())?;
-    let mut site = None;
-    let mut inner = None;
-    if options.site.is_on(is_trial && made.is_some()) {
-        if made.is_some() && !options.site.posts_here() {
-            return Err(format!(
-                "{TOKEN_VARIABLE} is not set: FASTCORE_BASE_URL is another service, which knows its tokens"
-            ));
-        }
+    let (mut site, mut inner) = (None, None);
+    if has_site {
         // Visitors who hold every connection must not keep the site from reaching its own endpoint.
         let door = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.map_err(|error| error.to_string())?;
         let own_url = format!("http://{}", door.local_addr().map_err(|error| error.to_string())?);
         inner = options.site.posts_here().then_some(door);
         site = Some(options.site.start(&own_url, &own, options.consent_policy())?);
     }
-    Banner { address, options, token: made.as_deref(), has_site: site.is_some() }.print();
+    Banner { address, options, token: made.as_deref(), has_site, has_endpoint: endpoint.is_some() }.print();
 
     let settings = Settings {
         max_connections: options.max_connections as usize,
         drain: options.drain(),
         is_traced,
-        wants_peer: site.is_some(),
+        wants_peer: has_site,
     };
-    let rest = Rest::new(endpoint.clone(), site.clone(), metrics, pool);
+    let rest = Rest::new(endpoint.clone(), site.clone(), metrics, database);
     let started = match options.framework {
         options::Framework::Axum => serve(listener, inner, site, app::axum(endpoint, rest), settings).await,
         options::Framework::Warp => serve(listener, inner, site, app::warp(endpoint, rest), settings).await,
     };
     // What is queued was sent in time: it is written, also where a stalled connection took all the time there was.
     let left = started.drain_until().max(Instant::now() + LAST_BATCHES);
-    if timeout_at(left, ingest.shutdown()).await.is_err() {
+    if let Some(ingest) = ingest
+        && timeout_at(left, ingest.shutdown()).await.is_err()
+    {
         tracing::warn!("not all leads could be written in time; none of those was acknowledged");
     }
     tracing::info!("stopped");

@@ -19,10 +19,12 @@ use http_body::Body;
 use metrics::gauge;
 use metrics_exporter_prometheus::PrometheusHandle;
 
-use crate::server::Peer;
+use crate::{database::Database, server::Peer};
 
 const HEALTHZ: &str = "/healthz";
 const READYZ: &str = "/readyz";
+const READYZ_SITE: &str = "/readyz/site";
+const READYZ_INGEST: &str = "/readyz/ingest";
 const METRICS: &str = "/metrics";
 const OPENAPI: &str = "/openapi.json";
 const DOCS: &str = "/docs";
@@ -34,25 +36,25 @@ pub(crate) struct Rest {
 }
 
 struct Shared {
-    endpoint: Endpoint,
+    endpoint: Option<Endpoint>,
     site: Option<Site>,
     metrics: PrometheusHandle,
-    pool: Option<Box<dyn Fn() -> Pool + Send + Sync>>,
+    database: Option<Database>,
     openapi: Bytes,
     reader: Arc<utoipa_swagger_ui::Config<'static>>,
 }
 
 impl Rest {
     pub(crate) fn new(
-        endpoint: Endpoint,
+        endpoint: Option<Endpoint>,
         site: Option<Site>,
         metrics: PrometheusHandle,
-        pool: Option<Box<dyn Fn() -> Pool + Send + Sync>>,
+        database: Option<Database>,
     ) -> Self {
         let openapi = contract::openapi().to_string().into();
         // Nothing is sent to a validator elsewhere.
         let reader = utoipa_swagger_ui::Config::from(OPENAPI).validator_url("none");
-        Self { shared: Arc::new(Shared { endpoint, site, metrics, pool, openapi, reader: Arc::new(reader) }) }
+        Self { shared: Arc::new(Shared { endpoint, site, metrics, database, openapi, reader: Arc::new(reader) }) }
     }
 
     pub(crate) async fn answer<B>(&self, request: Request<B>) -> Response<Bytes>
@@ -67,23 +69,28 @@ impl Rest {
         }
         match path {
             HEALTHZ => answer(StatusCode::OK, TEXT, "ok\n"),
-            READYZ => self.readyz().await,
+            // A site takes leads while the database is down, and keeps them: so visitors are to be sent here all the same.
+            READYZ | READYZ_SITE if self.shared.site.is_some() => self.site_is_ready().await,
+            READYZ | READYZ_INGEST if self.shared.endpoint.is_some() => self.ingest_is_ready().await,
             METRICS => self.metrics(),
+            OPENAPI | DOCS if self.shared.endpoint.is_none() => not_found(),
             OPENAPI => answer(StatusCode::OK, "application/json", self.shared.openapi.clone()),
             DOCS => {
                 let mut response = answer(StatusCode::PERMANENT_REDIRECT, TEXT, "");
                 response.headers_mut().insert(LOCATION, HeaderValue::from_static("/docs/"));
                 response
             }
+            _ if is_known && self.shared.endpoint.is_none() => not_found(),
             _ if is_known => self.docs(docs_file(path).unwrap_or_default()),
-            _ => self.site(request).await.unwrap_or_else(|| answer(StatusCode::NOT_FOUND, TEXT, "not found\n")),
+            _ => self.site(request).await.unwrap_or_else(not_found),
         }
     }
 
-    /// Ready: the store answers, and its tables are of this version.
-    async fn readyz(&self) -> Response<Bytes> {
-        match self.shared.endpoint.ready().await {
-            Ok(()) => answer(StatusCode::OK, TEXT, "ready\n"),
+    /// The endpoint is ready: the store answers, and its tables are of this version.
+    async fn ingest_is_ready(&self) -> Response<Bytes> {
+        let Some(endpoint) = &self.shared.endpoint else { return not_found() };
+        match endpoint.ready().await {
+            Ok(()) => ready(),
             Err(error) => {
                 tracing::warn!(%error, "not ready");
                 answer(StatusCode::SERVICE_UNAVAILABLE, TEXT, "the store does not answer\n")
@@ -91,10 +98,19 @@ impl Rest {
         }
     }
 
+    /// The site is ready: a lead that comes now has where to go.
+    async fn site_is_ready(&self) -> Response<Bytes> {
+        let Some(site) = &self.shared.site else { return not_found() };
+        if site.takes_leads().await {
+            return ready();
+        }
+        tracing::warn!("the site is not ready: FASTCore does not answer, and the spool is full or cannot be written");
+        answer(StatusCode::SERVICE_UNAVAILABLE, TEXT, "leads have nowhere to go\n")
+    }
+
     #[allow(clippy::cast_precision_loss, reason = "no pool is that large")]
     fn metrics(&self) -> Response<Bytes> {
-        if let Some(pool) = &self.shared.pool {
-            let Pool { open, idle, max } = pool();
+        if let Some(Pool { open, idle, max }) = self.shared.database.as_ref().and_then(Database::pool) {
             for (state, connections) in [("open", open), ("idle", idle), ("max", max)] {
                 gauge!(POOL_CONNECTIONS, "state" => state).set(connections as f64);
             }
@@ -105,7 +121,7 @@ impl Rest {
     /// The reader of the contract. It sets styles of its own, so its policy is laxer than the site's.
     fn docs(&self, file: &str) -> Response<Bytes> {
         let Ok(Some(file)) = utoipa_swagger_ui::serve(file, Arc::clone(&self.shared.reader)) else {
-            return answer(StatusCode::NOT_FOUND, TEXT, "not found\n");
+            return not_found();
         };
         let mut response = answer(StatusCode::OK, "text/plain", file.bytes.into_owned());
         if let Ok(kind) = HeaderValue::try_from(file.content_type) {
@@ -150,12 +166,21 @@ pub(crate) const ROUTES: [&str; 11] = [
 /// Where in [`ROUTES`] a path's label is.
 pub(crate) fn route(path: &str) -> usize {
     let label = match path {
+        READYZ_SITE | READYZ_INGEST => READYZ,
         _ if docs_file(path).is_some() => DOCS,
         _ if path.starts_with("/assets/") => "/assets",
         "/assets" => "other",
         _ => path,
     };
     ROUTES.iter().position(|route| *route == label).unwrap_or(ROUTES.len() - 1)
+}
+
+fn ready() -> Response<Bytes> {
+    answer(StatusCode::OK, TEXT, "ready\n")
+}
+
+fn not_found() -> Response<Bytes> {
+    answer(StatusCode::NOT_FOUND, TEXT, "not found\n")
 }
 
 fn docs_file(path: &str) -> Option<&str> {

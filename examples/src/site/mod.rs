@@ -107,6 +107,11 @@ impl Site {
         })
     }
 
+    /// Whether a lead that comes now has where to go.
+    pub async fn takes_leads(&self) -> bool {
+        self.shared.client.takes_leads().await
+    }
+
     /// Returns when every lead that arrived is committed in FASTCore or safe on the disk.
     pub async fn finish(&self) {
         self.shared.client.finish().await;

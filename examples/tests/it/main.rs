@@ -18,6 +18,7 @@ mod outage;
 mod pairs;
 mod privacy;
 mod pseudonyms;
+mod roles;
 mod service;
 mod site;
 mod spool;

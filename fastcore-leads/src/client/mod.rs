@@ -156,6 +156,16 @@ impl Client {
         let _ = self.shared.under_way.subscribe().wait_for(|deliveries| *deliveries == 0).await;
     }
 
+    /// Returns whether a lead that comes now has where to go, as far as that can be known without sending one: the spool has room and
+    /// can be written, or FASTCore took the last lead that it was asked to.
+    pub async fn takes_leads(&self) -> bool {
+        let has_room = match &self.shared.spool {
+            Some(spool) => spool.has_room().await,
+            None => false,
+        };
+        has_room || self.shared.breaker.is_closed()
+    }
+
     /// The spool, if there is one.
     pub fn spool(&self) -> Option<&Spool> {
         self.shared.spool.as_ref()

@@ -21,7 +21,8 @@ const FORWARD_TIMEOUT: Duration = Duration::from_secs(3);
     next_help_heading = "The site (addresses are hashed under FASTCORE_IP_PEPPER; without it one is made and kept)"
 )]
 pub(crate) struct SiteOptions {
-    /// Serve the contact page, and POST /api/forms/contact. On where neither a database nor a token is set.
+    /// Serve the contact page, and POST /api/forms/contact. On where neither a database nor a token is set, and with
+    /// --fastcore-base-url.
     #[arg(long, env = "FASTCORE_SITE", num_args = 0..=1, default_missing_value = "true", require_equals = true)]
     site: Option<bool>,
 
@@ -33,7 +34,8 @@ pub(crate) struct SiteOptions {
     #[arg(long, env = "FASTCORE_SITE_STATE", default_value = "fastcore-site")]
     site_state: PathBuf,
 
-    /// Where FASTCore is, such as <https://fastcore.example.com>. Without it leads are posted to this same process.
+    /// Where FASTCore is, such as <https://fastcore.example.com>: this process then serves the site alone, without a database and
+    /// without the endpoint. Without it leads are posted to this same process.
     #[arg(long, env = "FASTCORE_BASE_URL", hide_env_values = true)]
     fastcore_base_url: Option<Url>,
 
@@ -75,7 +77,7 @@ pub(crate) struct SiteOptions {
 impl SiteOptions {
     /// Whether the site is served, where it was not said and `is_trial` tells that nothing else was.
     pub(crate) fn is_on(&self, is_trial: bool) -> bool {
-        self.site.unwrap_or(is_trial)
+        self.site.unwrap_or(is_trial || self.fastcore_base_url.is_some())
     }
 
     /// Whether leads are posted to this process.

@@ -169,6 +169,11 @@ impl Spool {
         tokio::task::spawn_blocking(move || work(&folder)).await.unwrap_or_else(|error| Err(io::Error::other(error)))
     }
 
+    /// Whether another lead could be put: there is room, and a file can be made and flushed.
+    pub(super) async fn has_room(&self) -> bool {
+        self.blocking(Folder::try_out).await.is_ok()
+    }
+
     pub(super) fn counts(&self) -> Counts {
         self.folder.counts()
     }
@@ -222,6 +227,16 @@ impl Folder {
         room.keep();
         self.sync(&folder)?;
         Ok(true)
+    }
+
+    fn try_out(&self) -> io::Result<()> {
+        // Given back at once.
+        self.waiting.take(MAX_BODY_BYTES as u64, self.options.max_leads, self.options.max_bytes)?;
+        let disk = &self.options.disk;
+        let draft = self.root.join(format!("{}.{}", Uuid::now_v7(), layout::DRAFT));
+        let tried = self.with_folder(&self.root, || disk.create(&draft)).and_then(|file| disk.sync(&file));
+        let _ = fs::remove_file(&draft);
+        tried
     }
 
     /// Writes beside the name, so that the name never stands for half a lead.
