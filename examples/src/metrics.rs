@@ -15,11 +15,12 @@ pub const POOL_CONNECTIONS: &str = "fastcore_pool_connections";
 pub const SITE_POSTS: &str = "fastcore_site_posts_total";
 
 /// Every `outcome` of [`SITE_POSTS`].
-const POST_OUTCOMES: [&str; 8] = [
+const POST_OUTCOMES: [&str; 9] = [
     "accepted",
     "cross_site",
     "malformed_body",
     "body_too_large",
+    "request_timeout",
     "unsupported_media_type",
     "validation_error",
     "too_many_requests",

@@ -7,14 +7,19 @@ use fastcore_leads::{Problem as Core, lead::Violation};
 use http::{
     HeaderMap, HeaderName, HeaderValue, Response, StatusCode,
     header::{
-        CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, LOCATION, REFERRER_POLICY, RETRY_AFTER, X_FRAME_OPTIONS,
+        CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, LOCATION, REFERRER_POLICY, RETRY_AFTER, VARY,
+        X_FRAME_OPTIONS,
     },
 };
 use serde_json::json;
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
-use super::{CONTACT_PATH, THANKS_PATH, messages, pages::Form};
+use super::{
+    CONTACT_PATH, THANKS_PATH, messages,
+    pages::Form,
+    texts::{Language, counted},
+};
 use crate::{
     answer::{TEXT, answer},
     hexadecimal,
@@ -26,6 +31,7 @@ pub(super) enum Problem {
     CrossSite,
     Malformed,
     TooLarge,
+    TooSlow,
     MediaType,
     Invalid(Vec<Violation>),
     TooMany { retry_after: u64 },
@@ -39,6 +45,7 @@ impl Problem {
             Self::CrossSite => "cross_site",
             Self::Malformed => Core::MalformedBody.as_str(),
             Self::TooLarge => Core::BodyTooLarge.as_str(),
+            Self::TooSlow => Core::RequestTimeout.as_str(),
             Self::MediaType => Core::UnsupportedMediaType.as_str(),
             Self::Invalid(_) => Core::ValidationError.as_str(),
             Self::TooMany { .. } => "too_many_requests",
@@ -51,6 +58,7 @@ impl Problem {
             Self::CrossSite => StatusCode::FORBIDDEN,
             Self::Malformed => Core::MalformedBody.status(),
             Self::TooLarge => Core::BodyTooLarge.status(),
+            Self::TooSlow => Core::RequestTimeout.status(),
             Self::MediaType => Core::UnsupportedMediaType.status(),
             Self::Invalid(_) => Core::ValidationError.status(),
             Self::TooMany { .. } => StatusCode::TOO_MANY_REQUESTS,
@@ -59,25 +67,23 @@ impl Problem {
     }
 
     /// What a visitor is told.
-    pub(super) fn message(&self) -> String {
-        match self {
-            Self::CrossSite => {
-                "Ce message n’a pas été envoyé depuis notre site. Écrivez-nous à partir de ce formulaire.".to_owned()
-            }
-            Self::Malformed => "Votre message nous est parvenu incomplet. Envoyez-le de nouveau.".to_owned(),
-            Self::TooLarge => "Votre message est trop long. Raccourcissez-le, puis envoyez-le de nouveau.".to_owned(),
-            Self::MediaType => "Ce format n’est pas pris en charge. Écrivez-nous à partir de ce formulaire.".to_owned(),
-            Self::Invalid(violations) if violations.len() == 1 => "Un champ est à corriger.".to_owned(),
-            Self::Invalid(violations) => format!("{} points sont à corriger.", violations.len()),
-            Self::TooMany { retry_after } => {
-                format!("Vous avez envoyé beaucoup de messages. Attendez {retry_after} s, puis envoyez de nouveau.")
-            }
-            Self::Unavailable => {
-                "Nous ne pouvons pas enregistrer votre message pour le moment. Il est toujours dans le formulaire : \
-                 envoyez-le de nouveau dans quelques minutes."
-                    .to_owned()
-            }
-        }
+    pub(super) fn message(&self, language: Language) -> String {
+        let texts = &language.texts().problems;
+        let count = match self {
+            Self::Invalid(violations) => violations.len(),
+            Self::TooMany { retry_after } => usize::try_from(*retry_after).unwrap_or(usize::MAX),
+            _ => 0,
+        };
+        let text = match self {
+            Self::CrossSite => texts.cross_site,
+            Self::Malformed | Self::TooSlow => texts.incomplete,
+            Self::TooLarge => texts.too_large,
+            Self::MediaType => texts.media_type,
+            Self::Invalid(_) => counted(&texts.invalid, count),
+            Self::TooMany { .. } => texts.too_many,
+            Self::Unavailable => texts.unavailable,
+        };
+        text.replace("{}", &count.to_string())
     }
 
     pub(super) fn violations(&self) -> &[Violation] {
@@ -111,8 +117,8 @@ impl Kind {
 }
 
 /// The post was taken in: a browser goes on to a page that can be reloaded, a script is told which.
-pub(super) fn accepted(kind: Kind, reference: Uuid) -> Response<Bytes> {
-    let next = format!("{THANKS_PATH}?ref={reference}");
+pub(super) fn accepted(kind: Kind, reference: Uuid, language: Language) -> Response<Bytes> {
+    let next = format!("{THANKS_PATH}?ref={reference}&lang={}", language.tag());
     if kind == Kind::Form {
         return see_other(&next);
     }
@@ -122,7 +128,7 @@ pub(super) fn accepted(kind: Kind, reference: Uuid) -> Response<Bytes> {
 }
 
 /// Says what is wrong: in the form, beside the fields, or as problem details (RFC 9457).
-pub(super) fn problem(kind: Kind, problem: &Problem, form: &Form) -> Response<Bytes> {
+pub(super) fn problem(kind: Kind, problem: &Problem, form: &Form<'_>, language: Language) -> Response<Bytes> {
     let mut response = if kind == Kind::Form {
         finish(problem.status(), HTML, "no-store", form.to_string().into())
     } else {
@@ -131,11 +137,11 @@ pub(super) fn problem(kind: Kind, problem: &Problem, form: &Form) -> Response<By
             "type": "about:blank",
             "title": problem.status().canonical_reason(),
             "status": problem.status().as_u16(),
-            "detail": problem.message(),
+            "detail": problem.message(language),
             "ok": false,
             "error": problem.as_str(),
             "errors": errors
-                .map(|v| json!({"pointer": v.pointer(), "code": v.code().as_str(), "detail": messages::violation(v)}))
+                .map(|v| json!({"pointer": v.pointer(), "code": v.code().as_str(), "detail": messages::violation(v, language)}))
                 .collect::<Vec<_>>(),
         });
         finish(problem.status(), "application/problem+json", "no-store", body.to_string().into())
@@ -146,9 +152,11 @@ pub(super) fn problem(kind: Kind, problem: &Problem, form: &Form) -> Response<By
     response
 }
 
-/// A page. Kept by the browser for its way back, so that a form shows its ticket again, but asked for anew at each visit.
+/// A page, which is in the language that the visitor likes best. Kept by the browser for its way back, so that a form shows its ticket again, but asked for anew at each visit.
 pub(super) fn page(html: &str) -> Response<Bytes> {
-    finish(StatusCode::OK, HTML, "private, no-cache", Bytes::copy_from_slice(html.as_bytes()))
+    let mut response = finish(StatusCode::OK, HTML, "private, no-cache", Bytes::copy_from_slice(html.as_bytes()));
+    response.headers_mut().insert(VARY, HeaderValue::from_static("accept-language"));
+    response
 }
 
 pub(super) fn back_to_the_form() -> Response<Bytes> {

@@ -1,4 +1,4 @@
-use std::{fmt, time::Duration};
+use std::{fmt, ops::RangeInclusive, time::Duration};
 
 use bytes::Bytes;
 use chrono::{DateTime, Utc};
@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::{RawValue, to_raw_value};
 use uuid::Uuid;
 
-use super::{Kind, Problem, Ticket};
+use super::{Kind, Language, Problem, Ticket, clean};
 
 /// What a visitor posted, as it came: no rule is applied here but those of the two formats.
 #[derive(Default)]
@@ -35,11 +35,17 @@ struct Members {
     message: Option<Box<RawValue>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     consent: Option<Box<RawValue>>,
-    /// The honeypot: a field that no visitor sees.
+    /// The honeypot: a field that no visitor sees, under a name that no browser fills in.
+    #[serde(skip_serializing)]
+    suite: Option<Box<RawValue>>,
+    /// Its name before.
     #[serde(skip_serializing)]
     website: Option<Box<RawValue>>,
     #[serde(skip_serializing)]
     ticket: Option<Box<RawValue>>,
+    /// The language of the form.
+    #[serde(skip_serializing)]
+    lang: Option<Box<RawValue>>,
 }
 
 /// What the site says about a lead.
@@ -63,12 +69,26 @@ pub(super) struct Proof<'a> {
 }
 
 impl Post {
+    /// Reads a whole post, and cleans what was pasted.
     pub(super) fn read(kind: Kind, body: &Bytes) -> Result<Self, Problem> {
-        match kind {
+        let mut post = match kind {
             Kind::Json => Self::from_json(body),
             Kind::Form => Self::from_form(body),
             Kind::Other => Err(Problem::MediaType),
-        }
+        }?;
+        post.members.clean();
+        Ok(post)
+    }
+
+    /// What can be read of a form post that did not arrive whole, or cannot be taken, to be shown again: what was written is not
+    /// to be lost.
+    pub(super) fn salvage(kind: Kind, body: &[u8]) -> Self {
+        let fields = if kind == Kind::Form {
+            pairs(body).map(|(name, value)| (decode_lossy(name), decode_lossy(value))).collect()
+        } else {
+            Vec::new()
+        };
+        Self { members: Members::default(), fields }
     }
 
     fn from_json(body: &Bytes) -> Result<Self, Problem> {
@@ -80,14 +100,9 @@ impl Post {
 
     /// A field that was left empty is a member that is not there. A known field that comes twice is refused, as in JSON.
     fn from_form(body: &Bytes) -> Result<Self, Problem> {
-        let pairs = body.split(|byte| *byte == b'&').filter(|pair| !pair.is_empty());
-        let fields: Option<Vec<(String, String)>> = pairs
-            .map(|pair| {
-                let (name, value) = pair.split_at(pair.iter().position(|byte| *byte == b'=').unwrap_or(pair.len()));
-                // Forms send line breaks as CR LF, scripts as LF: the same message is the same lead.
-                Some((decode(name)?, decode(value.strip_prefix(b"=").unwrap_or_default())?.replace("\r\n", "\n")))
-            })
-            .collect();
+        // Forms send line breaks as CR LF, scripts as LF: the same message is the same lead.
+        let fields: Option<Vec<(String, String)>> =
+            pairs(body).map(|(name, value)| Some((decode(name)?, decode(value)?.replace("\r\n", "\n")))).collect();
         let fields = fields.ok_or(Problem::Malformed)?;
         let mut post = Self { members: Members::default(), fields };
         post.members.consent = raw(&false);
@@ -102,8 +117,10 @@ impl Post {
                 "service" => &mut members.service,
                 "message" => &mut members.message,
                 "consent" => &mut members.consent,
+                "suite" => &mut members.suite,
                 "website" => &mut members.website,
                 "ticket" => &mut members.ticket,
+                "lang" => &mut members.lang,
                 _ => continue,
             };
             if seen.contains(&name) {
@@ -122,7 +139,8 @@ impl Post {
 
     /// The ticket that came back, where it is one of ours.
     pub(super) fn ticket(&self, pepper: &Pepper) -> Option<Ticket> {
-        Ticket::read(pepper, &text(self.members.ticket.as_deref())?)
+        let named = text(self.members.ticket.as_deref());
+        Ticket::read(pepper, named.as_deref().unwrap_or_else(|| self.field("ticket")))
     }
 
     /// What looks like a machine. None of it is proof: browsers fill in fields that nobody sees, too.
@@ -130,22 +148,35 @@ impl Post {
         &self,
         ticket: Option<&Ticket>,
         now: DateTime<Utc>,
-        min_fill: Duration,
+        fill: &RangeInclusive<Duration>,
     ) -> Vec<&'static str> {
         let mut found = Vec::new();
-        if self.members.website.as_deref().is_some_and(|value| text(Some(value)).is_none_or(|text| !text.is_empty())) {
+        let is_filled = |value: &RawValue| text(Some(value)).is_none_or(|text| !text.is_empty());
+        if [&self.members.suite, &self.members.website].into_iter().flatten().any(|value| is_filled(value)) {
             found.push("honeypot");
         }
         match ticket {
             None => found.push("no_ticket"),
             Some(ticket) => {
                 let age = ticket.age(now).and_then(|age| age.to_std().ok());
-                if age.is_some_and(|age| age < min_fill) {
+                if age.is_some_and(|age| age < *fill.start()) {
                     found.push("too_fast");
+                }
+                if age.is_some_and(|age| age > *fill.end()) {
+                    found.push("stale_ticket");
                 }
             }
         }
+        if text(self.members.message.as_deref()).is_some_and(|message| !clean::is_readable(&message)) {
+            found.push("unreadable");
+        }
         found
+    }
+
+    /// The language of the form that was sent.
+    pub(super) fn language(&self) -> Option<Language> {
+        let named = text(self.members.lang.as_deref());
+        Language::of_tag(named.as_deref().unwrap_or_else(|| self.field("lang")))
     }
 
     pub(super) fn consents(&self) -> bool {
@@ -174,16 +205,64 @@ impl Post {
     }
 }
 
+impl Members {
+    fn clean(&mut self) {
+        let Self {
+            name,
+            email,
+            phone,
+            company,
+            service,
+            message,
+            consent: _,
+            suite: _,
+            website: _,
+            ticket: _,
+            lang: _,
+        } = self;
+        for (member, kind) in [
+            (name, clean::Kind::Line),
+            (email, clean::Kind::Code),
+            (phone, clean::Kind::Code),
+            (company, clean::Kind::Line),
+            (service, clean::Kind::Code),
+            (message, clean::Kind::Text),
+        ] {
+            let cleaned = member.as_deref().and_then(|value| clean::read_json(value.get()));
+            // What is no text is left to the core's parser.
+            if let Some(text) = cleaned {
+                *member = raw(&clean::clean(&text, kind));
+            }
+        }
+    }
+}
+
 impl fmt::Debug for Post {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Post").finish_non_exhaustive()
     }
 }
 
-/// Part of a form post (WHATWG URL, section 5.1); nothing where it is no UTF-8.
+/// The names and values of a form post (WHATWG URL, section 5.1), not decoded yet.
+fn pairs(body: &[u8]) -> impl Iterator<Item = (&[u8], &[u8])> {
+    body.split(|byte| *byte == b'&').filter(|pair| !pair.is_empty()).map(|pair| {
+        let (name, value) = pair.split_at(pair.iter().position(|byte| *byte == b'=').unwrap_or(pair.len()));
+        (name, value.strip_prefix(b"=").unwrap_or_default())
+    })
+}
+
+/// Decodes a name or a value; nothing where it is no UTF-8.
 fn decode(text: &[u8]) -> Option<String> {
+    String::from_utf8(decoded(text)).ok()
+}
+
+fn decode_lossy(text: &[u8]) -> String {
+    String::from_utf8_lossy(&decoded(text)).into_owned()
+}
+
+fn decoded(text: &[u8]) -> Vec<u8> {
     let text: Vec<u8> = text.iter().map(|byte| if *byte == b'+' { b' ' } else { *byte }).collect();
-    Some(percent_decode(&text).decode_utf8().ok()?.into_owned())
+    percent_decode(&text).collect()
 }
 
 fn raw(value: &(impl Serialize + ?Sized)) -> Option<Box<RawValue>> {

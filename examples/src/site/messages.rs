@@ -1,4 +1,4 @@
-//! What visitors are told, in French. Which rule was broken is the core's word; how to say it is this module's.
+//! What visitors are told to correct. Which rule was broken is the core's word; how to say it is a matter of language.
 
 use fastcore_leads::lead::{
     Violation,
@@ -7,32 +7,36 @@ use fastcore_leads::lead::{
     },
 };
 
+use super::texts::{Corrections, Language, counted};
+
 /// Says what to correct.
-pub(super) fn violation(violation: &Violation) -> String {
+pub(super) fn violation(violation: &Violation, language: Language) -> String {
+    let corrections = &language.texts().corrections;
     let member = violation.pointer().trim_start_matches('/');
     let bound = violation.bound().unwrap_or_default();
-    let characters = if bound > 1 { "caractères" } else { "caractère" };
-    match (violation.code(), member) {
-        (Required, "consent") => "Dites-nous si vous acceptez que vos données servent à vous répondre.".to_owned(),
-        (Required, _) => format!("Indiquez {}.", named(member)),
-        (TooShort, _) => format!("Complétez {} : il faut au moins {bound} {characters}.", named(member)),
-        (TooLong, _) => format!("Raccourcissez {} : {bound} {characters} au plus.", named(member)),
-        (EmailInvalid, _) => "Vérifiez votre adresse e-mail : elle doit être de la forme nom@exemple.fr.".to_owned(),
-        (ServiceUnknown, _) => "Choisissez un sujet de la liste.".to_owned(),
-        (ControlCharacter, _) => format!("Retirez les caractères invisibles : {} en contient.", named(member)),
-        (ConsentRequired | NotABoolean, _) => "Cochez cette case pour que nous puissions vous répondre.".to_owned(),
-        _ => format!("Corrigez {}.", named(member)),
-    }
+    let text = match (violation.code(), member) {
+        (Required, "consent") => corrections.say_consent,
+        (Required, _) => corrections.missing,
+        (TooShort, _) => counted(&corrections.too_short, bound),
+        (TooLong, _) => counted(&corrections.too_long, bound),
+        (EmailInvalid, _) => corrections.email,
+        (ServiceUnknown, _) => corrections.service,
+        (ControlCharacter, _) => corrections.control_character,
+        (ConsentRequired | NotABoolean, _) => corrections.consent,
+        _ => corrections.other,
+    };
+    text.replace("{field}", named(corrections, member)).replace("{}", &bound.to_string())
 }
 
-fn named(member: &str) -> &'static str {
+fn named(corrections: &Corrections, member: &str) -> &'static str {
+    let fields = &corrections.fields;
     match member {
-        "name" => "votre nom",
-        "email" => "votre adresse e-mail",
-        "phone" => "votre numéro de téléphone",
-        "company" => "le nom de votre entreprise",
-        "service" => "le sujet de votre demande",
-        "message" => "votre message",
-        _ => "ce champ",
+        "name" => fields.name,
+        "email" => fields.email,
+        "phone" => fields.phone,
+        "company" => fields.company,
+        "service" => fields.service,
+        "message" => fields.message,
+        _ => corrections.this_field,
     }
 }

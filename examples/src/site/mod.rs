@@ -4,14 +4,16 @@
 //! are known here only as keyed hashes: [`Pepper`].
 
 mod answer;
+mod clean;
 mod contact;
 mod limiter;
 mod messages;
 mod pages;
 mod request;
+mod texts;
 mod ticket;
 
-use std::{net::IpAddr, sync::Arc, time::Duration};
+use std::{net::IpAddr, ops::RangeInclusive, sync::Arc, time::Duration};
 
 use bytes::{Buf, Bytes};
 use chrono::{SecondsFormat, Utc};
@@ -24,11 +26,13 @@ use http::{Method, Request, Response, header::USER_AGENT, request::Parts};
 use http_body::Body;
 use metrics::counter;
 
+pub use self::texts::Wordings;
 use self::{
     answer::{Asset, Kind, Problem},
     contact::{Meta, Post, Proof},
     limiter::Limiter,
-    pages::Form,
+    pages::{Form, Setting},
+    texts::Language,
     ticket::Ticket,
 };
 use crate::metrics::{SITE_POSTS, begin_site};
@@ -40,10 +44,6 @@ pub const FORM_PATH: &str = "/api/forms/contact";
 /// Where a visitor is led to once the lead is taken in.
 pub const THANKS_PATH: &str = "/merci";
 
-/// Which text on the page a visitor agrees to. It goes with every lead, so it changes when the text does.
-const CONSENT_VERSION: &str = "contact-2026-11";
-const LOCALE: &str = "fr-FR";
-
 /// How a site behaves.
 #[derive(Clone, Debug)]
 pub struct Settings {
@@ -53,12 +53,15 @@ pub struct Settings {
     pub consent: ConsentPolicy,
     /// Posts of one visitor in a minute; one more is told to wait.
     pub posts_per_minute: u32,
-    /// Who fills a form faster is taken for a machine: the lead is quarantined.
-    pub min_fill: Duration,
+    /// How long it takes to fill a form. Who is faster is taken for a machine, and a form that is older may be one that a machine
+    /// keeps: the lead is quarantined.
+    pub fill: RangeInclusive<Duration>,
     /// Origins that forms may be sent from, besides the site's own.
     pub origins: Vec<String>,
     /// Whose word on a visitor's address is taken.
     pub proxies: Proxies,
+    /// What visitors are promised, and told of their data.
+    pub wordings: Wordings,
 }
 
 /// The site. Clones share everything.
@@ -93,8 +96,12 @@ impl Site {
         let (head, body) = request.into_parts();
         let is_read = matches!(head.method, Method::GET | Method::HEAD);
         Some(match head.uri.path() {
-            CONTACT_PATH if is_read => self.contact_page(),
-            THANKS_PATH if is_read => answer::page(&pages::thanks(head.uri.query())),
+            CONTACT_PATH if is_read => self.contact_page(asked_language(&head)),
+            THANKS_PATH if is_read => {
+                let reference = in_query(&head, "ref").and_then(|reference| reference.parse().ok());
+                let setting = self.setting(asked_language(&head));
+                answer::page(&pages::thanks(THANKS_PATH, reference, &setting))
+            }
             FORM_PATH if head.method == Method::POST => self.take(&head, body, peer).await,
             // A visitor who asks for the address of a form that was not taken in.
             FORM_PATH if is_read => answer::back_to_the_form(),
@@ -118,9 +125,14 @@ impl Site {
     }
 
     /// A fresh form. Each that is shown has a request id of its own, which its reloads and repetitions share.
-    fn contact_page(&self) -> Response<Bytes> {
+    fn contact_page(&self, language: Language) -> Response<Bytes> {
         let ticket = Ticket::issue(&self.shared.pepper);
-        answer::page(&Form::empty(&ticket, self.shared.settings.consent).to_string())
+        answer::page(&Form::empty(&ticket, &self.setting(language)).to_string())
+    }
+
+    fn setting(&self, language: Language) -> Setting<'_> {
+        let Settings { wordings, consent, .. } = &self.shared.settings;
+        Setting { language, wordings, consent: *consent }
     }
 
     /// Takes in a post of the contact form. Counts what became of it.
@@ -131,13 +143,15 @@ impl Site {
     {
         let kind = Kind::of(&head.headers);
         let mut post = Post::default();
-        let (response, outcome) = match self.try_take(head, body, peer, kind, &mut post).await {
-            Ok(reference) => (answer::accepted(kind, reference), "accepted"),
+        let taken = self.try_take(head, body, peer, kind, &mut post).await;
+        let language = post.language().unwrap_or_else(|| Language::of_headers(&head.headers));
+        let (response, outcome) = match taken {
+            Ok(reference) => (answer::accepted(kind, reference, language), "accepted"),
             Err(problem) => {
                 let outcome = problem.as_str();
                 let ticket = post.ticket(&self.shared.pepper).unwrap_or_else(|| Ticket::issue(&self.shared.pepper));
-                let form = Form::again(&ticket, self.shared.settings.consent, &post, &problem);
-                (answer::problem(kind, &problem, &form), outcome)
+                let form = Form::again(&ticket, &self.setting(language), &post, &problem);
+                (answer::problem(kind, &problem, &form, language), outcome)
             }
         };
         counter!(SITE_POSTS, "outcome" => outcome).increment(1);
@@ -159,26 +173,25 @@ impl Site {
         B::Data: Buf,
     {
         let Shared { settings, pepper, limiter, client } = &*self.shared;
+        // Read first, so that whatever is wrong the visitor finds the text again.
+        let (body, is_whole) = request::read(kind, body).await;
+        *post = Post::salvage(kind, &body);
         if !request::is_same_site(&head.headers, &settings.origins) {
             return Err(Problem::CrossSite);
         }
         let now = Utc::now();
         let visitor = pepper.hash_address(settings.proxies.client(peer, &head.headers), now);
-        // Read first, so that who has to wait finds the text again; counted whatever was sent.
-        let read = request::read(kind, body).await.and_then(|body| Post::read(kind, &body));
-        let limited = limiter.check(&visitor);
-        if let Ok(read) = read {
-            *post = read;
-            limited?;
-        } else {
-            limited?;
-            read?;
-        }
+        // Counted whatever was sent.
+        limiter.check(&visitor)?;
+        is_whole?;
+        *post = Post::read(kind, &body)?;
 
         let ticket = post.ticket(pepper);
-        let suspicion = post.suspicion(ticket.as_ref(), now, settings.min_fill);
+        let suspicion = post.suspicion(ticket.as_ref(), now, &settings.fill);
         let ticket = ticket.unwrap_or_else(|| Ticket::of_content(pepper, &post.content(), &visitor));
         let instant = now.to_rfc3339_opts(SecondsFormat::Micros, true);
+        let language = post.language().unwrap_or_else(|| Language::of_headers(&head.headers));
+        let version = settings.wordings.consent_version(language);
         let agent = head.headers.get(USER_AGENT).map(|agent| pepper.hash_user_agent(agent.as_bytes(), now));
         let body = post.to_lead(Meta {
             source: &settings.source,
@@ -186,7 +199,11 @@ impl Site {
             ip_hash: &visitor,
             user_agent_hash: agent.as_deref(),
             timestamp_utc: &instant,
-            consent: post.consents().then_some(Proof { version: CONSENT_VERSION, locale: LOCALE, given_at: &instant }),
+            consent: post.consents().then_some(Proof {
+                version: &version,
+                locale: language.texts().locale,
+                given_at: &instant,
+            }),
             suspicion: &suspicion,
         });
         let lead = Lead::parse(&body, settings.consent).map_err(|error| match error {
@@ -201,6 +218,16 @@ impl Site {
         let delivery = client.deliver(&lead).await.map_err(|_| Problem::Unavailable)?;
         Ok(delivery.request_id().as_uuid())
     }
+}
+
+/// The language that was asked for by a link, or else by the browser.
+fn asked_language(head: &Parts) -> Language {
+    in_query(head, "lang").and_then(|tag| Language::of_tag(&tag)).unwrap_or_else(|| Language::of_headers(&head.headers))
+}
+
+fn in_query(head: &Parts, name: &str) -> Option<String> {
+    let mut fields = url::form_urlencoded::parse(head.uri.query().unwrap_or_default().as_bytes());
+    fields.find(|(found, _)| found == name).map(|(_, value)| value.into_owned())
 }
 
 impl std::fmt::Debug for Site {

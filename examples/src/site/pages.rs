@@ -1,4 +1,4 @@
-//! The pages, in French. Their text is in `templates`, which escapes whatever is put in.
+//! The pages. Their words are in `texts`, their shape in `templates`, which escape whatever is put in.
 
 use std::fmt;
 
@@ -6,25 +6,51 @@ use askama::Template;
 use fastcore_leads::{ConsentPolicy, Service, lead::limits};
 use uuid::Uuid;
 
-use super::{CONTACT_PATH, FORM_PATH, Problem, answer::ASSETS_VERSION, contact::Post, messages, ticket::Ticket};
+use super::{
+    CONTACT_PATH, FORM_PATH, Problem,
+    answer::ASSETS_VERSION,
+    contact::Post,
+    messages,
+    texts::{Language, Texts, Wordings},
+    ticket::Ticket,
+};
+
+/// What every form of a visit has.
+pub(super) struct Setting<'a> {
+    pub(super) language: Language,
+    pub(super) wordings: &'a Wordings,
+    pub(super) consent: ConsentPolicy,
+}
 
 /// The contact page.
 #[derive(Template)]
 #[template(path = "contact.html")]
-pub(super) struct Form {
+pub(super) struct Form<'a> {
+    texts: &'static Texts,
+    other: Link,
     assets: &'static str,
     action: &'static str,
     ticket: String,
+    promise: &'a str,
+    privacy: &'a str,
     /// What went wrong as a whole.
     problem: Option<String>,
     inputs: [Input; 4],
     service: Field,
     services: Vec<Choice>,
     message: Field,
+    message_hint: String,
     max_message: usize,
     consent: Field,
     is_consent_required: bool,
     is_consenting: bool,
+}
+
+/// The way to the same page in the other language.
+struct Link {
+    address: String,
+    tag: &'static str,
+    name: &'static str,
 }
 
 /// A field with what the visitor wrote, and what is wrong with that.
@@ -51,18 +77,20 @@ struct Choice {
     is_chosen: bool,
 }
 
-impl Form {
+impl<'a> Form<'a> {
     /// A form to be filled in.
-    pub(super) fn empty(ticket: &Ticket, policy: ConsentPolicy) -> Self {
-        Self::new(ticket, policy, &Post::default(), None)
+    pub(super) fn empty(ticket: &Ticket, setting: &Setting<'a>) -> Self {
+        Self::new(ticket, setting, &Post::default(), None)
     }
 
     /// The form as the visitor filled it in, with what is to be corrected.
-    pub(super) fn again(ticket: &Ticket, policy: ConsentPolicy, post: &Post, problem: &Problem) -> Self {
-        Self::new(ticket, policy, post, Some(problem))
+    pub(super) fn again(ticket: &Ticket, setting: &Setting<'a>, post: &Post, problem: &Problem) -> Self {
+        Self::new(ticket, setting, post, Some(problem))
     }
 
-    fn new(ticket: &Ticket, policy: ConsentPolicy, post: &Post, problem: Option<&Problem>) -> Self {
+    fn new(ticket: &Ticket, setting: &Setting<'a>, post: &Post, problem: Option<&Problem>) -> Self {
+        let language = setting.language;
+        let texts = language.texts();
         let violations = problem.map_or(&[][..], Problem::violations);
         let first = violations.first().map(|violation| violation.pointer().trim_start_matches('/').to_owned());
         let field = |id: &'static str| Field {
@@ -71,7 +99,7 @@ impl Form {
             errors: violations
                 .iter()
                 .filter(|violation| violation.pointer().strip_prefix('/') == Some(id))
-                .map(messages::violation)
+                .map(|violation| messages::violation(violation, language))
                 .collect(),
             is_focused: first.as_deref() == Some(id),
         };
@@ -82,23 +110,36 @@ impl Form {
             autocomplete,
             is_required,
         };
+        let labels = &texts.labels;
         Self {
+            texts,
+            other: link(CONTACT_PATH, language.other(), None),
             assets: &ASSETS_VERSION,
             action: FORM_PATH,
             ticket: ticket.as_str().to_owned(),
-            problem: problem.map(Problem::message),
+            promise: setting.wordings.promise(language),
+            privacy: setting.wordings.privacy(language),
+            problem: problem.map(|problem| problem.message(language)),
             inputs: [
-                input("name", "Nom", "text", "name", true),
-                input("email", "Adresse e-mail", "email", "email", true),
-                input("phone", "Téléphone", "tel", "tel", false),
-                input("company", "Entreprise", "text", "organization", false),
+                input("name", labels.name, "text", "name", true),
+                input("email", labels.email, "email", "email", true),
+                input("phone", labels.phone, "tel", "tel", false),
+                input("company", labels.company, "text", "organization", false),
             ],
             service: field("service"),
-            services: Service::ALL.iter().map(|service| choice(*service, post.field("service"))).collect(),
+            services: Service::ALL
+                .iter()
+                .map(|service| Choice {
+                    value: service.as_str(),
+                    label: texts.service(*service),
+                    is_chosen: service.as_str() == post.field("service"),
+                })
+                .collect(),
             message: field("message"),
+            message_hint: texts.message_hint.replace("{}", &limits::MESSAGE.max.to_string()),
             max_message: limits::MESSAGE.max,
             consent: field("consent"),
-            is_consent_required: policy == ConsentPolicy::Required,
+            is_consent_required: setting.consent == ConsentPolicy::Required,
             is_consenting: !post.field("consent").is_empty(),
         }
     }
@@ -111,35 +152,39 @@ impl Form {
     }
 }
 
-impl fmt::Debug for Form {
+impl fmt::Debug for Form<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Form").finish_non_exhaustive()
     }
 }
 
-fn choice(service: Service, chosen: &str) -> Choice {
-    let label = match service {
-        Service::Ponts => "Ponts élévateurs",
-        Service::Cabines => "Cabines de peinture",
-        Service::Compresseurs => "Compresseurs",
-        Service::Diagnostic => "Diagnostic",
-        Service::Autre => "Autre demande",
-        unnamed => unnamed.as_str(),
-    };
-    Choice { value: service.as_str(), label, is_chosen: service.as_str() == chosen }
-}
-
 /// The page that a visitor is led to once the lead is taken in. Shows the reference of the address, where it is one.
-pub(super) fn thanks(query: Option<&str>) -> String {
+pub(super) fn thanks(path: &str, reference: Option<Uuid>, setting: &Setting<'_>) -> String {
     #[derive(Template)]
     #[template(path = "thanks.html")]
-    struct Thanks {
+    struct Thanks<'a> {
+        texts: &'static Texts,
+        other: Link,
         assets: &'static str,
-        contact: &'static str,
+        contact: String,
+        promise: &'a str,
         reference: Option<Uuid>,
     }
 
-    let fields = url::form_urlencoded::parse(query.unwrap_or_default().as_bytes());
-    let reference = fields.into_iter().find(|(name, _)| name == "ref").and_then(|(_, value)| value.parse().ok());
-    Thanks { assets: &ASSETS_VERSION, contact: CONTACT_PATH, reference }.to_string()
+    let language = setting.language;
+    Thanks {
+        texts: language.texts(),
+        other: link(path, language.other(), reference),
+        assets: &ASSETS_VERSION,
+        contact: format!("{CONTACT_PATH}?lang={}", language.tag()),
+        promise: setting.wordings.promise(language),
+        reference,
+    }
+    .to_string()
+}
+
+fn link(path: &str, language: Language, reference: Option<Uuid>) -> Link {
+    let reference = reference.map_or_else(String::new, |reference| format!("ref={reference}&"));
+    let tag = language.tag();
+    Link { address: format!("{path}?{reference}lang={tag}"), tag, name: language.texts().name }
 }

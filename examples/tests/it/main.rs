@@ -16,6 +16,7 @@ mod newcomer;
 mod operation;
 mod outage;
 mod pairs;
+mod pasted;
 mod privacy;
 mod pseudonyms;
 mod roles;

@@ -7,7 +7,7 @@ use fastcore_leads::{
     pseudonym::{ForwardedHeader, IpNet, Pepper, Proxies},
 };
 use fastcore_leads_examples::{
-    site::{Settings, Site},
+    site::{Settings, Site, Wordings},
     transport::TracedTransport,
 };
 use url::Url;
@@ -60,6 +60,15 @@ pub(crate) struct SiteOptions {
     #[arg(long, env = "FASTCORE_SITE_MIN_FILL_MS", default_value_t = 3000, value_parser = value_parser!(u64).range(..=600_000))]
     site_min_fill_ms: u64,
 
+    /// Forms that were opened longer ago, in hours, are quarantined.
+    #[arg(long, env = "FASTCORE_SITE_MAX_FILL_HOURS", default_value_t = 24, value_parser = value_parser!(u64).range(1..=8760))]
+    site_max_fill_hours: u64,
+
+    /// A JSON file with what visitors are promised and told of their data, in place of the site's own words:
+    /// {"fr": {"promise": "…", "privacy": "…"}, "en": {…}}.
+    #[arg(long, env = "FASTCORE_SITE_WORDINGS")]
+    site_wordings: Option<PathBuf>,
+
     /// Leads that wait for FASTCore at most, on disk.
     #[arg(long, env = "FASTCORE_SITE_SPOOL_CAPACITY", default_value_t = 100_000, value_parser = value_parser!(u64).range(1..=10_000_000))]
     site_spool_capacity: u64,
@@ -101,9 +110,10 @@ impl SiteOptions {
             source: self.site_source.clone(),
             consent,
             posts_per_minute: self.site_posts_per_minute,
-            min_fill: Duration::from_millis(self.site_min_fill_ms),
+            fill: Duration::from_millis(self.site_min_fill_ms)..=Duration::from_secs(3600 * self.site_max_fill_hours),
             origins: self.site_origins.clone(),
             proxies: Proxies { trusted: self.trusted_proxies.clone(), header: self.forwarded_header },
+            wordings: self.site_wordings.as_deref().map_or_else(|| Ok(Wordings::default()), Wordings::from_file)?,
         };
         Ok(Site::new(settings, pepper, client))
     }
