@@ -13,7 +13,15 @@ mod request;
 mod texts;
 mod ticket;
 
-use std::{net::IpAddr, ops::RangeInclusive, sync::Arc, time::Duration};
+use std::{
+    net::IpAddr,
+    ops::RangeInclusive,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 
 use bytes::{Buf, Bytes};
 use chrono::{SecondsFormat, Utc};
@@ -75,6 +83,8 @@ struct Shared {
     pepper: Pepper,
     limiter: Limiter,
     client: Client,
+    /// Whether it was told that a proxy is not named.
+    has_warned: AtomicBool,
 }
 
 impl Site {
@@ -82,7 +92,7 @@ impl Site {
     pub fn new(settings: Settings, pepper: Pepper, client: Client) -> Self {
         begin_site();
         let limiter = Limiter::new(settings.posts_per_minute);
-        Self { shared: Arc::new(Shared { settings, pepper, limiter, client }) }
+        Self { shared: Arc::new(Shared { settings, pepper, limiter, client, has_warned: AtomicBool::new(false) }) }
     }
 
     /// Answers a request of one of the site's paths; `None` for other paths, which are somebody else's.
@@ -172,12 +182,19 @@ impl Site {
         B: Body,
         B::Data: Buf,
     {
-        let Shared { settings, pepper, limiter, client } = &*self.shared;
+        let Shared { settings, pepper, limiter, client, has_warned } = &*self.shared;
         // Read first, so that whatever is wrong the visitor finds the text again.
         let (body, is_whole) = request::read(kind, body).await;
         *post = Post::salvage(kind, &body);
         if !request::is_same_site(&head.headers, &settings.origins) {
             return Err(Problem::CrossSite);
+        }
+        // Not who it was: that may be a visitor who made the header up.
+        if settings.proxies.ignores(peer, &head.headers) && !has_warned.swap(true, Ordering::Relaxed) {
+            tracing::warn!(
+                "a forwarded header came from somebody whom FASTCORE_TRUSTED_PROXIES does not name, and is ignored: where that is \
+                 your proxy, all visitors seem to come from it, and share its posts a minute"
+            );
         }
         let now = Utc::now();
         let visitor = pepper.hash_address(settings.proxies.client(peer, &head.headers), now);

@@ -18,6 +18,7 @@ mod outage;
 mod pairs;
 mod pasted;
 mod privacy;
+mod proxied;
 mod pseudonyms;
 mod roles;
 mod service;
