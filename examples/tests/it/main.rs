@@ -9,6 +9,7 @@ mod drivers;
 mod forward;
 mod golden;
 mod http2;
+mod kills;
 mod leadctl;
 mod load;
 mod mounts;

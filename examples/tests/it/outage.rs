@@ -27,13 +27,13 @@ const VISITORS: u32 = 50;
 const OUTAGE: Duration = Duration::from_secs(60);
 
 /// FASTCore, at one address whenever it runs, and what the site keeps.
-struct World {
+pub(crate) struct World {
     dir: TempDir,
     address: SocketAddr,
 }
 
 impl World {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         static TAKEN: AtomicU16 = AtomicU16::new(0);
         // Not a port that the system gives to clients: it stays free while FASTCore is away.
         let start = 20_000 + u16::try_from(std::process::id() % 4_000).unwrap();
@@ -43,22 +43,22 @@ impl World {
         Self { dir: TempDir::new(), address }
     }
 
-    fn database(&self) -> PathBuf {
+    pub(crate) fn database(&self) -> PathBuf {
         self.dir.path().join("fastcore.db")
     }
 
-    fn spool(&self) -> PathBuf {
+    pub(crate) fn spool(&self) -> PathBuf {
         self.dir.path().join("state/spool")
     }
 
-    fn fastcore(&self, options: &[&str]) -> Service {
+    pub(crate) fn fastcore(&self, options: &[&str]) -> Service {
         let url = format!("sqlite:{}", self.database().display());
         let address = self.address.to_string();
         let options = [&["--database-url", &url, "--listen", &address][..], options].concat();
         Service::start_with(&options, &[("FASTCORE_SITE_INGEST_TOKEN", TOKEN)])
     }
 
-    fn site(&self, token: &str, options: &[&str]) -> Service {
+    pub(crate) fn site(&self, token: &str, options: &[&str]) -> Service {
         let state = self.dir.path().join("state").display().to_string();
         let base = format!("http://{}", self.address);
         let always = ["--site", "--site-min-fill-ms", "0", "--site-state", &state, "--fastcore-base-url", &base];
@@ -68,12 +68,12 @@ impl World {
     }
 }
 
-fn kill(mut service: Service) {
+pub(crate) fn kill(mut service: Service) {
     service.signal("-KILL");
     service.wait();
 }
 
-async fn until(what: &str, is_so: impl AsyncFn() -> bool) {
+pub(crate) async fn until(what: &str, is_so: impl AsyncFn() -> bool) {
     let end = Instant::now() + PATIENCE;
     while !is_so().await {
         assert!(Instant::now() < end, "not within {PATIENCE:?}: {what}");
