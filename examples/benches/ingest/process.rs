@@ -26,7 +26,7 @@ impl Service {
 
     /// Starts `serve` with more options.
     pub(crate) fn start_with(candidate: &Candidate, place: &Place, options: &[&str]) -> Self {
-        let mut command = match &candidate.kind {
+        let command = match &candidate.kind {
             Kind::Serve { driver, framework, .. } => {
                 let mut command = Command::new(env!("CARGO_BIN_EXE_serve"));
                 command.args(["--listen", "127.0.0.1:0", "--driver", driver, "--framework", framework]);
@@ -39,6 +39,11 @@ impl Service {
                 command
             }
         };
+        Self::spawn(command)
+    }
+
+    /// Starts a program that prints where it listens.
+    pub(crate) fn spawn(mut command: Command) -> Self {
         // Warnings only, for all: the others do not log a line for each lead.
         command.env("FASTCORE_SITE_INGEST_TOKEN", TOKEN).env("RUST_LOG", "error").stdout(Stdio::piped());
         let mut child = command.spawn().expect("the service starts");

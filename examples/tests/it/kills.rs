@@ -1,5 +1,7 @@
 //! The site is killed again and again while FASTCore is away: what was confirmed arrives, once.
 
+#![allow(clippy::print_stdout, reason = "figures of a long run")]
+
 use std::{
     collections::HashMap,
     net::SocketAddr,
