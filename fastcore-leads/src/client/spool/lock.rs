@@ -2,13 +2,15 @@
 //! work twice.
 //!
 //! `drainer.lock` holds the id of whoever delivers, who touches it twice a second; one that was not touched for a while belongs to
-//! somebody who died, and is taken over. Who must not have a lead delivered meanwhile, such as to erase it, makes `drainer.wanted`:
-//! the drainer then ends what it has begun, and gives the lock up. Files alone, so that it works between languages and containers.
+//! somebody who died, and is taken over. Where the word `locked` follows the id, its owner holds the operating system's lock on the file
+//! too (`flock`), which ends with the process: who gets that lock need not wait. Who must not have a lead delivered meanwhile, such as to erase it, makes `drainer.wanted`:
+//! the drainer then ends what it has begun, and gives the lock up. Files that are touched, so that it works between languages and containers.
 
 use std::{
     fs::{self, File},
     io::{self, Write},
     path::{Path, PathBuf},
+    sync::{Mutex, PoisonError},
     thread,
     time::{Duration, Instant, SystemTime},
 };
@@ -27,12 +29,17 @@ pub(in crate::client) struct Lock {
     held: PathBuf,
     wanted: PathBuf,
     owner: String,
+    /// The file, locked, while this is the owner.
+    locked: Mutex<Option<File>>,
 }
+
+/// What follows an owner's id, where the operating system's lock is held too.
+const LOCKED: &str = " locked";
 
 impl Lock {
     pub(super) fn new(root: &Path) -> Self {
-        let owner = Uuid::now_v7().to_string();
-        Self { held: root.join("drainer.lock"), wanted: root.join("drainer.wanted"), owner }
+        let owner = format!("{}{LOCKED}", Uuid::now_v7());
+        Self { held: root.join("drainer.lock"), wanted: root.join("drainer.wanted"), owner, locked: Mutex::default() }
     }
 
     /// Takes the lock, or keeps it; gives it up where somebody wants it. Returns whether it is held.
@@ -47,11 +54,16 @@ impl Lock {
     fn hold(&self) -> io::Result<bool> {
         match fs::read_to_string(&self.held) {
             Ok(owner) if owner == self.owner => touch(&self.held).map(|()| true),
-            Ok(_) if is_fresh(&self.held)? => Ok(false),
+            Ok(owner) if is_fresh(&self.held)? && !self.is_let_go(&owner) => Ok(false),
             // Left behind. Where two take it over at once, the later one has it.
-            Ok(_) => self.write_over().and_then(|()| Ok(fs::read_to_string(&self.held)? == self.owner)),
+            Ok(_) => {
+                let draft = self.held.with_extension(Uuid::now_v7().to_string());
+                self.write(private::create(&draft)?)?;
+                fs::rename(&draft, &self.held)?;
+                Ok(fs::read_to_string(&self.held)? == self.owner)
+            }
             Err(error) if error.kind() == io::ErrorKind::NotFound => match private::create(&self.held) {
-                Ok(mut file) => file.write_all(self.owner.as_bytes()).map(|()| true),
+                Ok(file) => self.write(file).map(|()| true),
                 Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(false),
                 Err(error) => Err(error),
             },
@@ -59,10 +71,18 @@ impl Lock {
         }
     }
 
-    fn write_over(&self) -> io::Result<()> {
-        let draft = self.held.with_extension(&self.owner);
-        private::create(&draft)?.write_all(self.owner.as_bytes())?;
-        fs::rename(&draft, &self.held)
+    /// Whether the owner held the operating system's lock, and does not any more: it has ended.
+    fn is_let_go(&self, owner: &str) -> bool {
+        owner.ends_with(LOCKED) && File::open(&self.held).is_ok_and(|file| file.try_lock().is_ok())
+    }
+
+    /// Writes the owner into a file that nobody else knows yet, and keeps it locked.
+    fn write(&self, mut file: File) -> io::Result<()> {
+        // First, so that nobody finds the word without the lock. Where a file system has no locks, the touching is enough.
+        let _ = file.try_lock();
+        file.write_all(self.owner.as_bytes())?;
+        *self.locked.lock().unwrap_or_else(PoisonError::into_inner) = Some(file);
+        Ok(())
     }
 
     /// Gives the lock up, where it is held.
@@ -70,6 +90,7 @@ impl Lock {
         if fs::read_to_string(&self.held).is_ok_and(|owner| owner == self.owner) {
             let _ = fs::remove_file(&self.held);
         }
+        *self.locked.lock().unwrap_or_else(PoisonError::into_inner) = None;
     }
 }
 

@@ -42,12 +42,30 @@ async fn a_lock_that_was_left_behind_is_taken_over() {
     client.deliver(&lead("Un message qui attend son heure.")).await.unwrap();
     drop(client);
     let lock = folder.join("drainer.lock");
-    std::fs::write(&lock, "somebody who died").unwrap();
-    let long_ago = std::time::SystemTime::now() - Duration::from_secs(3600);
-    std::fs::File::options().write(true).open(&lock).unwrap().set_modified(long_ago).unwrap();
     fake.is_back();
-    let _client = fake.client_on(&folder);
-    until("it is delivered", || fake.messages().len() == 1).await;
+    // Not touched for long; or touched just now, but no process holds it.
+    for (owner, age) in [("somebody who died", 3600), ("somebody who died locked", 0)] {
+        std::fs::write(&lock, owner).unwrap();
+        let touched = std::time::SystemTime::now() - Duration::from_secs(age);
+        std::fs::File::options().write(true).open(&lock).unwrap().set_modified(touched).unwrap();
+        fake.when(|_| Some(None));
+        let client = fake.client_on(&folder);
+        let message = format!("Un message qui attend, {owner}.");
+        client.deliver(&lead(&message)).await.unwrap();
+        fake.is_back();
+        until("it is delivered", || fake.messages().contains(&message)).await;
+    }
+    // Held by somebody who lives, as in another language: it is waited for.
+    std::fs::write(&lock, "somebody who lives").unwrap();
+    fake.when(|_| Some(None));
+    let client = fake.client_on(&folder);
+    client.deliver(&lead("Un message que l’autre enverra.")).await.unwrap();
+    fake.is_back();
+    let asked = fake.asked();
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    assert_eq!((fake.asked(), counts(&folder).0), (asked, 1));
+    std::fs::remove_file(&lock).unwrap();
+    until("it is delivered", || counts(&folder).0 == 0).await;
 }
 
 #[tokio::test]
