@@ -33,13 +33,13 @@ pub(crate) fn run(options: &Options, command: &SpoolCommand) -> Outcome {
                 return Err(Failure::NotFound("nothing is held on this address in the spool".to_owned()));
             }
             confirm(&format!("Leads to erase from the spool for good: {}. Go on?", held.leads.len()), *yes)?;
-            let erased = erase(&spool, email)?;
+            let erasure = erase(&spool, email)?;
             if options.json {
-                shown::say(json!({"erased": erased}));
+                shown::say(json!({"erased": erasure.erased, "unreadable": erasure.unreadable}));
             } else {
-                shown::say(format!("{} erased", erased.len()));
+                shown::say(format!("{} erased", erasure.erased.len()));
             }
-            Ok(())
+            complete(&erasure)
         }
         SpoolCommand::Retry { request_id } => {
             let waiting = spool.retry(*request_id).map_err(failed)?;
@@ -74,7 +74,20 @@ pub(crate) fn open(options: &Options) -> Result<Option<Spool>, Failure> {
     opened.map(Some).map_err(|error| Failure::Failed(format!("{}: {error}", folder.display())))
 }
 
+/// Says so where something could not be read: the person may be there still.
+pub(crate) fn complete(erasure: &SpoolErasure) -> Outcome {
+    if erasure.unreadable == 0 {
+        return Ok(());
+    }
+    Err(Failure::Failed(format!(
+        "files of the spool that cannot be read, and may be of this address: {}; give their key with --site-spool-keys and erase again, \
+         or look at them and delete them",
+        erasure.unreadable
+    )))
+}
+
 /// Leads of an address, and how many files cannot be read.
+#[derive(Default)]
 pub(crate) struct Held {
     pub(crate) leads: Vec<SpooledLead>,
     pub(crate) unreadable: usize,
@@ -95,10 +108,9 @@ pub(crate) fn held(spool: &Spool, email: &str) -> Result<Held, Failure> {
     Ok(held)
 }
 
-/// Erases an address from the spool. What was on its way is in FASTCore afterwards.
-pub(crate) fn erase(spool: &Spool, email: &str) -> Result<Vec<RequestId>, Failure> {
-    let SpoolErasure { erased, .. } = spool.erase(email).map_err(failed)?;
-    Ok(erased)
+/// Erases an address from the spool. What was on its way may be in FASTCore afterwards.
+pub(crate) fn erase(spool: &Spool, email: &str) -> Result<SpoolErasure, Failure> {
+    spool.erase(email).map_err(failed)
 }
 
 /// A lead of the spool, in full.

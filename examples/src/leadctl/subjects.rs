@@ -3,8 +3,8 @@
 use std::path::Path;
 
 use fastcore_leads::{
-    LeadDatabase, LeadId,
-    client::Spool,
+    LeadDatabase, LeadId, NewLead,
+    client::{Spool, SpooledLead},
     inbox::{InboxExt, Reason, Retention, Target},
 };
 use serde_json::json;
@@ -55,35 +55,65 @@ pub(crate) async fn erase(
     reason: Option<Reason>,
     yes: bool,
 ) -> Outcome {
-    let mut erased_from_spool = None;
-    let target = if subject.contains('@') {
-        let spool = spool_of(options)?;
-        let held = database.find_by_email(subject).await?.len();
-        let waiting = spool.as_ref().map(|spool| spool::held(spool, subject)).transpose()?;
-        let waiting_leads = waiting.as_ref().map_or(0, |held| held.leads.len());
-        if held + waiting_leads == 0 {
-            return Err(Failure::NotFound("nothing is held on this address".to_owned()));
-        }
-        let in_spool = if waiting_leads > 0 { format!(", and in the spool: {waiting_leads}") } else { String::new() };
-        confirm(&format!("Leads to erase for good: {held}{in_spool}. Go on?"), yes)?;
-        // First: what is on its way is in the database afterwards, and nothing else gets there.
-        erased_from_spool = spool.as_ref().map(|spool| spool::erase(spool, subject)).transpose()?;
-        Target::Email(subject.to_owned())
-    } else {
-        let id = Uuid::try_parse(subject)
-            .map_err(|_| Failure::BadInput("neither a lead's id nor an email address".to_owned()))?;
-        confirm("Erase this lead for good?", yes)?;
-        Target::Lead(LeadId::from_uuid(id))
-    };
-    let erased = database.erase(target, options.actor.clone(), reason).await?;
+    if subject.contains('@') {
+        return erase_person(options, database, subject, reason, yes).await;
+    }
+    let id = Uuid::try_parse(subject)
+        .map_err(|_| Failure::BadInput("neither a lead's id nor an email address".to_owned()))?;
+    confirm("Erase this lead for good?", yes)?;
+    let erased = database.erase(Target::Lead(LeadId::from_uuid(id)), options.actor.clone(), reason).await?;
     if options.json {
-        let ids: Vec<_> = erased.iter().map(ToString::to_string).collect();
-        shown::say(json!({"erased": ids, "erased_from_spool": erased_from_spool}));
+        shown::say(json!({"erased": ids_of(&erased)}));
     } else {
-        let in_spool = erased_from_spool.map_or_else(String::new, |erased| format!(", {} in the spool", erased.len()));
-        shown::say(format!("{} erased{in_spool}", erased.len()));
+        shown::say(format!("{} erased", erased.len()));
     }
     Ok(())
+}
+
+async fn erase_person(
+    options: &Options,
+    database: &dyn LeadDatabase,
+    email: &str,
+    reason: Option<Reason>,
+    yes: bool,
+) -> Outcome {
+    let spool = spool_of(options)?;
+    let held = database.find_by_email(email).await?.len();
+    let waiting = spool.as_ref().map(|spool| spool::held(spool, email)).transpose()?.unwrap_or_default();
+    if held + waiting.leads.len() == 0 && waiting.unreadable == 0 {
+        return Err(Failure::NotFound("nothing is held on this address".to_owned()));
+    }
+    let in_spool = if spool.is_some() { format!(", and in the spool: {}", waiting.leads.len()) } else { String::new() };
+    confirm(&format!("Leads to erase for good: {held}{in_spool}. Go on?"), yes)?;
+    // What waits may be on its way at this moment. Stored first and erased then, its request id is never stored again, whoever sends it.
+    let leads: Vec<NewLead> = waiting
+        .leads
+        .iter()
+        .filter_map(SpooledLead::lead)
+        .map(|lead| NewLead::new(lead, options.actor.clone()))
+        .collect();
+    for lead in leads {
+        // One by one: another lead under its request id is no reason to stop.
+        database.insert(std::slice::from_ref(&lead)).await?;
+    }
+    let erased_from_spool = spool.as_ref().map(|spool| spool::erase(spool, email)).transpose()?.unwrap_or_default();
+    let erased = database.erase(Target::Email(email.to_owned()), options.actor.clone(), reason).await?;
+    if options.json {
+        shown::say(json!({
+            "erased": ids_of(&erased),
+            "erased_from_spool": erased_from_spool.erased,
+            "unreadable_in_spool": erased_from_spool.unreadable,
+        }));
+    } else {
+        let in_spool = spool
+            .map_or_else(String::new, |_| format!(", of which {} waited in the spool", erased_from_spool.erased.len()));
+        shown::say(format!("{} erased{in_spool}", erased.len()));
+    }
+    spool::complete(&erased_from_spool)
+}
+
+fn ids_of(leads: &[LeadId]) -> Vec<String> {
+    leads.iter().map(ToString::to_string).collect()
 }
 
 /// The site's spool, where a person's leads may wait; says so where it is not known.

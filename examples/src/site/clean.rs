@@ -22,6 +22,7 @@ pub(super) fn clean(text: &str, kind: Kind) -> String {
     let mut cleaned = String::with_capacity(text.len());
     let mut rest = text.chars().peekable();
     while let Some(c) = rest.next() {
+        let before = cleaned.chars().next_back();
         match c {
             '\r' if rest.peek() == Some(&'\n') => {}
             '\n' | '\r' | '\u{b}' | '\u{c}' | '\u{85}' | '\u{2028}' | '\u{2029}' => {
@@ -30,6 +31,10 @@ pub(super) fn clean(text: &str, kind: Kind) -> String {
             '\t' if kind != Kind::Text => cleaned.push(' '),
             '\t' => cleaned.push(c),
             _ if c.is_control() => {}
+            // Between letters of some scripts it makes another name of a domain: the core's parser judges it.
+            '\u{200c}' | '\u{200d}' if before.is_some_and(joins) && rest.peek().copied().is_some_and(joins) => {
+                cleaned.push(c);
+            }
             _ if kind == Kind::Code && is_invisible(c) => {}
             _ if kind == Kind::Code && c.is_whitespace() => cleaned.push(' '),
             _ => cleaned.push(c),
@@ -48,6 +53,13 @@ pub(super) fn is_readable(text: &str) -> bool {
     // U+2800 is a Braille cell without a dot; U+FFFD stands for what could not be read.
     let is_blank = |c: char| c.is_whitespace() || c.is_control() || matches!(c, '\u{2800}' | '\u{fffd}');
     text.chars().any(|c| !is_blank(c) && !is_invisible(c) && !is_mark(c))
+}
+
+/// Whether a joiner beside it can have a meaning.
+fn joins(c: char) -> bool {
+    let is_mark =
+        matches!(GeneralCategory::for_char(c), GeneralCategory::NonspacingMark | GeneralCategory::SpacingMark);
+    !c.is_ascii() && (c.is_alphabetic() || is_mark)
 }
 
 /// Characters without a shape of their own: zero-width spaces and joiners, marks of direction, fillers (Unicode,

@@ -83,15 +83,33 @@ impl Post {
     /// What can be read of a form post that did not arrive whole, or cannot be taken, to be shown again: what was written is not
     /// to be lost.
     pub(super) fn salvage(kind: Kind, body: &[u8]) -> Self {
-        let fields = if kind == Kind::Form {
-            pairs(body).map(|(name, value)| (decode_lossy(name), decode_lossy(value))).collect()
-        } else {
-            Vec::new()
-        };
-        Self { members: Members::default(), fields }
+        match kind {
+            Kind::Form => {
+                let mut fields: Vec<(String, String)> = Vec::new();
+                for (name, value) in known_pairs(body) {
+                    if fields.iter().all(|(seen, _)| *seen != name) {
+                        fields.push((name, decode_lossy(value)));
+                    }
+                }
+                Self { members: Members::default(), fields }
+            }
+            // The page that sent it still shows it: the ticket and the language are enough.
+            Kind::Json => Self::from_json(body).unwrap_or_default(),
+            Kind::Other => Self::default(),
+        }
     }
 
-    fn from_json(body: &Bytes) -> Result<Self, Problem> {
+    /// Nobody agrees in a visitor's name.
+    pub(super) fn forget_consent(&mut self) {
+        self.fields.retain(|(name, _)| name != "consent");
+    }
+
+    /// Whether the box was ticked, to be shown again.
+    pub(super) fn is_ticked(&self) -> bool {
+        matches!(self.field("consent"), "true" | "on")
+    }
+
+    fn from_json(body: &[u8]) -> Result<Self, Problem> {
         // serde would take the members by their place, too.
         let is_object = body.trim_ascii_start().starts_with(b"{");
         let members = serde_json::from_slice(body).ok().filter(|_| is_object).ok_or(Problem::Malformed)?;
@@ -101,12 +119,16 @@ impl Post {
     /// A field that was left empty is a member that is not there. A known field that comes twice is refused, as in JSON.
     fn from_form(body: &Bytes) -> Result<Self, Problem> {
         // Forms send line breaks as CR LF, scripts as LF: the same message is the same lead.
-        let fields: Option<Vec<(String, String)>> =
-            pairs(body).map(|(name, value)| Some((decode(name)?, decode(value)?.replace("\r\n", "\n")))).collect();
-        let fields = fields.ok_or(Problem::Malformed)?;
+        let mut fields = Vec::new();
+        for (name, value) in known_pairs(body) {
+            let value = decode(value).ok_or(Problem::Malformed)?.replace("\r\n", "\n");
+            if fields.iter().any(|(seen, written): &(String, String)| *seen == name && !written.is_empty()) {
+                return Err(Problem::Malformed);
+            }
+            fields.push((name, value));
+        }
         let mut post = Self { members: Members::default(), fields };
         post.members.consent = raw(&false);
-        let mut seen = Vec::new();
         for (name, value) in post.fields.iter().filter(|(_, value)| !value.is_empty()) {
             let members = &mut post.members;
             let member = match name.as_str() {
@@ -123,10 +145,6 @@ impl Post {
                 "lang" => &mut members.lang,
                 _ => continue,
             };
-            if seen.contains(&name) {
-                return Err(Problem::Malformed);
-            }
-            seen.push(name);
             *member = match (name.as_str(), value.as_str()) {
                 // A checkbox is sent where it is ticked; one without a value of its own says "on".
                 ("consent", "true" | "on") => raw(&true),
@@ -248,6 +266,19 @@ fn pairs(body: &[u8]) -> impl Iterator<Item = (&[u8], &[u8])> {
     body.split(|byte| *byte == b'&').filter(|pair| !pair.is_empty()).map(|pair| {
         let (name, value) = pair.split_at(pair.iter().position(|byte| *byte == b'=').unwrap_or(pair.len()));
         (name, value.strip_prefix(b"=").unwrap_or_default())
+    })
+}
+
+/// Fields of the form: whatever else comes is passed over, and takes no memory.
+const FIELDS: [&str; 11] =
+    ["ticket", "lang", "name", "email", "phone", "company", "service", "message", "consent", "suite", "website"];
+
+fn known_pairs(body: &[u8]) -> impl Iterator<Item = (String, &[u8])> {
+    // As a percent-encoded name could be written at most.
+    let longest = 3 * FIELDS.iter().map(|name| name.len()).max().unwrap_or_default();
+    pairs(body).filter(move |(name, _)| name.len() <= longest).filter_map(|(name, value)| {
+        let name = decode(name)?;
+        FIELDS.contains(&name.as_str()).then_some((name, value))
     })
 }
 

@@ -185,10 +185,6 @@ impl Site {
         let Shared { settings, pepper, limiter, client, has_warned } = &*self.shared;
         // Read first, so that whatever is wrong the visitor finds the text again.
         let (body, is_whole) = request::read(kind, body).await;
-        *post = Post::salvage(kind, &body);
-        if !request::is_same_site(&head.headers, &settings.origins) {
-            return Err(Problem::CrossSite);
-        }
         // Not who it was: that may be a visitor who made the header up.
         if settings.proxies.ignores(peer, &head.headers) && !has_warned.swap(true, Ordering::Relaxed) {
             tracing::warn!(
@@ -198,10 +194,22 @@ impl Site {
         }
         let now = Utc::now();
         let visitor = pepper.hash_address(settings.proxies.client(peer, &head.headers), now);
-        // Counted whatever was sent.
-        limiter.check(&visitor)?;
-        is_whole?;
-        *post = Post::read(kind, &body)?;
+        let read = if request::is_same_site(&head.headers, &settings.origins) {
+            // Counted whatever was sent.
+            limiter.check(&visitor).and(is_whole).and_then(|()| Post::read(kind, &body))
+        } else {
+            Err(Problem::CrossSite)
+        };
+        match read {
+            Ok(read) => *post = read,
+            Err(problem) => {
+                *post = Post::salvage(kind, &body);
+                if matches!(problem, Problem::CrossSite) {
+                    post.forget_consent();
+                }
+                return Err(problem);
+            }
+        }
 
         let ticket = post.ticket(pepper);
         let suspicion = post.suspicion(ticket.as_ref(), now, &settings.fill);

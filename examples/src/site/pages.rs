@@ -140,7 +140,7 @@ impl<'a> Form<'a> {
             max_message: limits::MESSAGE.max,
             consent: field("consent"),
             is_consent_required: setting.consent == ConsentPolicy::Required,
-            is_consenting: !post.field("consent").is_empty(),
+            is_consenting: post.is_ticked(),
         }
     }
 

@@ -16,7 +16,7 @@ use super::{Kind, Problem};
 const PATIENCE: Duration = Duration::from_secs(20);
 /// A form takes more bytes than JSON for the same text, and may be much larger: a message that is too long is shown again, with what is
 /// wrong with it, instead of being lost.
-const MAX_FORM_BYTES: usize = 64 * MAX_BODY_BYTES;
+const MAX_FORM_BYTES: usize = 16 * MAX_BODY_BYTES;
 
 /// Reads a body within bounds of size and time: what has arrived, and whether that is all of it.
 pub(super) async fn read<B>(kind: Kind, body: B) -> (Bytes, Result<(), Problem>)

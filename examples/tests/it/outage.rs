@@ -225,14 +225,15 @@ async fn who_is_erased_while_fastcore_is_away_does_not_come_back_with_it() {
     kill(world.fastcore(&[]));
     let service = world.site(TOKEN, &[]);
     let visitor = Visitor::new(service.address);
-    assert_eq!(visitor.post(&filled(&visitor.open().await)).await.status, 303);
+    let form = visitor.open().await;
+    assert_eq!(visitor.post(&filled(&form)).await.status, 303);
     let email = filled("").iter().find(|(name, _)| *name == "email").unwrap().1;
     let erased = std::process::Command::new(env!("CARGO_BIN_EXE_leadctl"))
         .args(["erase", email, "--yes", "--database-url", &format!("sqlite:{}", world.database().display())])
         .env("FASTCORE_SITE_STATE", world.dir.path().join("state"))
         .output()
         .unwrap();
-    assert!(String::from_utf8_lossy(&erased.stdout).contains("0 erased, 1 in the spool"), "{erased:?}");
+    assert!(String::from_utf8_lossy(&erased.stdout).contains("1 erased, of which 1 waited in the spool"), "{erased:?}");
     let fastcore = world.fastcore(&[]);
     // The site delivers again: who comes next gets through, and nobody else.
     let ticket = visitor.open().await;
@@ -241,6 +242,9 @@ async fn who_is_erased_while_fastcore_is_away_does_not_come_back_with_it() {
     assert_eq!(visitor.post(&other).await.status, 303);
     until("the next one is there", async || leads_in(&world.database()).await.len() == 1).await;
     assert_eq!(leads_in(&world.database()).await[0].0.name, "Quelqu’un d’autre");
+    // And who sends that very form again is not made anew: it has a tombstone.
+    assert_eq!(visitor.post(&filled(&form)).await.status, 303);
+    assert_eq!(leads_in(&world.database()).await.len(), 1);
     assert!(waiting(&world.spool()).is_empty());
     drop(fastcore);
 }

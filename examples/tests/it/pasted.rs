@@ -61,6 +61,11 @@ async fn what_nobody_sees_is_cleaned_and_not_complained_of() {
             assert_eq!((&lead[*member], &lead["status"]), (&json!(stored), &json!("received")), "{pasted:?}");
         }
     }
+    // Another domain is another person: a joiner that has a meaning is not taken away.
+    let mut fields = filled_json(&visitor.open().await);
+    fields["email"] = "info@نامه\u{200c}ای.com".into();
+    let refused = visitor.post_json(&fields).await;
+    assert_eq!((refused.status, &refused.json()["errors"][0]["code"]), (422, &json!("email_invalid")));
     // Half an emoji, as a script cuts it at a number of UTF-16 units.
     for half in ["\\ud83d", "\\uDE97 ", "a\\\\\\ud83d\\u0041"] {
         let ticket = visitor.open().await;
@@ -153,6 +158,8 @@ async fn whatever_is_wrong_with_a_post_the_form_comes_back_filled() {
                 page.contains("Bonjour, notre pont") && page.contains("value=\"jean@example.com\""),
                 "{framework} {status}"
             );
+            // Nobody else ticks the box for a visitor.
+            assert_eq!(page.contains("aria-describedby=\"consent-error\" checked"), status != 403, "{status}");
         }
         assert!(leads_in(&database_of(&service)).await.is_empty());
     }
@@ -213,6 +220,11 @@ async fn a_visitor_is_answered_in_french_or_english() {
     assert!(thanks.contains("Thank you, your message has arrived") && thanks.contains("/?lang=en"), "{thanks}");
     let mut post = filled_json(&visitor("fr").open().await);
     post["lang"] = "en".into();
+    let stranger = visitor("fr").with("origin", "https://evil.example").post_json(&post).await.json();
+    assert_eq!(
+        stranger["detail"],
+        "This message was not sent from our site. Read it again, then send it from this form."
+    );
     post["email"] = "nobody".into();
     let problem = visitor("fr").post_json(&post).await.json();
     assert_eq!(problem["errors"][0]["detail"], "Check your email address: it must be of the form name@example.com.");

@@ -31,10 +31,6 @@ impl Breaker {
         }
     }
 
-    pub(super) fn is_closed(&self) -> bool {
-        self.lock().is_none()
-    }
-
     pub(super) fn failed(&self) {
         let mut state = self.lock();
         let pause = state.as_ref().map_or(FIRST_PAUSE, |open| (open.pause * 2).min(LONGEST_PAUSE));

@@ -1,4 +1,8 @@
-use std::{fmt, sync::Arc, time::Duration};
+use std::{
+    fmt,
+    sync::{Arc, atomic::AtomicBool},
+    time::Duration,
+};
 
 use http::{HeaderValue, Uri, uri};
 use tokio::sync::{Notify, watch};
@@ -70,6 +74,7 @@ impl ClientBuilder {
             spool: self.spool,
             under_way: watch::Sender::new(0),
             breaker: Breaker::default(),
+            is_taking: AtomicBool::new(true),
             wake: Notify::new(),
             metrics: Metrics::begin(),
         });

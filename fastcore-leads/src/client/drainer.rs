@@ -18,7 +18,7 @@ use super::{
     AsideReason, Shared, Spool,
     answer::Verdict,
     breaker::jittered,
-    spool::{Counts, File, Found, Walk},
+    spool::{Counts, File, Found, Tended, Walk},
 };
 
 pub(super) struct Settings {
@@ -122,7 +122,11 @@ struct Drainer<'a> {
     tended: Option<(Instant, bool)>,
 }
 
-struct Failure {
+/// A lead that failed, and FASTCore's faults with it since something else last came of it.
+#[derive(Default)]
+struct Failure(Option<Faults>);
+
+struct Faults {
     tries: u32,
     since: Instant,
     /// How many had got through by then.
@@ -140,7 +144,7 @@ struct Progress {
 
 impl Drainer<'_> {
     async fn round(&mut self) -> Round {
-        if !self.holds_lock().await {
+        if !self.holds_lock(false).await {
             self.count_if_due().await;
             return Round::NotOurs;
         }
@@ -172,34 +176,36 @@ impl Drainer<'_> {
         let mut goes_on = true;
         loop {
             while goes_on && under_way.len() < progress.at_once {
-                if !self.holds_lock().await {
+                if !self.holds_lock(!under_way.is_empty()).await {
                     goes_on = false;
                     break;
                 }
                 let Some(file) = files.next(&spool, &self.failures).await else { break };
-                // Counted before: a fault counts too.
                 self.count_try(&file.path);
                 under_way.push(deliver(&shared, &spool, file));
             }
             let Some((file, came_to)) = under_way.next().await else { return goes_on };
+            // Touched also while what was begun is ended.
+            goes_on &= self.holds_lock(true).await;
             self.judge(&file, came_to, progress).await;
             goes_on &= progress.failures_in_a_row < MAX_FAILURES;
         }
     }
 
+    /// A lead that fails is tried behind the others next time. Counted before it is tried: a fault counts too.
     fn count_try(&mut self, path: &PathBuf) {
-        if let Some(failure) = self.failures.get_mut(path) {
-            failure.tries += 1;
-        } else if self.failures.len() < MAX_REMEMBERED {
-            let failure = Failure { tries: 1, since: Instant::now(), got_through: self.got_through };
-            self.failures.insert(path.clone(), failure);
+        if self.failures.len() < MAX_REMEMBERED || self.failures.contains_key(path) {
+            self.failures.entry(path.clone()).or_default();
         }
     }
 
     async fn judge(&mut self, file: &File, came_to: Option<Verdict>, progress: &mut Progress) {
         match came_to {
             // It is gone, or cannot be read, which says nothing of FASTCore.
-            None => return,
+            None => {
+                self.failures.remove(&file.path);
+                return;
+            }
             Some(Verdict::Stored(_) | Verdict::Erased | Verdict::Refused(_)) => {
                 self.failures.remove(&file.path);
                 self.got_through += 1;
@@ -208,37 +214,60 @@ impl Drainer<'_> {
                 progress.at_once = (progress.at_once + 1).min(MAX_AT_ONCE);
                 return;
             }
-            Some(Verdict::Unavailable(wait)) => progress.asked = progress.asked.max(wait.unwrap_or_default()),
-            Some(Verdict::Failing) => {
-                let aside_after = self.settings.aside_after;
-                let is_hopeless = self.failures.get(&file.path).is_some_and(|failure| {
-                    failure.tries >= MIN_TRIES
-                        && failure.since.elapsed() >= aside_after
-                        && failure.got_through < self.got_through
-                });
-                if is_hopeless {
-                    tracing::error!("FASTCore always has a fault with a lead that others get past; it is put aside");
-                    let path = file.path.clone();
-                    let moved = self.spool.blocking(move |folder| folder.put_aside(&path, AsideReason::Failing));
-                    moved.await.unwrap_or_else(trouble);
-                    self.failures.remove(&file.path);
-                }
+            Some(Verdict::Failing) => self.judge_fault(file).await,
+            Some(Verdict::Unavailable(wait)) => {
+                progress.asked = progress.asked.max(wait.unwrap_or_default());
+                self.forget_faults(file);
             }
-            Some(Verdict::Misconfigured | Verdict::Foreign) => {}
+            Some(Verdict::Misconfigured | Verdict::Foreign) => self.forget_faults(file),
         }
         progress.failures_in_a_row += 1;
         progress.at_once = 1;
     }
 
-    /// Takes the lock, or keeps it.
-    async fn holds_lock(&mut self) -> bool {
+    /// FASTCore has a fault with this lead; perhaps always.
+    async fn judge_fault(&mut self, file: &File) {
+        let (got_through, aside_after) = (self.got_through, self.settings.aside_after);
+        let Some(Failure(faults)) = self.failures.get_mut(&file.path) else { return };
+        let faults = faults.get_or_insert(Faults { tries: 0, since: Instant::now(), got_through });
+        faults.tries += 1;
+        let is_hopeless =
+            faults.tries >= MIN_TRIES && faults.since.elapsed() >= aside_after && faults.got_through < got_through;
+        if is_hopeless {
+            tracing::error!("FASTCore always has a fault with a lead that others get past; it is put aside");
+            let path = file.path.clone();
+            let moved = self.spool.blocking(move |folder| folder.put_aside(&path, AsideReason::Failing));
+            moved.await.unwrap_or_else(trouble);
+            self.failures.remove(&file.path);
+        }
+    }
+
+    /// It was not FASTCore's fault this time: not always, then.
+    fn forget_faults(&mut self, file: &File) {
+        if let Some(failure) = self.failures.get_mut(&file.path) {
+            *failure = Failure::default();
+        }
+    }
+
+    /// Takes the lock, or keeps it. Where somebody wants it, it is given up once nothing is under way any more.
+    async fn holds_lock(&mut self, is_under_way: bool) -> bool {
         match self.tended {
             Some((when, is_ours)) if is_ours && when.elapsed() < TICK => true,
             _ => {
-                let is_ours = self.spool.blocking(|folder| folder.lock.tend()).await.unwrap_or_else(|error| {
-                    tracing::error!(kind = %error.kind(), "the spool's lock cannot be written: look at the disk");
-                    false
+                let tended = self.spool.blocking(move |folder| {
+                    let tended = folder.lock.tend()?;
+                    if tended == Tended::Wanted && !is_under_way {
+                        folder.lock.release();
+                    }
+                    Ok(tended)
                 });
+                let is_ours = tended.await.map_or_else(
+                    |error| {
+                        tracing::error!(kind = %error.kind(), "the spool's lock cannot be written: look at the disk");
+                        false
+                    },
+                    |tended| tended == Tended::Ours,
+                );
                 self.tended = Some((Instant::now(), is_ours));
                 is_ours
             }
@@ -250,7 +279,7 @@ impl Drainer<'_> {
         let end = Instant::now() + how_long;
         while let Some(left) = end.checked_duration_since(Instant::now()) {
             sleep(left.min(TICK)).await;
-            self.holds_lock().await;
+            self.holds_lock(false).await;
         }
     }
 
@@ -322,8 +351,8 @@ impl Files {
 /// What came of one file; nothing where it could not be read, or is not there any more.
 async fn deliver(shared: &Shared, spool: &Spool, file: File) -> (File, Option<Verdict>) {
     let path = file.path.clone();
-    let envelope = match spool.blocking(move |folder| folder.read(&path)).await {
-        Ok(Found::Lead(envelope)) => envelope,
+    let (envelope, bytes) = match spool.blocking(move |folder| folder.read(&path)).await {
+        Ok(Found::Lead(envelope, bytes)) => (envelope, bytes),
         Ok(Found::Gone | Found::Aside) => return (file, None),
         Err(error) => {
             trouble(error);
@@ -335,7 +364,6 @@ async fn deliver(shared: &Shared, spool: &Spool, file: File) -> (File, Option<Ve
     let done = match verdict {
         Verdict::Stored(_) | Verdict::Erased => {
             tracing::info!(request_id = %envelope.request_id(), "spooled lead delivered");
-            let bytes = envelope.body().len() as u64;
             spool.blocking(move |folder| folder.remove(&path, bytes)).await
         }
         Verdict::Refused(reason) => spool.blocking(move |folder| folder.put_aside(&path, reason)).await,

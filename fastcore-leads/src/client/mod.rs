@@ -36,7 +36,13 @@ mod metrics;
 mod sender;
 mod spool;
 
-use std::{fmt, sync::Arc};
+use std::{
+    fmt,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+};
 
 use futures_util::future::AbortHandle;
 use tokio::sync::{Notify, watch};
@@ -91,11 +97,18 @@ impl Delivery {
     }
 }
 
-/// The lead could be given to nobody: FASTCore did not take it, and there is no spool, or it is full or cannot be written. It may
-/// have reached FASTCore all the same; sending it again is safe.
+/// The lead could be given to nobody.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("FASTCore did not take the lead, and the spool is full or cannot be written: send it again later")]
-pub struct Undeliverable;
+#[non_exhaustive]
+pub enum Undeliverable {
+    /// FASTCore did not take it, and there is no spool, or it is full or cannot be written. It may have reached FASTCore all the same;
+    /// sending it again is safe.
+    #[error("FASTCore did not take the lead, and it cannot be kept: send it again later")]
+    Unavailable,
+    /// FASTCore will never take it, and it could not be kept for a person to look at. Sending it again changes nothing.
+    #[error("FASTCore refuses the lead for good, and it cannot be kept: do not send it again")]
+    Refused,
+}
 
 struct Shared {
     sender: Sender,
@@ -104,6 +117,8 @@ struct Shared {
     under_way: watch::Sender<usize>,
     /// Open while FASTCore does not answer: callers do not wait for it then.
     breaker: Breaker,
+    /// Whether FASTCore said something final of the last lead that it was asked to take.
+    is_taking: AtomicBool,
     /// Tells the drainer that there is something to deliver.
     wake: Notify,
     metrics: Metrics,
@@ -147,7 +162,7 @@ impl Client {
             let _guard = guard;
             shared.deliver(&envelope).await
         };
-        tokio::spawn(delivery.in_current_span()).await.unwrap_or(Err(Undeliverable))
+        tokio::spawn(delivery.in_current_span()).await.unwrap_or(Err(Undeliverable::Unavailable))
     }
 
     /// Returns when no delivery is under way.
@@ -163,7 +178,7 @@ impl Client {
             Some(spool) => spool.has_room().await,
             None => false,
         };
-        has_room || self.shared.breaker.is_closed()
+        has_room || self.shared.is_taking.load(Ordering::Relaxed)
     }
 
     /// The spool, if there is one.
@@ -199,6 +214,7 @@ impl Shared {
     /// Sends a lead once, and remembers whether FASTCore answers.
     async fn attempt(&self, envelope: &Envelope) -> Verdict {
         let verdict = self.sender.send(envelope, &self.metrics).await;
+        self.is_taking.store(verdict.is_final(), Ordering::Relaxed);
         match verdict {
             Verdict::Unavailable(_) => self.breaker.failed(),
             // A fault with one lead says nothing of the others, nor does a page of somebody else's: each is asked for anew.
@@ -217,7 +233,8 @@ impl Shared {
             Verdict::Refused(reason) => Place::Aside(reason),
             Verdict::Unavailable(_) | Verdict::Failing | Verdict::Misconfigured | Verdict::Foreign => Place::Waiting,
         };
-        let spool = self.spool.as_ref().ok_or(Undeliverable)?;
+        let undeliverable = if place == Place::Waiting { Undeliverable::Unavailable } else { Undeliverable::Refused };
+        let spool = self.spool.as_ref().ok_or(undeliverable)?;
         let kept = spool.put(envelope.clone(), place).await;
         self.metrics.spool(spool.counts());
         if place == Place::Waiting {
@@ -232,7 +249,7 @@ impl Shared {
             }
             Err(error) => {
                 tracing::error!(%request_id, kind = %error.kind(), "a lead cannot be spooled: look at the disk");
-                Err(Undeliverable)
+                Err(undeliverable)
             }
         }
     }

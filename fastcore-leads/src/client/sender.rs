@@ -51,7 +51,7 @@ impl Sender {
                  the lead is kept"
             ),
             Verdict::Refused(_) => {
-                tracing::error!(status, result, "FASTCore refused a lead for good; it is kept in the spool");
+                tracing::error!(status, result, "FASTCore refuses a lead for good; a person has to look at it");
             }
             Verdict::Failing => tracing::error!(status, "FASTCore has a fault with a lead; it is tried again"),
             Verdict::Unavailable(_) => tracing::warn!(status, result, "lead not handed over yet"),

@@ -110,12 +110,18 @@ async fn a_person_is_exported_and_erased_from_database_and_spool() {
     assert!(waiting.len() == 2 && waiting.iter().all(|lead| lead["body"]["email"] == "marie@example.com"), "{export}");
 
     let erased = with_key(&["erase", "Marie@example.com", "--yes"]);
-    assert!(erased.out.contains("1 erased, 2 in the spool"), "{} {}", erased.out, erased.err);
+    // What waited is stored and erased: its request ids are never stored again.
+    assert!(erased.out.contains("3 erased, of which 2 waited in the spool"), "{} {}", erased.out, erased.err);
+    // Without the key, nobody is told that it is done.
+    let arguments = of(&place, &["erase", "pierre@example.com", "--yes"]);
+    let locked = place.run(&arguments.iter().map(String::as_str).collect::<Vec<_>>());
+    assert!(locked.code == 1 && locked.err.contains("--site-spool-keys"), "{} {}", locked.code, locked.err);
     assert_eq!(with_key(&["erase", "marie@example.com", "--yes"]).code, 3);
     // One who is in the spool alone.
     let erased = with_key(&["erase", "pierre@example.com", "--yes", "--json"]);
     let erased: Value = serde_json::from_str(&erased.out).unwrap();
-    assert_eq!((&erased["erased"], erased["erased_from_spool"].as_array().unwrap().len()), (&json!([]), 1));
+    let count = |member: &str| erased[member].as_array().unwrap().len();
+    assert_eq!((count("erased"), count("erased_from_spool"), &erased["unreadable_in_spool"]), (1, 1, &json!(0)));
 }
 
 #[test]

@@ -9,6 +9,22 @@ use crate::private;
 /// The steps of a file system that a [`Spool`](super::Spool) keeps a lead with. Each does the real thing; a test replaces those that
 /// are to fail, or looks on.
 pub trait Disk: Send + Sync + 'static {
+    /// Makes a folder, and those above it, where they are missing, for their owner alone.
+    ///
+    /// # Errors
+    /// What the file system says.
+    fn make_folder(&self, path: &Path) -> io::Result<()> {
+        private::make_folder(path)
+    }
+
+    /// Removes a file.
+    ///
+    /// # Errors
+    /// What the file system says.
+    fn remove(&self, path: &Path) -> io::Result<()> {
+        fs::remove_file(path)
+    }
+
     /// Makes a file that is not there yet, for its owner alone.
     ///
     /// # Errors

@@ -1,6 +1,7 @@
 use std::{
     collections::HashMap,
     io,
+    panic::{self, AssertUnwindSafe},
     path::{Path, PathBuf},
     sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError},
 };
@@ -61,7 +62,9 @@ impl Group {
         state.is_running = true;
         let round = std::mem::take(&mut state.next);
         drop(state);
-        let flushed = flush();
+        // Whoever waits for this round is told, also where the flush ends in a panic.
+        let flushed = panic::catch_unwind(AssertUnwindSafe(flush))
+            .unwrap_or_else(|_| Err(io::Error::other("a fault while flushing a folder")));
         // Nobody else sets it: who runs a round has taken it out.
         let _ = round.set(flushed.as_ref().copied().map_err(io::Error::kind));
         lock(&self.state).is_running = false;

@@ -1,4 +1,4 @@
-use std::{borrow::Cow, fmt, fs, io};
+use std::{borrow::Cow, fmt, fs, io, time::Duration};
 
 use chrono::{DateTime, Utc};
 use serde::Deserialize;
@@ -10,6 +10,9 @@ use crate::{
     lead::{ConsentPolicy, Lead, RequestId},
     mask_email,
 };
+
+/// A draft that is younger may be under way.
+const BEING_WRITTEN: Duration = Duration::from_secs(60);
 
 /// A lead of a spool. `Debug` shows the address masked, and nothing else of the person.
 #[derive(Clone, PartialEq)]
@@ -95,8 +98,10 @@ impl Spool {
         Ok(files.filter_map(|file| self.folder.inspect(&file)))
     }
 
-    /// Removes all leads of an address, in any case, drafts of them too, wherever they are. Waits until nobody delivers: what was
-    /// under way is in FASTCore when this returns, and is to be erased there afterwards.
+    /// Removes all leads of an address, in any case, drafts of them too, wherever they are. Waits until nobody delivers. What was
+    /// under way before may be in FASTCore, or on its way into its database: erase it there afterwards. To be sure that none comes
+    /// back, have FASTCore store the [leads](Self::leads) first, under their request ids, and then erase the person there: an erased
+    /// request id is never stored again.
     ///
     /// # Errors
     /// What the file system says; nothing is half removed, and it may be called again. [`TimedOut`](io::ErrorKind::TimedOut) if the
@@ -108,7 +113,7 @@ impl Spool {
             exclusive.tend()?;
             match self.folder.inspect(&file) {
                 Some(Ok(lead)) if lead.is_of(email) => {
-                    match fs::remove_file(&file.path) {
+                    match self.folder.options.disk.remove(&file.path) {
                         Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
                         removed => removed?,
                     }
@@ -119,6 +124,12 @@ impl Spool {
                     }
                 }
                 Some(Err(_)) if !file.is_draft() => erasure.unreadable += 1,
+                // Half a lead may be of this person as well. One that is still being written is left alone.
+                Some(Err(_)) => {
+                    if let Ok(metadata) = fs::symlink_metadata(&file.path) {
+                        layout::remove_if_older(&file.path, &metadata, BEING_WRITTEN);
+                    }
+                }
                 _ => {}
             }
         }
@@ -127,13 +138,17 @@ impl Spool {
     }
 
     /// Has leads that were put aside delivered again: one of them, or all. Those that cannot be read stay where they are. Returns
-    /// how many wait now.
+    /// how many of them wait now.
     ///
     /// # Errors
     /// What the file system says; those that were moved wait, the others are where they were.
+    /// [`TimedOut`](io::ErrorKind::TimedOut) as for [`erase`](Self::erase).
     pub fn retry(&self, request_id: Option<RequestId>) -> io::Result<usize> {
+        // Nobody erases meanwhile, who would find a lead in neither place.
+        let mut exclusive = Exclusive::take(&self.folder.root)?;
         let mut moved = 0;
         for file in Walk::everything(&self.folder.root)? {
+            exclusive.tend()?;
             if file.is_draft() || file.place == Place::Waiting {
                 continue;
             }

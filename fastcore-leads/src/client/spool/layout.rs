@@ -10,18 +10,19 @@ use std::{
 };
 
 use chrono::{DateTime, NaiveDateTime, Utc};
+use uuid::Uuid;
 
 use super::{AsideReason, Place};
 use crate::lead::RequestId;
 
-pub(super) const DRAFT: &str = "draft";
+const DRAFT: &str = "draft";
 const PLAIN: &str = "json";
 const SEALED: &str = "sealed";
 const ASIDE: &str = "refused";
 const HOUR: &str = "%Y-%m-%dT%H";
 
 /// A draft that is older belongs to a process that died: nobody was told that its lead is safe.
-const STALE: Duration = Duration::from_secs(3600);
+pub(super) const STALE: Duration = Duration::from_secs(3600);
 
 /// Where a lead belongs that was sent at an instant.
 pub(super) fn folder_of(root: &Path, place: Place, sent_at: DateTime<Utc>) -> PathBuf {
@@ -39,8 +40,19 @@ pub(super) fn name_of(request_id: RequestId, is_sealed: bool) -> String {
     format!("{request_id}.{}", if is_sealed { SEALED } else { PLAIN })
 }
 
-pub(super) fn is_sealed(path: &Path) -> bool {
-    has_extension(path, SEALED)
+/// A name for a lead that is being written: its own, something that nobody else has, and the word.
+pub(super) fn draft_of(name: &str) -> String {
+    format!("{name}.{}.{DRAFT}", Uuid::now_v7())
+}
+
+/// The name that a lead has or will have once it is written, and whether it is encrypted under that name.
+pub(super) fn name_in(path: &Path) -> Option<(&str, bool)> {
+    let name = path.file_name()?.to_str()?;
+    let name = match name.strip_suffix(DRAFT).and_then(|rest| rest.strip_suffix('.')) {
+        Some(rest) => rest.rsplit_once('.')?.0,
+        None => name,
+    };
+    Some((name, has_extension(Path::new(name), SEALED)))
 }
 
 /// A file of the spool.
@@ -114,9 +126,10 @@ impl Iterator for Walk {
     }
 }
 
-pub(super) fn remove_if_stale(draft: &Path, metadata: &Metadata) {
+/// Removes a draft that nobody writes any more.
+pub(super) fn remove_if_older(draft: &Path, metadata: &Metadata, than: Duration) {
     let age = metadata.modified().ok().and_then(|modified| modified.elapsed().ok());
-    if age.is_some_and(|age| age > STALE) {
+    if age.is_some_and(|age| age > than) {
         let _ = fs::remove_file(draft);
     }
 }

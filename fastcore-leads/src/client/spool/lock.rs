@@ -3,14 +3,15 @@
 //!
 //! `drainer.lock` holds the id of whoever delivers, who touches it twice a second; one that was not touched for a while belongs to
 //! somebody who died, and is taken over. Where the word `locked` follows the id, its owner holds the operating system's lock on the file
-//! too (`flock`), which ends with the process: who gets that lock need not wait. Who must not have a lead delivered meanwhile, such as to erase it, makes `drainer.wanted`:
-//! the drainer then ends what it has begun, and gives the lock up. Files that are touched, so that it works between languages and containers.
+//! too (`flock`), which ends with the process: who gets that lock need not wait. Who must not have a lead delivered meanwhile, such as to
+//! erase it, makes `drainer.wanted`: the drainer then ends what it has begun, and gives the lock up. Files that are touched, so that it
+//! works between languages and containers; `drainer.guard` is locked for the moment that it takes to look and to take.
 
 use std::{
     fs::{self, File},
     io::{self, Write},
     path::{Path, PathBuf},
-    sync::{Mutex, PoisonError},
+    sync::{Mutex, MutexGuard, PoisonError},
     thread,
     time::{Duration, Instant, SystemTime},
 };
@@ -24,73 +25,119 @@ const STALE: Duration = Duration::from_secs(15);
 /// How long the drainer may take to end what it has begun, or to count as gone.
 const PATIENCE: Duration = Duration::from_secs(30);
 const LOOK_AGAIN: Duration = Duration::from_millis(50);
+/// What follows an owner's id, where the operating system's lock is held too.
+const LOCKED: &str = " locked";
 
 pub(in crate::client) struct Lock {
+    root: PathBuf,
     held: PathBuf,
     wanted: PathBuf,
+    guard: PathBuf,
     owner: String,
     /// The file, locked, while this is the owner.
     locked: Mutex<Option<File>>,
 }
 
-/// What follows an owner's id, where the operating system's lock is held too.
-const LOCKED: &str = " locked";
+/// How it is with the lock.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::client) enum Tended {
+    /// It is held here.
+    Ours,
+    /// It is held here, and somebody wants it.
+    Wanted,
+    /// It is not held here.
+    NotOurs,
+}
 
 impl Lock {
     pub(super) fn new(root: &Path) -> Self {
-        let owner = format!("{}{LOCKED}", Uuid::now_v7());
-        Self { held: root.join("drainer.lock"), wanted: root.join("drainer.wanted"), owner, locked: Mutex::default() }
-    }
-
-    /// Takes the lock, or keeps it; gives it up where somebody wants it. Returns whether it is held.
-    pub(in crate::client) fn tend(&self) -> io::Result<bool> {
-        if is_fresh(&self.wanted)? {
-            self.release();
-            return Ok(false);
-        }
-        self.hold()
-    }
-
-    fn hold(&self) -> io::Result<bool> {
-        match fs::read_to_string(&self.held) {
-            Ok(owner) if owner == self.owner => touch(&self.held).map(|()| true),
-            Ok(owner) if is_fresh(&self.held)? && !self.is_let_go(&owner) => Ok(false),
-            // Left behind. Where two take it over at once, the later one has it.
-            Ok(_) => {
-                let draft = self.held.with_extension(Uuid::now_v7().to_string());
-                self.write(private::create(&draft)?)?;
-                fs::rename(&draft, &self.held)?;
-                Ok(fs::read_to_string(&self.held)? == self.owner)
-            }
-            Err(error) if error.kind() == io::ErrorKind::NotFound => match private::create(&self.held) {
-                Ok(file) => self.write(file).map(|()| true),
-                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(false),
-                Err(error) => Err(error),
-            },
-            Err(error) => Err(error),
+        Self {
+            root: root.to_owned(),
+            held: root.join("drainer.lock"),
+            wanted: root.join("drainer.wanted"),
+            guard: root.join("drainer.guard"),
+            owner: format!("{}{LOCKED}", Uuid::now_v7()),
+            locked: Mutex::default(),
         }
     }
 
-    /// Whether the owner held the operating system's lock, and does not any more: it has ended.
-    fn is_let_go(&self, owner: &str) -> bool {
-        owner.ends_with(LOCKED) && File::open(&self.held).is_ok_and(|file| file.try_lock().is_ok())
-    }
-
-    /// Writes the owner into a file that nobody else knows yet, and keeps it locked.
-    fn write(&self, mut file: File) -> io::Result<()> {
-        // First, so that nobody finds the word without the lock. Where a file system has no locks, the touching is enough.
-        let _ = file.try_lock();
-        file.write_all(self.owner.as_bytes())?;
-        *self.locked.lock().unwrap_or_else(PoisonError::into_inner) = Some(file);
-        Ok(())
+    /// Takes the lock, or keeps it. Leaves it to whoever wants it, unless it is held here already: then the holder ends what it has
+    /// begun, and [releases](Self::release) it.
+    pub(in crate::client) fn tend(&self) -> io::Result<Tended> {
+        let _guard = self.guard();
+        match (is_fresh(&self.wanted)?, self.is_held()) {
+            (true, true) => touch(&self.held).map(|()| Tended::Wanted),
+            (true, false) => Ok(Tended::NotOurs),
+            (false, _) => Ok(if self.hold()? { Tended::Ours } else { Tended::NotOurs }),
+        }
     }
 
     /// Gives the lock up, where it is held.
     pub(in crate::client) fn release(&self) {
-        if fs::read_to_string(&self.held).is_ok_and(|owner| owner == self.owner) {
+        let _guard = self.guard();
+        if self.is_held() {
             let _ = fs::remove_file(&self.held);
         }
-        *self.locked.lock().unwrap_or_else(PoisonError::into_inner) = None;
+        *self.locked() = None;
+    }
+
+    fn take(&self) -> io::Result<bool> {
+        let _guard = self.guard();
+        self.hold()
+    }
+
+    /// Under the guard.
+    fn hold(&self) -> io::Result<bool> {
+        if self.is_held() {
+            return touch(&self.held).map(|()| true);
+        }
+        if self.held.try_exists()? {
+            if is_fresh(&self.held)? && !self.is_let_go() {
+                return Ok(false);
+            }
+            // Left behind.
+            fs::remove_file(&self.held)?;
+        }
+        match private::create(&self.held) {
+            Ok(file) => self.write(file).map(|()| true),
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+
+    fn is_held(&self) -> bool {
+        fs::read_to_string(&self.held).is_ok_and(|owner| owner == self.owner)
+    }
+
+    /// Whether the owner held the operating system's lock, and does not any more: it has ended.
+    fn is_let_go(&self) -> bool {
+        let is_locked = fs::read_to_string(&self.held).is_ok_and(|owner| owner.ends_with(LOCKED));
+        is_locked && File::open(&self.held).is_ok_and(|file| file.try_lock().is_ok())
+    }
+
+    /// Writes the owner into the file that was made, and keeps it locked.
+    fn write(&self, mut file: File) -> io::Result<()> {
+        private::give_to_owner_of(&self.root, &self.held);
+        // First, so that nobody finds the word without the lock. Where a file system has no locks, the touching is enough.
+        let _ = file.try_lock();
+        file.write_all(self.owner.as_bytes())?;
+        *self.locked() = Some(file);
+        Ok(())
+    }
+
+    /// Nobody else looks or takes meanwhile. Where a file system has no locks, two may take over at once, and one of them finds out
+    /// when it tends the lock.
+    fn guard(&self) -> Option<File> {
+        let is_new = !self.guard.exists();
+        let file = private::open_or_create(&self.guard).ok()?;
+        if is_new {
+            private::give_to_owner_of(&self.root, &self.guard);
+        }
+        file.lock().ok().map(|()| file)
+    }
+
+    fn locked(&self) -> MutexGuard<'_, Option<File>> {
+        self.locked.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -108,7 +155,7 @@ impl Exclusive {
         let end = Instant::now() + PATIENCE;
         loop {
             taken.ask()?;
-            if taken.lock.hold()? {
+            if taken.lock.take()? {
                 return Ok(taken);
             }
             if Instant::now() > end {
@@ -123,7 +170,9 @@ impl Exclusive {
         if self.touched.elapsed() > STALE / 10 {
             self.touched = Instant::now();
             self.ask()?;
-            self.lock.hold()?;
+            if !self.lock.take()? {
+                return Err(io::ErrorKind::TimedOut.into());
+            }
         }
         Ok(())
     }
@@ -131,7 +180,11 @@ impl Exclusive {
     fn ask(&self) -> io::Result<()> {
         match private::create(&self.lock.wanted) {
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => touch(&self.lock.wanted),
-            made => made.map(drop),
+            Err(error) => Err(error),
+            Ok(_) => {
+                private::give_to_owner_of(&self.lock.root, &self.lock.wanted);
+                Ok(())
+            }
         }
     }
 }

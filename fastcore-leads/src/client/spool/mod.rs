@@ -28,12 +28,11 @@ use std::{
     io::{self, Read},
     path::{Path, PathBuf},
     sync::Arc,
+    time::{Duration, Instant},
 };
 
-use tokio::sync::Semaphore;
-use uuid::Uuid;
+use tokio::sync::{Mutex, Semaphore};
 
-pub(super) use self::layout::{File, Walk};
 pub use self::{
     disk::{Disk, StdDisk},
     inspect::{SpoolErasure, SpooledLead, Unreadable},
@@ -41,11 +40,17 @@ pub use self::{
     seal::{KeyError, SpoolKeys},
 };
 use self::{group_sync::GroupSync, lock::Lock, tally::Tally};
+pub(super) use self::{
+    layout::{File, Walk},
+    lock::Tended,
+};
 use super::envelope::Envelope;
 use crate::{lead::limits::MAX_BODY_BYTES, private};
 
 /// Leads that are written at once: each holds a thread and a few file handles.
 const MAX_WRITES: usize = 64;
+/// How often it is tried whether a file can be written, at most.
+const TRY_OUT_EVERY: Duration = Duration::from_secs(1);
 /// A file that is longer holds no lead.
 const MAX_FILE_BYTES: u64 = 4 * MAX_BODY_BYTES as u64;
 
@@ -64,7 +69,7 @@ impl SpoolOptions {
         Self { max_leads: 100_000, max_bytes: 1 << 30, keys: None, disk: Arc::new(StdDisk) }
     }
 
-    /// How many leads may wait, and how many may be put aside. One more is refused.
+    /// How many leads may wait, and how many may be put aside. One more is refused; what waits already may be put aside beyond that.
     pub fn max_leads(mut self, max_leads: u64) -> Self {
         self.max_leads = max_leads;
         self
@@ -126,7 +131,8 @@ pub(super) struct Counts {
 
 /// What became of reading a file.
 pub(super) enum Found {
-    Lead(Envelope),
+    /// And the bytes of its file.
+    Lead(Envelope, u64),
     /// Another process delivered it meanwhile.
     Gone,
     /// It was put aside: it holds no lead, or is encrypted under a key that is not here.
@@ -148,6 +154,7 @@ impl Spool {
             syncs: GroupSync::default(),
             waiting: Tally::default(),
             aside: Tally::default(),
+            tried_out: Mutex::default(),
         };
         folder.make()?;
         folder.count()?;
@@ -170,8 +177,17 @@ impl Spool {
     }
 
     /// Whether another lead could be put: there is room, and a file can be made and flushed.
+    /// Looked at once a second at most, however often it is asked.
     pub(super) async fn has_room(&self) -> bool {
-        self.blocking(Folder::try_out).await.is_ok()
+        let mut tried_out = self.folder.tried_out.lock().await;
+        match *tried_out {
+            Some((when, has_room)) if when.elapsed() < TRY_OUT_EVERY => has_room,
+            _ => {
+                let has_room = self.blocking(Folder::try_out).await.is_ok();
+                *tried_out = Some((Instant::now(), has_room));
+                has_room
+            }
+        }
     }
 
     pub(super) fn counts(&self) -> Counts {
@@ -198,15 +214,19 @@ pub(super) struct Folder {
     syncs: GroupSync,
     waiting: Tally,
     aside: Tally,
+    /// When it was last seen whether a file can be written, and what came of it.
+    tried_out: Mutex<Option<(Instant, bool)>>,
 }
 
 impl Folder {
     /// Makes the folder where it is missing, and sees to it that its own name is on the disk.
     fn make(&self) -> io::Result<()> {
-        private::make_folder(&self.root)?;
-        for made in self.root.ancestors().take(3) {
+        self.options.disk.make_folder(&self.root)?;
+        for made in self.root.ancestors().take(2) {
             self.options.disk.sync_folder(made)?;
         }
+        // Which may be none of ours, and not for us to open.
+        let _ = self.root.ancestors().nth(2).map(|above| self.options.disk.sync_folder(above));
         Ok(())
     }
 
@@ -233,21 +253,28 @@ impl Folder {
         // Given back at once.
         self.waiting.take(MAX_BODY_BYTES as u64, self.options.max_leads, self.options.max_bytes)?;
         let disk = &self.options.disk;
-        let draft = self.root.join(format!("{}.{}", Uuid::now_v7(), layout::DRAFT));
+        let draft = self.root.join(layout::draft_of("trial"));
         let tried = self.with_folder(&self.root, || disk.create(&draft)).and_then(|file| disk.sync(&file));
-        let _ = fs::remove_file(&draft);
+        let _ = disk.remove(&draft);
         tried
     }
 
     /// Writes beside the name, so that the name never stands for half a lead.
     fn write(&self, folder: &Path, path: &Path, bytes: &[u8]) -> io::Result<()> {
         let disk = &self.options.disk;
-        let draft = folder.join(format!("{}.{}", Uuid::now_v7(), layout::DRAFT));
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        let draft = folder.join(layout::draft_of(&name));
         let mut file = disk.create(&draft)?;
-        let written =
-            disk.write(&mut file, bytes).and_then(|()| disk.sync(&file)).and_then(|()| disk.rename(&draft, path));
+        let written = disk.write(&mut file, bytes).and_then(|()| disk.sync(&file));
+        let written = written.and_then(|()| match disk.rename(&draft, path) {
+            // Not the folder, but the draft was taken away: it is not written anew.
+            Err(error) if error.kind() == io::ErrorKind::NotFound && folder.is_dir() => {
+                Err(io::ErrorKind::Interrupted.into())
+            }
+            renamed => renamed,
+        });
         if written.is_err() {
-            let _ = fs::remove_file(&draft);
+            let _ = disk.remove(&draft);
         }
         written
     }
@@ -258,7 +285,10 @@ impl Folder {
             match work() {
                 Err(error) if error.kind() == io::ErrorKind::NotFound => {
                     self.make()?;
-                    private::make_folder(folder)?;
+                    self.options.disk.make_folder(folder)?;
+                    for made in folder.ancestors().take_while(|made| *made != self.root) {
+                        private::give_to_owner_of(&self.root, made);
+                    }
                 }
                 done => return done,
             }
@@ -270,7 +300,11 @@ impl Folder {
     /// not have come that far.
     fn sync(&self, folder: &Path) -> io::Result<()> {
         for folder in folder.ancestors() {
-            self.syncs.sync(folder, &*self.options.disk)?;
+            match self.syncs.sync(folder, &*self.options.disk) {
+                // What was in it was delivered meanwhile, and the empty folder removed.
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                synced => synced?,
+            }
             if folder == self.root {
                 break;
             }
@@ -284,37 +318,41 @@ impl Folder {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Found::Gone),
             read => read?,
         };
+        let length = bytes.as_ref().map_or(0, |bytes| bytes.len() as u64);
         if let Some(envelope) = bytes.and_then(|bytes| self.open_file(path, bytes)) {
-            return Ok(Found::Lead(envelope));
+            return Ok(Found::Lead(envelope, length));
         }
         tracing::error!("a file of the spool holds no lead that can be read here; it is put aside");
         self.put_aside(path, AsideReason::Unreadable).map(|()| Found::Aside)
     }
 
     fn open_file(&self, path: &Path, bytes: Vec<u8>) -> Option<Envelope> {
-        let body = if layout::is_sealed(path) {
-            self.options.keys.as_ref()?.open(&bytes, path.file_name()?.to_str()?)?
-        } else {
-            bytes
+        let body = match layout::name_in(path) {
+            Some((name, true)) => self.options.keys.as_ref()?.open(&bytes, name)?,
+            _ => bytes,
         };
         Envelope::from_body(body)
     }
 
     /// Takes a lead that is delivered out of the spool.
     pub(super) fn remove(&self, path: &Path, bytes: u64) -> io::Result<()> {
-        match fs::remove_file(path) {
+        match self.options.disk.remove(path) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
             removed => {
+                removed?;
                 self.waiting.let_go(bytes);
-                removed
+                Ok(())
             }
         }
     }
 
     /// Puts a file aside for a person to look at.
     pub(super) fn put_aside(&self, path: &Path, reason: AsideReason) -> io::Result<()> {
-        let folder = layout::aside(&self.root, reason);
-        self.move_to(path, &folder)
+        let bytes = fs::symlink_metadata(path).map_or(0, |metadata| metadata.len());
+        self.move_to(path, &layout::aside(&self.root, reason))?;
+        self.waiting.let_go(bytes);
+        self.aside.add(bytes);
+        Ok(())
     }
 
     /// Moves a file to another folder, and sees to it that it is on the disk there. Where it is gone, another process was faster.
@@ -334,7 +372,7 @@ impl Folder {
         for found in Walk::everything(&self.root)? {
             let Ok(metadata) = fs::symlink_metadata(&found.path) else { continue };
             if found.is_draft() {
-                layout::remove_if_stale(&found.path, &metadata);
+                layout::remove_if_older(&found.path, &metadata, layout::STALE);
                 continue;
             }
             let (leads, bytes) = match found.place {

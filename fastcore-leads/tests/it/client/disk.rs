@@ -1,15 +1,10 @@
 //! What the spool asks of a disk, and what it says where the disk fails.
 
 use std::{
-    collections::HashSet,
     fs::File,
     io,
     path::Path,
-    sync::{
-        Arc, Mutex,
-        atomic::{AtomicUsize, Ordering},
-    },
-    time::Duration,
+    sync::{Arc, Condvar, Mutex},
 };
 
 use fastcore_leads::client::{Client, Delivery, Disk, Spool, SpoolOptions, StdDisk};
@@ -24,7 +19,8 @@ const MESSAGE: &str = "Notre cabine de peinture perd de la pression.";
 struct Watched {
     steps: Arc<Mutex<Vec<String>>>,
     fault: Arc<Mutex<Option<(&'static str, io::ErrorKind)>>>,
-    folder_flush_takes: Duration,
+    /// While it is shut, no flush of a folder ends.
+    is_shut: Arc<(Mutex<bool>, Condvar)>,
 }
 
 impl Watched {
@@ -37,6 +33,20 @@ impl Watched {
             Some((at, kind)) if at == step => Err(kind.into()),
             _ => Ok(()),
         }
+    }
+
+    fn shut(&self, is_shut: bool) {
+        *self.is_shut.0.lock().unwrap() = is_shut;
+        self.is_shut.1.notify_all();
+    }
+
+    fn flushes_go_on(&self) {
+        let (is_shut, opened) = &*self.is_shut;
+        drop(opened.wait_while(is_shut.lock().unwrap(), |is_shut| *is_shut).unwrap());
+    }
+
+    fn count(&self, step: &str) -> usize {
+        self.steps.lock().unwrap().iter().filter(|found| *found == step).count()
     }
 
     fn fails(&self, at: Option<(&'static str, io::ErrorKind)>) {
@@ -71,8 +81,13 @@ impl Disk for Watched {
         StdDisk.rename(from, to)
     }
 
+    fn make_folder(&self, path: &Path) -> io::Result<()> {
+        self.step("make_folder", Some(path))?;
+        StdDisk.make_folder(path)
+    }
+
     fn sync_folder(&self, path: &Path) -> io::Result<()> {
-        std::thread::sleep(self.folder_flush_takes);
+        self.flushes_go_on();
         self.step("sync_folder", Some(path))?;
         StdDisk.sync_folder(path)
     }
@@ -91,7 +106,8 @@ async fn a_lead_is_written_flushed_renamed_and_its_folders_flushed_before_it_is_
     // The first one finds that there is no folder for its hour yet.
     let made = steps.iter().rposition(|step| step == "create draft").unwrap();
     let (before, steps) = steps.split_at(made);
-    assert!(before.iter().all(|step| step == "create draft" || step.starts_with("sync_folder")), "{before:?}");
+    let makes_folders = |step: &String| step == "create draft" || step.contains("_folder ");
+    assert!(before.iter().all(makes_folders), "{before:?}");
     let expected = [
         "create draft".to_owned(),
         "write".to_owned(),
@@ -141,40 +157,60 @@ async fn a_disk_that_fails_at_any_step_loses_no_lead_that_was_confirmed() {
 async fn leads_that_come_together_share_the_flushes_of_their_folder() {
     const LEADS: usize = 48;
     let (_dir, folder) = folder();
-    let disk = Watched { folder_flush_takes: Duration::from_millis(20), ..Watched::default() };
+    let disk = Watched::default();
     let client = disk.client(&Fake::away(), &folder);
     client.deliver(&lead("Le premier message fait le dossier.")).await.unwrap();
     disk.steps.lock().unwrap().clear();
+    // One flush begins, and the others come meanwhile: the next one is for all of them.
+    disk.shut(true);
     let mut calls = JoinSet::new();
-    let done = Arc::new(AtomicUsize::new(0));
     for number in 0..LEADS {
-        let (client, done) = (client.clone(), Arc::clone(&done));
-        calls.spawn(async move {
-            client.deliver(&lead(&format!("{MESSAGE} Numéro {number}."))).await.unwrap();
-            done.fetch_add(1, Ordering::Relaxed);
-        });
+        let client = client.clone();
+        calls.spawn(async move { client.deliver(&lead(&format!("{MESSAGE} Numéro {number}."))).await.unwrap() });
     }
+    super::until("all are written", || {
+        disk.count("sync") == LEADS && files(&folder).iter().all(|file| !is_draft(file))
+    })
+    .await;
+    assert_eq!(disk.count("sync_folder 2024-01-03T10"), 0, "none is confirmed before a flush");
+    disk.shut(false);
     calls.join_all().await;
-    let steps = disk.steps.lock().unwrap().clone();
-    let count = |step: &str| steps.iter().filter(|found| *found == step).count();
-    assert_eq!((count("sync"), done.load(Ordering::Relaxed)), (LEADS, LEADS));
-    let flushes = count("sync_folder 2024-01-03T10");
-    assert!((1..=LEADS / 2).contains(&flushes), "{flushes} flushes of the folder for {LEADS} leads");
+    let flushes = disk.count("sync_folder 2024-01-03T10");
+    assert!((1..=3).contains(&flushes), "{flushes} flushes of the folder for {LEADS} leads");
     assert_eq!(counts(&folder), (LEADS + 1, 0));
-    let names: HashSet<_> = files(&folder).into_iter().collect();
-    assert!(names.len() > LEADS);
 }
 
-#[tokio::test]
+fn is_draft(file: &Path) -> bool {
+    file.extension().is_some_and(|kind| kind == "draft")
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_failed_flush_fails_everybody_whom_it_was_to_serve() {
     let (_dir, folder) = folder();
-    let disk = Watched { folder_flush_takes: Duration::from_millis(50), ..Watched::default() };
+    std::fs::create_dir_all(folder.join("2024-01-03T10")).unwrap();
+    std::fs::write(folder.join("2024-01-03T10/notes.txt"), "so that the folder stays").unwrap();
+    let disk = Watched::default();
     let client = disk.client(&Fake::away(), &folder);
+    disk.shut(true);
     disk.fails(Some(("sync_folder", io::ErrorKind::Other)));
     let mut calls = JoinSet::new();
     for number in 0..16 {
         let client = client.clone();
         calls.spawn(async move { client.deliver(&lead(&format!("{MESSAGE} Numéro {number}."))).await });
     }
+    super::until("all are written", || disk.count("sync") == 16).await;
+    disk.shut(false);
     assert!(calls.join_all().await.iter().all(Result::is_err));
+}
+
+#[tokio::test]
+async fn a_folder_that_cannot_be_made_is_told_and_nothing_is_confirmed() {
+    let (_dir, folder) = folder();
+    let disk = Watched::default();
+    let client = disk.client(&Fake::away(), &folder);
+    disk.fails(Some(("make_folder", io::ErrorKind::StorageFull)));
+    assert!(client.deliver(&lead(MESSAGE)).await.is_err());
+    assert_eq!(counts(&folder), (0, 0));
+    disk.fails(None);
+    assert!(client.deliver(&lead(MESSAGE)).await.is_ok());
 }

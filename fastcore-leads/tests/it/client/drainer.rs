@@ -1,4 +1,4 @@
-use std::{collections::HashSet, time::Duration};
+use std::{collections::HashSet, sync::atomic::Ordering, time::Duration};
 
 use fastcore_leads::{
     Problem,
@@ -22,7 +22,7 @@ async fn two_clients_on_one_folder_deliver_each_lead_once() {
     // Tries that fail, for each lead at most one round's.
     until("the spool is empty", || counts(&folder) == (0, 0)).await;
     let sent: HashSet<String> = fake.messages().into_iter().collect();
-    assert_eq!(sent.len(), LEADS);
+    assert_eq!((sent.len(), fake.repeated.load(Ordering::Relaxed)), (LEADS, 0), "nobody did the work twice");
     // The one that delivers goes away: the other takes over.
     let [first, second] = clients;
     for (gone, left) in [(first, &second)] {
@@ -63,12 +63,13 @@ async fn a_lock_that_was_left_behind_is_taken_over() {
     fake.is_back();
     let asked = fake.asked();
     tokio::time::sleep(Duration::from_secs(2)).await;
-    assert_eq!((fake.asked(), counts(&folder).0), (asked, 1));
+    assert_eq!(fake.asked(), asked);
+    assert!(counts(&folder).0 >= 1);
     std::fs::remove_file(&lock).unwrap();
     until("it is delivered", || counts(&folder).0 == 0).await;
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn a_lead_that_fastcore_always_stumbles_over_is_put_aside_once_others_got_through() {
     let (_dir, folder) = folder();
     let fake = Fake::new();
@@ -95,6 +96,29 @@ async fn a_lead_that_fastcore_always_stumbles_over_is_put_aside_once_others_got_
 }
 
 #[tokio::test]
+async fn a_fault_after_an_outage_is_no_reason_to_put_a_lead_aside() {
+    let (_dir, folder) = folder();
+    let fake = Fake::away();
+    let spool = Spool::open(&folder, SpoolOptions::new()).unwrap();
+    let client =
+        fake.client().spool(spool).aside_after(Duration::ZERO).longest_pause(Duration::from_millis(20)).start();
+    client.deliver(&lead("Un texte qui fait trébucher une fois.")).await.unwrap();
+    client.deliver(&lead("Un texte comme tous les autres.")).await.unwrap();
+    // Tried often, and in vain: that was nobody's fault but the outage's.
+    let asked = fake.asked();
+    until("both were tried often", || fake.asked() > asked + 40).await;
+    let stumbles = std::sync::atomic::AtomicUsize::new(3);
+    fake.when(move |message| {
+        let once = |left: usize| left.checked_sub(1);
+        let is_stumbling =
+            message.contains("trébucher") && stumbles.fetch_update(Ordering::Relaxed, Ordering::Relaxed, once).is_ok();
+        is_stumbling.then(|| Some(problem(Problem::Internal)))
+    });
+    until("both are delivered", || fake.messages().len() == 2).await;
+    assert_eq!(counts(&folder), (0, 0));
+}
+
+#[tokio::test]
 async fn while_fastcore_is_away_callers_do_not_wait_for_it() {
     let (_dir, folder) = folder();
     let fake = Fake::away();
@@ -108,6 +132,7 @@ async fn while_fastcore_is_away_callers_do_not_wait_for_it() {
     for number in 0..20 {
         client.deliver(&lead(&format!("Un message de la panne, numéro {number}."))).await.unwrap();
     }
-    assert!(fake.asked() <= asked + 1, "{} asked after {asked}", fake.asked());
+    // But for the one that looks whether it is back, now and then.
+    assert!(fake.asked() < asked + 10, "{} asked after {asked}", fake.asked());
     assert_eq!(counts(&folder), (21, 0));
 }

@@ -40,6 +40,8 @@ struct Fake {
     /// One permit an answer.
     gate: Arc<Semaphore>,
     asked: Arc<AtomicUsize>,
+    /// How often a lead was taken that was there already.
+    repeated: Arc<AtomicUsize>,
 }
 
 impl Fake {
@@ -49,6 +51,7 @@ impl Fake {
             rule: Arc::new(Mutex::new(Box::new(|_| None))),
             gate: Arc::new(Semaphore::new(Semaphore::MAX_PERMITS)),
             asked: Arc::default(),
+            repeated: Arc::default(),
         }
     }
 
@@ -101,7 +104,9 @@ impl Transport for Fake {
             return answer.ok_or_else(|| Unreachable::new("nobody is there"));
         }
         let id = lead["meta"]["request_id"].as_str().unwrap().to_owned();
-        self.leads.lock().unwrap().insert(id.clone(), lead);
+        if self.leads.lock().unwrap().insert(id.clone(), lead).is_some() {
+            self.repeated.fetch_add(1, Ordering::Relaxed);
+        }
         let body = json!({"leadId": id, "timestamp": "2026-11-22T10:30:45.123456Z", "status": "received"});
         Ok(answer(StatusCode::CREATED, "application/json", &body.to_string()))
     }
