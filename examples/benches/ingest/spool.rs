@@ -13,12 +13,8 @@ use std::{
 };
 
 use fastcore_leads::{
-    Transport,
-    bytes::Bytes,
     client::{Client, Spool, SpoolKeys, SpoolOptions},
-    http::{Request, Response},
-    testing::{self, TOKEN, TempDir, postgres::Cluster},
-    transport::Unreachable,
+    testing::{self, Nobody, TOKEN, TempDir, postgres::Cluster},
 };
 use tokio::{runtime::Runtime, sync::Semaphore, task::JoinSet};
 
@@ -28,15 +24,6 @@ const LEADS: usize = 100_000;
 /// Visitors who send at once while FASTCore is away.
 const VISITORS: usize = 64;
 const CANARY: &str = "Un canari que personne ne doit lire";
-
-struct Nobody;
-
-#[async_trait::async_trait]
-impl Transport for Nobody {
-    async fn send(&self, _: Request<Bytes>) -> Result<Response<Bytes>, Unreachable> {
-        Err(Unreachable::new("nobody is there"))
-    }
-}
 
 pub(crate) fn measure(cluster: &Cluster) {
     println!("| {LEADS} leads in the spool | kept/s | start, s | start, MiB | delivered/s | peak, MiB |");

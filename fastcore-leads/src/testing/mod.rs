@@ -36,6 +36,17 @@ pub type BoxFuture<T> = Pin<Box<dyn Future<Output = T> + Send>>;
 /// A token that is long enough.
 pub const TOKEN: &str = "a-token-for-tests-0123456789";
 
+/// A transport behind which nobody answers.
+#[derive(Clone, Copy, Debug)]
+pub struct Nobody;
+
+#[async_trait::async_trait]
+impl crate::Transport for Nobody {
+    async fn send(&self, _: Request<Bytes>) -> Result<::http::Response<Bytes>, crate::transport::Unreachable> {
+        Err(crate::transport::Unreachable::new("nobody is there"))
+    }
+}
+
 /// A valid request body under a fresh request id, to be varied.
 pub fn body() -> Value {
     let mut body: Value = serde_json::from_str(crate::SAMPLE_LEAD).expect("the sample is JSON");

@@ -3,27 +3,14 @@
 use std::path::Path;
 
 use fastcore_leads::{
-    RequestId, Transport,
-    bytes::Bytes,
+    RequestId,
     client::{Client, Spool, SpoolKeys, SpoolOptions},
-    http::{Request, Response},
-    testing::{self, TOKEN},
-    transport::Unreachable,
+    testing::{self, Nobody, TOKEN},
 };
 
 use super::{Place, Value, json};
 
 const KEY: &str = "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff";
-
-/// FASTCore is away.
-struct Nobody;
-
-#[async_trait::async_trait]
-impl Transport for Nobody {
-    async fn send(&self, _: Request<Bytes>) -> Result<Response<Bytes>, Unreachable> {
-        Err(Unreachable::new("nobody is there"))
-    }
-}
 
 async fn spooled(state: &Path, options: SpoolOptions, emails: &[&str]) -> Vec<RequestId> {
     let spool = Spool::open(state.join("spool"), options).unwrap();

@@ -3,7 +3,7 @@ use std::{borrow::Cow, fmt, fs, io, time::Duration};
 use chrono::{DateTime, Utc};
 use serde::Deserialize;
 
-use super::{AsideReason, Folder, Place, Spool, contents, layout, layout::Walk, lock::Exclusive};
+use super::{AsideReason, Folder, Place, Spool, folder::contents, layout, layout::Walk, lock::Exclusive};
 use crate::{
     client::envelope::Envelope,
     inbox::is_same_address,
