@@ -18,7 +18,7 @@ use tokio::{task::JoinSet, time::sleep};
 use crate::{
     service::Service,
     spool::{aside, everything, waiting},
-    visitor::{Visitor, filled, html, leads_in},
+    visitor::{Visitor, filled, filled_json, html, leads_in},
 };
 
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -247,4 +247,63 @@ async fn who_is_erased_while_fastcore_is_away_does_not_come_back_with_it() {
     assert_eq!(leads_in(&world.database()).await.len(), 1);
     assert!(waiting(&world.spool()).is_empty());
     drop(fastcore);
+}
+
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn a_full_disk_is_told_and_what_was_confirmed_arrives() {
+    let world = World::new();
+    kill(world.fastcore(&[]));
+    let state = world.dir.path().join("state");
+    std::fs::create_dir_all(&state).unwrap();
+    let (folder, base) = (state.display().to_string(), format!("http://{}", world.address));
+    let service = Service::start_on_small_disk(
+        128,
+        &state,
+        &[
+            "--site-min-fill-ms",
+            "0",
+            "--site-posts-per-minute",
+            "1000",
+            "--site-state",
+            &folder,
+            "--fastcore-base-url",
+            &base,
+        ],
+        &[("FASTCORE_SITE_INGEST_TOKEN", TOKEN)],
+    );
+    let visitor = Visitor::new(service.address);
+    let ticket = visitor.open().await;
+    let mut confirmed = HashSet::new();
+    let mut refused = 0;
+    for number in 0..100 {
+        let message = format!("Un message sur un disque bientôt plein, numéro {number}.");
+        let mut post = filled_json(&ticket);
+        post["message"] = message.as_str().into();
+        let answer = visitor.post_json(&post).await;
+        match answer.status {
+            202 => drop(confirmed.insert(message)),
+            503 => {
+                let told = answer.json()["detail"].as_str().unwrap().to_owned();
+                assert!(told.contains("dans quelques minutes"), "{told}");
+                refused += 1;
+            }
+            status => panic!("{status}"),
+        }
+    }
+    assert!(confirmed.len() > 5 && refused > 5, "{} and {refused}: the disk was full after a while", confirmed.len());
+    let seen = PathBuf::from(format!("/proc/{}/root{folder}/spool", service.id()));
+    assert!(
+        everything(&seen).iter().all(|path| path.extension().is_none_or(|kind| kind != "draft")),
+        "no half is left"
+    );
+    assert!(service.logs().contains("look at the disk"), "{}", service.logs());
+
+    let _fastcore = world.fastcore(&[]);
+    until("all are delivered", async || waiting(&seen).is_empty()).await;
+    let arrived: HashSet<String> =
+        leads_in(&world.database()).await.into_iter().map(|(lead, _)| lead.message).collect();
+    assert!(arrived.is_superset(&confirmed));
+    // Room came with it.
+    assert_eq!(visitor.post(&filled(&visitor.open().await)).await.status, 303);
 }

@@ -13,6 +13,8 @@ use fastcore_leads::testing::{TOKEN, TempDir};
 /// No start or stop takes longer.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 
+const SERVE: &str = env!("CARGO_BIN_EXE_serve");
+
 /// Runs until dropped.
 pub(crate) struct Service {
     child: Child,
@@ -29,8 +31,27 @@ impl Service {
 
     /// Starts in a directory of its own with these variables, and waits until it listens.
     pub(crate) fn start_with(options: &[&str], variables: &[(&str, &str)]) -> Self {
+        Self::start_by(Command::new(SERVE), options, variables)
+    }
+
+    /// Starts on a disk of so many KiB, mounted over a folder, which nobody outside of the process sees.
+    #[cfg(target_os = "linux")]
+    pub(crate) fn start_on_small_disk(
+        kib: usize,
+        folder: &std::path::Path,
+        options: &[&str],
+        variables: &[(&str, &str)],
+    ) -> Self {
+        let mount = format!("mount -t tmpfs -o size={kib}k tmpfs '{}' && exec \"$0\" \"$@\"", folder.display());
+        let mut unshare = Command::new("unshare");
+        // As root in a namespace of its own, where that is allowed to others.
+        unshare.args(["--user", "--map-root-user", "--mount", "sh", "-c", &mount, SERVE]);
+        Self::start_by(unshare, options, variables)
+    }
+
+    fn start_by(program: Command, options: &[&str], variables: &[(&str, &str)]) -> Self {
         let dir = TempDir::new();
-        let mut child = command(&dir, options, variables).stdout(Stdio::piped()).spawn().unwrap();
+        let mut child = command(program, &dir, options, variables).stdout(Stdio::piped()).spawn().unwrap();
         let mut banner = String::new();
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
         while !banner.contains("curl ") {
@@ -63,6 +84,11 @@ impl Service {
         line.trim().trim_end_matches(" kB").parse().unwrap()
     }
 
+    /// Its process.
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// Waits for its end.
     pub(crate) fn wait(&mut self) -> ExitStatus {
         wait(&mut self.child)
@@ -79,12 +105,11 @@ impl Drop for Service {
 /// Runs a `serve` that cannot start: its exit status, and what it said.
 pub(crate) fn start_in_vain(options: &[&str], variables: &[(&str, &str)]) -> (ExitStatus, String) {
     let dir = TempDir::new();
-    let mut child = command(&dir, options, variables).stdout(Stdio::null()).spawn().unwrap();
+    let mut child = command(Command::new(SERVE), &dir, options, variables).stdout(Stdio::null()).spawn().unwrap();
     (wait(&mut child), read(&dir))
 }
 
-fn command(dir: &TempDir, options: &[&str], variables: &[(&str, &str)]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_serve"));
+fn command(mut command: Command, dir: &TempDir, options: &[&str], variables: &[(&str, &str)]) -> Command {
     command
         .args(options)
         .env("FASTCORE_LISTEN", "127.0.0.1:0")
