@@ -72,7 +72,6 @@ pub struct Client {
 
 /// What became of a lead.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
 pub enum Delivery {
     /// FASTCore has stored it, now or before.
     Delivered {

@@ -14,7 +14,7 @@ pub use self::reqwest::ReqwestTransport;
 /// Of an answer's body a [`Transport`] reads so many bytes at most: no answer that core understands is longer.
 pub const MAX_ANSWER_BYTES: usize = 64 * 1024;
 
-/// Sends one HTTP request. Feature `reqwest` brings [`ReqwestTransport`](crate::transport::ReqwestTransport).
+/// Sends one HTTP request. Feature `reqwest` brings `ReqwestTransport`.
 ///
 /// # Contract
 /// The request's URI is absolute. A transport
