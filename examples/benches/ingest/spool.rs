@@ -21,6 +21,8 @@ use tokio::{runtime::Runtime, sync::Semaphore, task::JoinSet};
 use crate::process::Service;
 
 const LEADS: usize = 100_000;
+/// More than there are: a bound errs on the side of too many, while leads are written and counted at once.
+const ROOM: u64 = 2 * LEADS as u64;
 /// Visitors who send at once while FASTCore is away.
 const VISITORS: usize = 64;
 const CANARY: &str = "Un canari que personne ne doit lire";
@@ -39,7 +41,7 @@ pub(crate) fn measure(cluster: &Cluster) {
         let key = "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff";
         fs::create_dir(&state).expect("a folder");
         fs::write(dir.path().join("keys"), key).expect("a file");
-        let options = SpoolOptions::new();
+        let options = SpoolOptions::new().max_leads(ROOM);
         let options = if is_sealed { options.keys(SpoolKeys::parse(key).expect("a key")) } else { options };
         let kept = Runtime::new().expect("a runtime").block_on(fill(&state.join("spool"), options));
         if is_sealed {
@@ -51,7 +53,7 @@ pub(crate) fn measure(cluster: &Cluster) {
         let address = TcpListener::bind("127.0.0.1:0").and_then(|free| free.local_addr()).expect("a free port");
         let mut site = command(&dir);
         site.args(["--fastcore-base-url", &format!("http://{address}"), "--listen", "127.0.0.1:0", "--site-state"]);
-        site.arg(&state);
+        site.arg(&state).args(["--site-spool-capacity", &ROOM.to_string()]);
         if is_sealed {
             site.arg("--site-spool-keys").arg(dir.path().join("keys"));
         }
