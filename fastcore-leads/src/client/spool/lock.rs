@@ -1,7 +1,7 @@
 //! One drainer, many writers. Two drainers would harm nothing, as a request id never makes a second lead; they would only do the
 //! work twice.
 //!
-//! `drainer.lock` holds the id of whoever delivers, who touches it twice a second; one that was not touched for a while belongs to
+//! `drainer.lock` holds the id of whoever delivers, who touches it every few seconds; one that was not touched for a while belongs to
 //! somebody who died, and is taken over. Where the word `locked` follows the id, its owner holds the operating system's lock on the file
 //! too (`flock`), which ends with the process: who gets that lock need not wait. Who must not have a lead delivered meanwhile, such as to
 //! erase it, makes `drainer.wanted`: the drainer then ends what it has begun, and gives the lock up. Files that are touched, so that it
@@ -196,8 +196,11 @@ impl Drop for Exclusive {
     }
 }
 
+/// Touches a file, unless that was done a moment ago: a disk has better things to do.
 fn touch(path: &Path) -> io::Result<()> {
-    File::options().write(true).open(path)?.set_modified(SystemTime::now())
+    let file = File::options().write(true).open(path)?;
+    let is_recent = file.metadata()?.modified()?.elapsed().is_ok_and(|age| age < STALE / 5);
+    if is_recent { Ok(()) } else { file.set_modified(SystemTime::now()) }
 }
 
 /// Whether a file is there and was touched not long ago. A time that is to come is no better than one long past: a clock was set.
