@@ -3,20 +3,20 @@ use std::{
     sync::{Mutex, MutexGuard, PoisonError},
 };
 
-/// A number of files and their bytes. Near enough: other processes put and remove too, and it is counted anew from time to time.
-/// Where it errs, it errs on the side of too many: a bound holds.
+/// A number of files and their bytes. What this process writes and removes is in it at once; what others do, from the next count on.
 #[derive(Default)]
 pub(super) struct Tally {
     state: Mutex<State>,
 }
 
-#[derive(Default)]
+#[derive(Clone, Copy, Default)]
 struct State {
     held: Amount,
     /// Of those, what has no file yet.
     being_written: Amount,
-    /// What was ever written.
+    /// What was ever written, and removed.
     written: Amount,
+    removed: Amount,
 }
 
 #[derive(Clone, Copy, Default)]
@@ -32,9 +32,12 @@ pub(super) struct Room<'a> {
     is_used: bool,
 }
 
-/// What was written before a count began.
+/// What was written and removed before a count began.
 #[derive(Clone, Copy)]
-pub(super) struct Begun(Amount);
+pub(super) struct Begun {
+    written: Amount,
+    removed: Amount,
+}
 
 impl Tally {
     /// Takes room for one file.
@@ -55,19 +58,38 @@ impl Tally {
 
     /// One file less.
     pub(super) fn let_go(&self, bytes: u64) {
-        self.lock().held.subtract(bytes);
+        let mut state = self.lock();
+        state.held.subtract(bytes);
+        state.removed.add(bytes);
     }
 
     pub(super) fn begin_count(&self) -> Begun {
-        Begun(self.lock().written)
+        let State { written, removed, .. } = *self.lock();
+        Begun { written, removed }
     }
 
-    /// Takes over what was counted, and adds what the count may have missed: what was written meanwhile, and what is being written.
+    /// Takes over what was counted. The count may have missed what was written meanwhile or is being written, and have seen what was
+    /// removed meanwhile: within these bounds what is known here holds.
     pub(super) fn end_count(&self, begun: Begun, leads: u64, bytes: u64) {
         let mut state = self.lock();
-        let State { being_written, written, .. } = *state;
-        state.held.leads = leads + (written.leads - begun.0.leads) + being_written.leads;
-        state.held.bytes = bytes + (written.bytes - begun.0.bytes) + being_written.bytes;
+        let State { held, being_written, written, removed } = *state;
+        let between = |held: u64, counted: u64, removed: u64, written: u64| {
+            held.clamp(counted.saturating_sub(removed), counted + written)
+        };
+        state.held = Amount {
+            leads: between(
+                held.leads,
+                leads,
+                removed.leads - begun.removed.leads,
+                written.leads - begun.written.leads + being_written.leads,
+            ),
+            bytes: between(
+                held.bytes,
+                bytes,
+                removed.bytes - begun.removed.bytes,
+                written.bytes - begun.written.bytes + being_written.bytes,
+            ),
+        };
     }
 
     pub(super) fn get(&self) -> (u64, u64) {
