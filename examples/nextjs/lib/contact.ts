@@ -18,6 +18,8 @@ export type Outcome = { reference: string } | { problem: Problem; errors: FieldE
 /** The fields of a post, as they came. */
 export type Fields = Record<string, string | boolean>;
 
+/** UTF-16 units: more than 2,000 characters, which is the longest field, and one. */
+const LONGEST = 4001;
 const MAX_FILL_MS = 24 * 3600 * 1000;
 const KINDS: Record<keyof Omit<Lead, 'consent'>, Kind> = {
   name: 'line',
@@ -34,7 +36,8 @@ export async function take(site: Site, fields: Fields, visitor: string, agent: s
   const cleaned: Partial<Record<keyof Lead, string>> = {};
   for (const [name, kind] of Object.entries(KINDS) as [keyof typeof KINDS, Kind][]) {
     const value = fields[name];
-    const text = typeof value === 'string' ? clean(value, kind) : '';
+    // What is longer is too long, however it is counted; the schema's expressions are spared the rest.
+    const text = typeof value === 'string' ? clean(value, kind).slice(0, LONGEST) : '';
     if (text !== '') cleaned[name] = text;
   }
   const consent = fields.consent === true || fields.consent === 'true' || fields.consent === 'on';

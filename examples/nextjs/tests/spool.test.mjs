@@ -74,6 +74,8 @@ test(`two sites on one spool, killed in turns ${KILLS} times: each lead once`, (
           await new Promise((resolve) => setTimeout(resolve, 5));
         }
         confirmed.add(message);
+        // As many as are delivered within the patience of a test, however long the run is.
+        await new Promise((resolve) => setTimeout(resolve, 5 * KILLS));
       }
     };
     const visitors = [visit(0), visit(1), visit(0)];

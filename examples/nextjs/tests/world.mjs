@@ -8,7 +8,8 @@ import { fileURLToPath } from 'node:url';
 
 const here = (path) => fileURLToPath(new URL(path, import.meta.url));
 const TARGET = process.env.CARGO_TARGET_DIR ?? here('../../../target');
-const SERVER = here('../.next/standalone/server.js');
+const SERVER = here('../start.mjs');
+const BUILT = here('../.next/standalone/server.js');
 const PATIENCE = 60_000;
 
 export const freePort = () =>
@@ -64,7 +65,7 @@ export class World {
   }
 
   async nextSite(env = {}) {
-    if (!existsSync(SERVER)) throw new Error('the site is not built: npm run build');
+    if (!existsSync(BUILT)) throw new Error('the site is not built: npm run build');
     const port = await freePort();
     const more = { FASTCORE_BASE_URL: this.#base, HOSTNAME: '127.0.0.1', PORT: String(port), NODE_ENV: 'production', ...env };
     return this.#start(process.execPath, [SERVER], { ...this.env, ...more }, port, '/merci');
@@ -113,7 +114,16 @@ export class World {
   }
 
   async end() {
-    for (const child of this.#processes) child.kill('SIGKILL');
+    await Promise.all(
+      [...this.#processes].map(
+        (child) =>
+          new Promise((resolve) => {
+            if (child.exitCode !== null || child.signalCode !== null) return resolve();
+            child.once('exit', resolve);
+            return child.kill('SIGKILL');
+          }),
+      ),
+    );
     rmSync(this.folder, { recursive: true, force: true });
   }
 }

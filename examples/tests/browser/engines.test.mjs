@@ -97,6 +97,7 @@ for (const [name, engine] of Object.entries(ENGINES)) {
       const way = await between(service.url, change);
       stops.push(way.stop);
       await driver.get(`${way.url}/?lang=fr`);
+      await driver.wait(() => way.calls() > 0, PATIENCE, 'the script is asked for');
       return service;
     };
     const field = (id) => driver.findElement(By.id(id));
@@ -127,6 +128,10 @@ for (const [name, engine] of Object.entries(ENGINES)) {
     for (const [mode, change] of [['with scripts', undefined], ['without scripts', withoutScripts]]) {
       test(`${mode}: fill, send, confirmation`, async () => {
         const service = await visit(change);
+        await fill();
+        // The script says how many characters are left; without it nobody does.
+        await write('message', 'x'.repeat(1900));
+        assert.equal(await driver.findElement(By.id('message-count')).getText(), change ? '' : '100 caractères restants');
         await fill();
         await send();
         await confirmed();
@@ -166,7 +171,8 @@ for (const [name, engine] of Object.entries(ENGINES)) {
       ['crypto.randomUUID', 'delete Crypto.prototype.randomUUID;'],
     ]) {
       test(`without ${missing}: fill, send, confirmation`, async () => {
-        const service = await visit((script) => `${prelude}\n${script}`);
+        const service = await visit((script) => `${prelude}\ndocument.documentElement.dataset.without = 'it';\n${script}`);
+        await driver.wait(until.elementLocated(By.css('html[data-without="it"]')), PATIENCE);
         await fill();
         await send();
         await confirmed();

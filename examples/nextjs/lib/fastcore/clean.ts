@@ -1,6 +1,8 @@
 // What a visitor pasted, without what nobody sees, as the Rust site cleans it.
 const INVISIBLE = /\p{Default_Ignorable_Code_Point}/u;
-const AROUND = /^[\p{White_Space}\p{Default_Ignorable_Code_Point}]+|[\p{White_Space}\p{Default_Ignorable_Code_Point}]+$/gu;
+const AROUND = /[\p{White_Space}\p{Default_Ignorable_Code_Point}]/u;
+/** May be part of the emoji that it follows. */
+const BELONGS_TO_THE_LAST = /[\ufe00-\ufe0f\u{e0020}-\u{e007f}]/u;
 const JOINS = /[^\p{ASCII}]/u;
 
 export type Kind = 'line' | 'code' | 'text';
@@ -12,7 +14,18 @@ export function clean(text: string, kind: Kind): string {
     .replace(/\r\n|[\n\r\u000b\u000c\u0085\u2028\u2029]/gu, kind === 'text' ? '\n' : ' ')
     .replace(/\t/gu, kind === 'text' ? '\t' : ' ')
     .replace(/(?![\n\t])\p{Cc}/gu, '');
-  return (kind === 'code' ? withoutInvisible(lines) : lines).replace(AROUND, '');
+  return trim(kind === 'code' ? withoutInvisible(lines) : lines);
+}
+
+/** By two steps from the ends: an expression for it takes the square of a text's length. */
+function trim(text: string): string {
+  const letters = [...text];
+  const isAround = (letter = '') => AROUND.test(letter);
+  let start = 0;
+  let end = letters.length;
+  while (start < end && isAround(letters[start])) start += 1;
+  while (end > start && isAround(letters[end - 1]) && !BELONGS_TO_THE_LAST.test(letters[end - 1] ?? '')) end -= 1;
+  return letters.slice(start, end).join('');
 }
 
 function withoutInvisible(text: string): string {

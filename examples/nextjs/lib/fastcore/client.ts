@@ -10,6 +10,8 @@ const IDLE_MS = 5_000;
 const LONGEST_PAUSE_MS = 15_000;
 /** So many leads in a row that cannot be delivered end a round: the others would fare alike. */
 const MAX_FAILURES = 3;
+const MAX_REMEMBERED = 10_000;
+const TIDY_UP_EVERY_MS = 60_000;
 
 export type Delivery = 'delivered' | 'spooled';
 
@@ -25,6 +27,9 @@ export class Client {
   readonly #settings: Settings;
   #downUntil = 0;
   #isStopped = false;
+  #tidied = 0;
+  /** Files of leads that were not taken. */
+  readonly #failed = new Set<string>();
   #drainer: Promise<void> | undefined;
 
   constructor(settings: Settings) {
@@ -87,6 +92,7 @@ export class Client {
     while (!this.#isStopped) {
       let rest = LONGEST_PAUSE_MS;
       try {
+        await this.#tidyUp(spool);
         const round = await this.#round(spool);
         if (round === 'not ours') rest = TICK_MS;
         else if (round === 'empty') rest = IDLE_MS;
@@ -106,23 +112,49 @@ export class Client {
   async #round(spool: Spool): Promise<'empty' | 'not ours' | number> {
     let failures = 0;
     let waitMs = 0;
-    for await (const file of spool.waiting()) {
+    let left = 0;
+    for await (const file of this.#inOrder(spool)) {
       if ((await spool.lock.tend()) !== 'ours') {
         await spool.lock.release();
         return 'not ours';
       }
-      const verdict = await this.#deliverFile(spool, file);
+      const verdict = await this.#deliverFile(spool, file).catch((error: unknown) => {
+        console.error('fastcore: a spooled lead cannot be read or removed: look at the disk', (error as NodeJS.ErrnoException).code);
+        return undefined;
+      });
       if (verdict === undefined) continue;
       if (verdict.is === 'stored' || verdict.is === 'erased' || verdict.is === 'refused') {
+        this.#failed.delete(file.path);
         failures = 0;
         this.#downUntil = 0;
         continue;
       }
+      if (this.#failed.size < MAX_REMEMBERED) this.#failed.add(file.path);
       if (verdict.is === 'unavailable') waitMs = Math.max(waitMs, verdict.waitMs);
+      left += 1;
       failures += 1;
       if (failures >= MAX_FAILURES || this.#isStopped) return waitMs;
     }
-    return failures > 0 ? waitMs : 'empty';
+    if (left === 0) this.#failed.clear();
+    return left > 0 ? waitMs : 'empty';
+  }
+
+  /** What failed before comes last: one lead that FASTCore stumbles over does not keep the others back. */
+  async *#inOrder(spool: Spool): AsyncGenerator<Waiting> {
+    const deferred: Waiting[] = [];
+    for await (const file of spool.waiting()) {
+      if (this.#failed.has(file.path)) deferred.push(file);
+      else yield file;
+    }
+    yield* deferred;
+  }
+
+  /** Once a minute: what others put and removed, and what they left behind. */
+  async #tidyUp(spool: Spool): Promise<void> {
+    if (Date.now() - this.#tidied < TIDY_UP_EVERY_MS) return;
+    this.#tidied = Date.now();
+    await spool.tidyUp();
+    for await (const _ of spool.waiting());
   }
 
   async #deliverFile(spool: Spool, file: Waiting): Promise<Verdict | undefined> {

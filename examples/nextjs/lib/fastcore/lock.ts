@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { open, readFile, rm, stat, utimes } from 'node:fs/promises';
+import { link, open, readFile, rename, rm, stat, utimes } from 'node:fs/promises';
 import { join } from 'node:path';
 
 /** A lock that was not touched for so long was left behind. */
@@ -32,16 +32,37 @@ export class Lock {
       return 'ours';
     }
     if (await isFresh(this.#held)) return 'not ours';
-    await rm(this.#held, { force: true });
+    if (!(await this.#putStaleAway())) return 'not ours';
     try {
       const file = await open(this.#held, 'wx', 0o600);
       await file.writeFile(this.#owner);
       await file.close();
-      return 'ours';
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code === 'EEXIST') return 'not ours';
       throw error;
     }
+    // Somebody may have asked for it since it was looked for.
+    if ((await isFresh(this.#wanted)) || !(await this.#isHeld())) {
+      await this.release();
+      return 'not ours';
+    }
+    return 'ours';
+  }
+
+  /** Takes a lock away that was left behind; answers whether there is none now. One that somebody took meanwhile is given back. */
+  async #putStaleAway(): Promise<boolean> {
+    const away = `${this.#held}.${randomUUID()}`;
+    try {
+      await rename(this.#held, away);
+    } catch (error) {
+      if (isMissing(error)) return true;
+      throw error;
+    }
+    const isStale = !(await isFresh(away));
+    // Whoever made another meanwhile keeps that.
+    if (!isStale) await link(away, this.#held).catch(() => undefined);
+    await rm(away, { force: true });
+    return isStale;
   }
 
   async release(): Promise<void> {

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
-import { access, mkdir, open, opendir, readFile, rename, rm } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { access, mkdir, open, opendir, readFile, rename, rm, rmdir, stat } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
 import type { AsideReason } from './answer';
 import { Lock } from './lock';
 import type { SpoolKeys } from './seal';
@@ -10,6 +10,8 @@ const HOUR = /^\d{4}-\d{2}-\d{2}T\d{2}$/u;
 const MAX_FILE_BYTES = 4 * 32 * 1024;
 /** Leads that may wait. One more is refused, and the visitor told to send again later. */
 const MAX_LEADS = 100_000;
+/** A draft that is older belongs to a process that died: nobody was told that its lead is safe. */
+const STALE_MS = 3_600_000;
 
 export interface Waiting {
   path: string;
@@ -47,7 +49,7 @@ export class Spool {
     const name = `${requestId}.${this.keys ? 'sealed' : 'json'}`;
     // The folder is a setting, none of the project's own files.
     const path = join(/* turbopackIgnore: true */ folder, name);
-    if (!(await access(path).then(() => true, () => false))) {
+    if (!(await isThere(path))) {
       if (this.#leads >= MAX_LEADS) throw new Error('the spool is full');
       await this.#write(folder, path, this.keys ? this.keys.seal(body, name) : body, name);
       this.#leads += 1;
@@ -74,8 +76,9 @@ export class Spool {
         return;
       } catch (error) {
         await rm(draft, { force: true });
-        // The folder is not there yet, or whoever tidies up took it away.
-        if (codeOf(error) !== 'ENOENT' || attempt === 3) throw error;
+        // The folder is not there yet, or whoever tidies up took it away. Where it is there, the draft was taken away by somebody who
+        // erases: it is not written anew.
+        if (codeOf(error) !== 'ENOENT' || attempt === 3 || (await isThere(folder))) throw error;
         await mkdir(folder, { recursive: true, mode: 0o700 });
       }
     }
@@ -105,15 +108,40 @@ export class Spool {
   async read({ path, name }: Waiting): Promise<Buffer | undefined> {
     let bytes: Buffer;
     try {
+      if ((await stat(path)).size > MAX_FILE_BYTES) {
+        await this.putAside({ path, name }, 'unreadable');
+        return undefined;
+      }
       bytes = await readFile(path);
     } catch (error) {
       if (codeOf(error) === 'ENOENT') return undefined;
       throw error;
     }
     const body = name.endsWith('.sealed') ? this.keys?.open(bytes, name) : bytes;
-    if (body && bytes.length <= MAX_FILE_BYTES && isLead(body)) return body;
+    if (body && isLead(body)) return body;
     await this.putAside({ path, name }, 'unreadable');
     return undefined;
+  }
+
+  /** Removes drafts that nobody writes any more, and folders of hours that are over and empty. */
+  async tidyUp(): Promise<void> {
+    const now = Date.now();
+    const refused = join(this.root, 'refused');
+    const folders = [this.root, refused];
+    for (const parent of [this.root, refused]) {
+      for await (const entry of await opendir(parent).catch(() => [])) if (entry.isDirectory()) folders.push(join(parent, entry.name));
+    }
+    for (const folder of folders) {
+      for await (const entry of await opendir(folder).catch(() => [])) {
+        if (!entry.isFile() || !entry.name.endsWith('.draft')) continue;
+        const draft = join(folder, entry.name);
+        const written = await stat(draft).then(({ mtimeMs }) => mtimeMs, () => now);
+        if (now - written > STALE_MS) await rm(draft, { force: true });
+      }
+      const hour = basename(folder);
+      // One that is not empty is not removed.
+      if (HOUR.test(hour) && hour < new Date(now).toISOString().slice(0, 13)) await rmdir(folder).catch(() => undefined);
+    }
   }
 
   async remove({ path }: Waiting): Promise<void> {
@@ -134,6 +162,8 @@ export class Spool {
     await flush(this.root);
   }
 }
+
+const isThere = (path: string) => access(path).then(() => true, () => false);
 
 function isLead(body: Buffer): boolean {
   try {

@@ -1,3 +1,4 @@
+import { isIP } from 'node:net';
 import type { NextRequest } from 'next/server';
 import { take, type Fields, type FieldError } from '../../../../lib/contact';
 import { formPage } from '../../../../lib/form-page';
@@ -94,8 +95,9 @@ function isSameSite(headers: Headers): boolean {
   return origin === null || (URL.canParse(origin) && new URL(origin).host === headers.get('host'));
 }
 
-/** The visitor's address, as the outermost trusted proxy saw it. Without a proxy Next.js itself notes where a connection comes from. */
+/** The visitor's address, as the outermost trusted proxy saw it. Without a proxy `start.mjs` notes where a connection comes from. */
 function addressOf(headers: Headers, proxyHops: number): string {
   const entries = (headers.get('x-forwarded-for') ?? '').split(',').map((entry) => entry.trim());
-  return entries.at(-Math.max(proxyHops, 1)) || '0.0.0.0';
+  const address = entries.at(-Math.max(proxyHops, 1)) ?? entries[0] ?? '';
+  return isIP(address) ? address : '0.0.0.0';
 }
