@@ -78,11 +78,10 @@ impl ClientBuilder {
             wake: Notify::new(),
             metrics: Metrics::begin(),
         });
-        let drainer = shared.spool.is_some().then(|| {
-            let (run, handle) = futures_util::future::abortable(drainer::run(Arc::clone(&shared), self.settings));
-            tokio::spawn(run);
-            Drainer(handle)
-        });
+        let drainer = shared
+            .spool
+            .is_some()
+            .then(|| Drainer(tokio::spawn(drainer::run(Arc::clone(&shared), self.settings)).abort_handle()));
         Client { shared, _drainer: Arc::new(drainer) }
     }
 }

@@ -44,8 +44,10 @@ use std::{
     },
 };
 
-use futures_util::future::AbortHandle;
-use tokio::sync::{Notify, watch};
+use tokio::{
+    sync::{Notify, watch},
+    task::AbortHandle,
+};
 use tracing::Instrument;
 
 use self::{answer::Verdict, breaker::Breaker, metrics::Metrics, sender::Sender};

@@ -3,7 +3,7 @@ use std::{borrow::Cow, fmt, fs, io, time::Duration};
 use chrono::{DateTime, Utc};
 use serde::Deserialize;
 
-use super::{AsideReason, Folder, Place, Spool, folder::contents, layout, layout::Walk, lock::Exclusive};
+use super::{Folder, Place, Spool, folder::contents, layout, layout::Walk, lock::Exclusive};
 use crate::{
     client::envelope::Envelope,
     inbox::is_same_address,
@@ -198,10 +198,4 @@ fn email(body: &[u8]) -> Option<String> {
         email: Cow<'a, str>,
     }
     serde_json::from_slice::<Body<'_>>(body).ok().map(|body| body.email.into_owned())
-}
-
-impl From<AsideReason> for Place {
-    fn from(reason: AsideReason) -> Self {
-        Self::Aside(reason)
-    }
 }

@@ -53,7 +53,10 @@ impl Tally {
 
     /// One file more, which is there already, whatever the bounds are.
     pub(super) fn add(&self, bytes: u64) {
-        self.lock().held.add(bytes);
+        let mut state = self.lock();
+        state.held.add(bytes);
+        // A count that is under way may have missed it.
+        state.written.add(bytes);
     }
 
     /// One file less.
