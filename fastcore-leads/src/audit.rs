@@ -30,6 +30,9 @@ pub const LEAD_ERASED: &str = "LEAD_ERASED";
 /// The event of a lead that was erased because its time was up.
 pub const LEAD_PURGED: &str = "LEAD_PURGED";
 
+/// The event of a lead that nobody has worked on for longer than the service level allows.
+pub const LEAD_UNANSWERED: &str = "LEAD_UNANSWERED";
+
 /// One row of the audit log, as stored. `Debug` leaves the details out.
 #[derive(Clone, PartialEq)]
 #[non_exhaustive]

@@ -9,11 +9,13 @@ pub mod contract;
 pub mod endpoint;
 pub mod inbox;
 mod ingest;
+mod jitter;
 pub mod lead;
 mod mask;
 #[cfg(feature = "metrics")]
 #[cfg_attr(docsrs, doc(cfg(feature = "metrics")))]
 pub mod metrics;
+pub mod outbox;
 #[cfg(feature = "client")]
 mod private;
 #[cfg(feature = "client")]
@@ -43,8 +45,8 @@ pub use self::{
     lead::{ConsentPolicy, EmailAddress, Lead, LeadDraft, LeadId, LeadStatus, ParseError, RequestId, Service},
     mask::mask_email,
     store::{
-        Insertion, LeadDatabase, LeadInbox, LeadMigrations, LeadStore, MemoryLeadStore, NewLead, Receipt, StoreError,
-        StoreErrorKind, StoredLead, settle, unsettled,
+        Insertion, LeadDatabase, LeadInbox, LeadMigrations, LeadOutbox, LeadStore, MemoryLeadStore, NewLead, Receipt,
+        StoreError, StoreErrorKind, StoredLead, settle, unsettled,
     },
     token::{Token, TokenSet},
     transport::Transport,

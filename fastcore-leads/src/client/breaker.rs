@@ -3,6 +3,8 @@ use std::{
     time::{Duration, Instant},
 };
 
+use crate::jitter;
+
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
 const LONGEST_PAUSE: Duration = Duration::from_secs(15);
 
@@ -34,7 +36,7 @@ impl Breaker {
     pub(super) fn failed(&self) {
         let mut state = self.lock();
         let pause = state.as_ref().map_or(FIRST_PAUSE, |open| (open.pause * 2).min(LONGEST_PAUSE));
-        *state = Some(Open { until: Instant::now() + jittered(pause), pause });
+        *state = Some(Open { until: Instant::now() + jitter::around(pause), pause });
     }
 
     pub(super) fn succeeded(&self) {
@@ -44,12 +46,4 @@ impl Breaker {
     fn lock(&self) -> MutexGuard<'_, Option<Open>> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-/// Between half and one and a half: those who failed together do not come back together.
-pub(super) fn jittered(pause: Duration) -> Duration {
-    let mut byte = [128];
-    // Without random numbers everybody waits alike, which is allowed.
-    let _ = getrandom::fill(&mut byte);
-    pause.mul_f64(0.5 + f64::from(byte[0]) / 256.0)
 }

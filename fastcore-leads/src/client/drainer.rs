@@ -14,10 +14,11 @@ use chrono::Utc;
 use futures_util::{FutureExt, StreamExt, future, stream::FuturesUnordered};
 use tokio::time::sleep;
 
+use crate::jitter;
+
 use super::{
     AsideReason, Shared, Spool,
     answer::Verdict,
-    breaker::jittered,
     spool::{Counts, File, Found, Tended, Walk},
 };
 
@@ -88,10 +89,10 @@ pub(super) async fn run(shared: Arc<Shared>, settings: Settings) {
             Round::NotOurs => TICK,
             Round::Going => {
                 pause = FIRST_PAUSE;
-                jittered(pause)
+                jitter::around(pause)
             }
             Round::Stuck(asked) => {
-                let rest = jittered(pause).max(asked);
+                let rest = jitter::around(pause).max(asked);
                 pause = (pause * 2).min(longest_pause);
                 rest
             }

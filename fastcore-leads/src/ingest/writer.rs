@@ -1,9 +1,8 @@
 //! Group commit: a writer takes what has queued up, writes it in one transaction, and answers after COMMIT.
 
 use std::{
-    collections::{VecDeque, hash_map::RandomState},
+    collections::VecDeque,
     future::poll_fn,
-    hash::{BuildHasher, Hasher},
     panic::{AssertUnwindSafe, catch_unwind},
     pin::pin,
     sync::Arc,
@@ -22,7 +21,10 @@ use super::{
     metrics::Metrics,
     queue::{Batch, Intake, Job},
 };
-use crate::store::{Insertion, LeadStore, NewLead, StoreError, StoreErrorKind};
+use crate::{
+    jitter,
+    store::{Insertion, LeadStore, NewLead, StoreError, StoreErrorKind},
+};
 
 /// How long a transaction that was rolled back waits before it runs again, times the number of the attempt.
 const BACKOFF: Duration = Duration::from_millis(5);
@@ -187,8 +189,7 @@ impl Inserter {
 /// Grows, and differs between processes that lost the same database at once.
 fn pause(attempt: u32) -> Duration {
     let longest = PAUSE.saturating_mul(1 << attempt.saturating_sub(1).min(10)).min(MAX_PAUSE);
-    let chance = RandomState::new().build_hasher().finish() % 1000;
-    longest / 2 + longest.mul_f64(0.0005 * f64::from(u32::try_from(chance).unwrap_or_default()))
+    jitter::up_to(longest)
 }
 
 /// Follows from the spans of the callers, so that a trace leads from a request to its transaction.

@@ -23,7 +23,7 @@ use crate::{
 pub const MAX_LOCKED: u32 = 200;
 
 /// The columns of [`StoredLead`](crate::StoredLead), in its order.
-const COLUMNS: &str = "id, created_at_utc, name, email, phone, company, service, message, consent, source, request_id, \
+pub(super) const COLUMNS: &str = "id, created_at_utc, name, email, phone, company, service, message, consent, source, request_id, \
                        ip_hash, meta_json, status, erased_at_utc";
 
 /// Which database a statement is for.
@@ -42,7 +42,7 @@ pub struct Statement {
     pub text: Cow<'static, str>,
     /// The values.
     pub params: Vec<Param>,
-    dialect: Dialect,
+    pub(super) dialect: Dialect,
 }
 
 /// A value for a statement. For SQLite, the statements here have texts and numbers only.
@@ -182,7 +182,7 @@ impl Dialect {
         statement
     }
 
-    fn json_array(self, values: &str) -> String {
+    pub(super) fn json_array(self, values: &str) -> String {
         match self {
             Self::Postgres => format!("json_build_array({values})::text"),
             Self::Sqlite => format!("json_array({values})"),
@@ -191,7 +191,7 @@ impl Dialect {
 }
 
 impl Statement {
-    fn new(dialect: Dialect) -> Self {
+    pub(super) fn new(dialect: Dialect) -> Self {
         Self::of(dialect, "")
     }
 
@@ -207,31 +207,31 @@ impl Statement {
     }
 
     /// Adds a parameter; answers what stands for it in the text.
-    fn bind(&mut self, param: Param) -> String {
+    pub(super) fn bind(&mut self, param: Param) -> String {
         self.params.push(param);
         let marker = if self.dialect == Dialect::Postgres { '$' } else { '?' };
         format!("{marker}{}", self.params.len())
     }
 
-    fn text(&mut self, text: &str) -> String {
+    pub(super) fn text(&mut self, text: &str) -> String {
         self.bind(Param::Text(text.to_owned()))
     }
 
-    fn id(&mut self, id: Uuid) -> String {
+    pub(super) fn id(&mut self, id: Uuid) -> String {
         match self.dialect {
             Dialect::Postgres => self.bind(Param::Uuid(id)),
             Dialect::Sqlite => self.bind(Param::Text(LeadId::from_uuid(id).to_string())),
         }
     }
 
-    fn instant(&mut self, instant: DateTime<Utc>) -> String {
+    pub(super) fn instant(&mut self, instant: DateTime<Utc>) -> String {
         match self.dialect {
             Dialect::Postgres => self.bind(Param::Timestamptz(instant)),
             Dialect::Sqlite => self.bind(Param::Text(time::format(instant))),
         }
     }
 
-    fn is_one_of(&mut self, column: &str, ids: &[Uuid]) -> String {
+    pub(super) fn is_one_of(&mut self, column: &str, ids: &[Uuid]) -> String {
         match self.dialect {
             Dialect::Postgres => format!("{column} = ANY({})", self.bind(Param::Uuids(ids.to_vec()))),
             Dialect::Sqlite => {

@@ -4,6 +4,7 @@ pub mod engine;
 pub mod inbox;
 mod location;
 mod migration;
+pub mod outbox;
 mod pg_options;
 mod pg_url;
 pub mod postgres;

@@ -33,6 +33,14 @@ pub const MIGRATIONS: &[Migration] = &[
         former: &["bf3b4f44303c5f498c2898df305b73f5385d10f827be58ae2aa55c85dfc3c80c"],
     },
     Migration::new(3, "compatibility", include_str!("../../sql/postgres/migrations/0003_compatibility.sql")),
+    Migration {
+        before: &[
+            include_str!("../../sql/postgres/migrations/0004_written_in.sql"),
+            include_str!("../../sql/postgres/migrations/0004_drop_unfinished.sql"),
+            "CREATE INDEX CONCURRENTLY IF NOT EXISTS ix_audit_log_written_in ON audit_log (written_in) WHERE written_in > 0",
+        ],
+        ..Migration::new(4, "outbox", include_str!("../../sql/postgres/migrations/0004_outbox.sql"))
+    },
 ];
 
 /// Makes the bookkeeping table where it is missing.
@@ -145,8 +153,9 @@ pub const DURABILITY_SETTINGS: &str = "SELECT json_build_array(name, setting)::t
 /// A role that owned the tables before, such as the FastAPI service's, loses them: let that service connect as the writer.
 pub fn grants(owner: &str, writer: &str) -> String {
     let (owner, writer) = (quoted(owner), quoted(writer));
-    let tables = ["lead_inbox", "audit_log", super::MIGRATIONS_TABLE];
-    let ownership = tables.map(|table| format!("ALTER TABLE {table} OWNER TO {owner};\n")).concat();
+    let outbox = ["lead_event", "lead_sequencer", "lead_destination", "lead_delivery"];
+    let tables = [&["lead_inbox", "audit_log", super::MIGRATIONS_TABLE][..], &outbox].concat();
+    let ownership: String = tables.iter().map(|table| format!("ALTER TABLE {table} OWNER TO {owner};\n")).collect();
     let all = tables.join(", ");
     format!(
         "BEGIN;\n{ownership}\
@@ -158,9 +167,13 @@ pub fn grants(owner: &str, writer: &str) -> String {
          GRANT USAGE ON SCHEMA public TO {writer};\n\
          GRANT SELECT, INSERT, UPDATE ON lead_inbox TO {writer};\n\
          GRANT SELECT, INSERT ON audit_log TO {writer};\n\
-         GRANT SELECT ON {table} TO {writer};\n\
+         GRANT SELECT ON {migrations} TO {writer};\n\
+         GRANT SELECT, INSERT ON lead_event TO {writer};\n\
+         GRANT SELECT, UPDATE ON lead_sequencer TO {writer};\n\
+         GRANT SELECT, INSERT, UPDATE ON lead_destination TO {writer};\n\
+         GRANT SELECT, INSERT, UPDATE, DELETE ON lead_delivery TO {writer};\n\
          COMMIT;\n",
-        table = super::MIGRATIONS_TABLE
+        migrations = super::MIGRATIONS_TABLE
     )
 }
 

@@ -17,6 +17,7 @@ pub const MIGRATIONS: &[Migration] = &[
     Migration::new(1, "ingest", include_str!("../../sql/sqlite/migrations/0001_ingest.sql")),
     Migration::new(2, "inbox", include_str!("../../sql/sqlite/migrations/0002_inbox.sql")),
     Migration::new(3, "compatibility", include_str!("../../sql/sqlite/migrations/0003_compatibility.sql")),
+    Migration::new(4, "outbox", include_str!("../../sql/sqlite/migrations/0004_outbox.sql")),
 ];
 
 /// Makes the bookkeeping table where it is missing.

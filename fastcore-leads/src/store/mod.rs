@@ -1,12 +1,12 @@
 //! Where leads are kept: the traits that a database crate implements, and what passes through them.
 
+mod delegate;
 mod error;
 mod memory;
 mod new_lead;
+mod outbox;
 mod settle;
 mod stored;
-
-use std::sync::Arc;
 
 use async_trait::async_trait;
 
@@ -14,6 +14,7 @@ pub use self::{
     error::{StoreError, StoreErrorKind},
     memory::MemoryLeadStore,
     new_lead::NewLead,
+    outbox::LeadOutbox,
     settle::{settle, unsettled},
     stored::StoredLead,
 };
@@ -159,10 +160,10 @@ pub trait LeadMigrations: LeadStore {
     async fn missing_guards(&self) -> Result<Vec<String>, StoreError>;
 }
 
-/// A store that does all: takes leads in, works the inbox, and keeps its tables.
-pub trait LeadDatabase: LeadInbox + LeadMigrations {}
+/// A store that does all: takes leads in, works the inbox, tells others, and keeps its tables.
+pub trait LeadDatabase: LeadOutbox + LeadMigrations {}
 
-impl<S: LeadInbox + LeadMigrations + ?Sized> LeadDatabase for S {}
+impl<S: LeadOutbox + LeadMigrations + ?Sized> LeadDatabase for S {}
 
 /// What became of one lead of a batch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -184,122 +185,4 @@ pub struct Receipt {
     pub lead_id: LeadId,
     /// When the lead was taken in, in microseconds.
     pub created_at: DateTime<Utc>,
-}
-
-/// Gives a store the traits of another one, which it holds.
-#[doc(hidden)]
-#[macro_export]
-macro_rules! __delegate {
-    ($self:ident => $to:expr; [$($store:tt)*] [$($inbox:tt)*] [$($database:tt)*]) => {
-        #[$crate::__async_trait]
-        $($store)* {
-            async fn insert(
-                &$self,
-                batch: &[$crate::NewLead],
-            ) -> Result<Vec<$crate::Insertion>, $crate::StoreError> {
-                $crate::LeadStore::insert($to, batch).await
-            }
-
-            async fn ready(&$self) -> Result<(), $crate::StoreError> {
-                $crate::LeadStore::ready($to).await
-            }
-        }
-
-        #[$crate::__async_trait]
-        $($inbox)* {
-            async fn get(&$self, id: $crate::LeadId) -> Result<Option<$crate::StoredLead>, $crate::StoreError> {
-                $crate::LeadInbox::get($to, id).await
-            }
-
-            async fn find(
-                &$self,
-                request_id: $crate::RequestId,
-            ) -> Result<Option<$crate::StoredLead>, $crate::StoreError> {
-                $crate::LeadInbox::find($to, request_id).await
-            }
-
-            async fn audit_trail(
-                &$self,
-                id: $crate::LeadId,
-            ) -> Result<Vec<$crate::AuditRecord>, $crate::StoreError> {
-                $crate::LeadInbox::audit_trail($to, id).await
-            }
-
-            async fn page(
-                &$self,
-                filter: &$crate::LeadFilter,
-                after: Option<$crate::inbox::Cursor>,
-                limit: u32,
-            ) -> Result<$crate::LeadPage, $crate::StoreError> {
-                $crate::LeadInbox::page($to, filter, after, limit).await
-            }
-
-            async fn find_by_email(&$self, email: &str) -> Result<Vec<$crate::StoredLead>, $crate::StoreError> {
-                $crate::LeadInbox::find_by_email($to, email).await
-            }
-
-            async fn counts(&$self) -> Result<Vec<(String, u64)>, $crate::StoreError> {
-                $crate::LeadInbox::counts($to).await
-            }
-
-            async fn due(
-                &$self,
-                due: &$crate::inbox::Due,
-            ) -> Result<Vec<$crate::StoredLead>, $crate::StoreError> {
-                $crate::LeadInbox::due($to, due).await
-            }
-
-            async fn change(
-                &$self,
-                change: &$crate::inbox::Change,
-            ) -> Result<Vec<$crate::StoredLead>, $crate::inbox::InboxError> {
-                $crate::LeadInbox::change($to, change).await
-            }
-        }
-
-        #[$crate::__async_trait]
-        $($database)* {
-            async fn migrate(&$self) -> Result<(), $crate::StoreError> {
-                $crate::LeadMigrations::migrate($to).await
-            }
-
-            async fn adoption_problems(&$self) -> Result<Vec<String>, $crate::StoreError> {
-                $crate::LeadMigrations::adoption_problems($to).await
-            }
-
-            async fn durability_warnings(&$self) -> Result<Vec<&'static str>, $crate::StoreError> {
-                $crate::LeadMigrations::durability_warnings($to).await
-            }
-
-            async fn missing_guards(&$self) -> Result<Vec<String>, $crate::StoreError> {
-                $crate::LeadMigrations::missing_guards($to).await
-            }
-        }
-    };
-}
-
-/// Makes a type a store by what one of its fields is: `delegate_store!(PgLeadStore, engine)`. For store crates.
-#[macro_export]
-macro_rules! delegate_store {
-    ($store:ident, $engine:ident) => {
-        $crate::__delegate! {
-            self => &self.$engine;
-            [impl $crate::LeadStore for $store]
-            [impl $crate::LeadInbox for $store]
-            [impl $crate::LeadMigrations for $store]
-        }
-    };
-}
-
-__delegate! {
-    self => &**self;
-    [impl<S: LeadStore + ?Sized> LeadStore for Arc<S>]
-    [impl<S: LeadInbox + ?Sized> LeadInbox for Arc<S>]
-    [impl<S: LeadMigrations + ?Sized> LeadMigrations for Arc<S>]
-}
-__delegate! {
-    self => &**self;
-    [impl<S: LeadStore + ?Sized> LeadStore for Box<S>]
-    [impl<S: LeadInbox + ?Sized> LeadInbox for Box<S>]
-    [impl<S: LeadMigrations + ?Sized> LeadMigrations for Box<S>]
 }

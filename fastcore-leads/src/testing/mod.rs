@@ -8,6 +8,7 @@ pub mod databases;
 pub mod http;
 pub mod inbox;
 mod logs;
+pub mod outbox;
 pub mod pairs;
 pub mod postgres;
 pub mod proxy;

@@ -2,12 +2,13 @@
 
 use std::sync::Arc;
 
-use fastcore_leads::{LeadInbox, MemoryLeadStore};
+use fastcore_leads::{LeadOutbox, MemoryLeadStore};
 
 #[allow(clippy::unused_async, reason = "other stores have to wait")]
-async fn fresh() -> (Arc<dyn LeadInbox>, ()) {
+async fn fresh() -> (Arc<dyn LeadOutbox>, ()) {
     (Arc::new(MemoryLeadStore::new()), ())
 }
 
 fastcore_leads::store_conformance!(fresh);
 fastcore_leads::inbox_conformance!(fresh);
+fastcore_leads::outbox_conformance!(fresh);

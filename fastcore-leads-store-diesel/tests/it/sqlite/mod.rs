@@ -20,15 +20,16 @@ use fastcore_leads_store_diesel::SqliteLeadStore;
 mod stores {
     use std::sync::Arc;
 
-    use fastcore_leads::{LeadInbox, testing::TempDir};
+    use fastcore_leads::{LeadOutbox, testing::TempDir};
 
-    async fn fresh() -> (Arc<dyn LeadInbox>, TempDir) {
+    async fn fresh() -> (Arc<dyn LeadOutbox>, TempDir) {
         let (store, dir) = super::migrated().await;
         (Arc::new(store), dir)
     }
 
     fastcore_leads::store_conformance!(fresh);
     fastcore_leads::inbox_conformance!(fresh);
+    fastcore_leads::outbox_conformance!(fresh);
 }
 
 mod host;
@@ -78,5 +79,6 @@ impl QueryableByName<Sqlite> for LastColumn {
 fn no_case_of_the_suites_is_missing() {
     fastcore_leads::testing::assert_listed("sqlite::stores", fastcore_leads::testing::stores::CASES);
     fastcore_leads::testing::assert_listed("sqlite::stores", fastcore_leads::testing::inbox::CASES);
+    fastcore_leads::testing::assert_listed("sqlite::stores", fastcore_leads::testing::outbox::CASES);
     fastcore_leads::testing::assert_listed("sqlite::databases", fastcore_leads::testing::databases::sqlite::CASES);
 }

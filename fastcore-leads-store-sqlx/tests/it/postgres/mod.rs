@@ -11,14 +11,15 @@ use fastcore_leads_store_sqlx::PgLeadStore;
 mod stores {
     use std::sync::Arc;
 
-    use fastcore_leads::LeadInbox;
+    use fastcore_leads::LeadOutbox;
 
-    async fn fresh() -> (Arc<dyn LeadInbox>, ()) {
+    async fn fresh() -> (Arc<dyn LeadOutbox>, ()) {
         (Arc::new(super::migrated().await.0), ())
     }
 
     fastcore_leads::store_conformance!(fresh);
     fastcore_leads::inbox_conformance!(fresh);
+    fastcore_leads::outbox_conformance!(fresh);
 }
 
 mod host;
@@ -49,5 +50,6 @@ fn open(url: String) -> BoxFuture<Result<Arc<dyn LeadDatabase>, StoreError>> {
 fn no_case_of_the_suites_is_missing() {
     fastcore_leads::testing::assert_listed("postgres::stores", fastcore_leads::testing::stores::CASES);
     fastcore_leads::testing::assert_listed("postgres::stores", fastcore_leads::testing::inbox::CASES);
+    fastcore_leads::testing::assert_listed("postgres::stores", fastcore_leads::testing::outbox::CASES);
     fastcore_leads::testing::assert_listed("postgres::databases", fastcore_leads::testing::databases::postgres::CASES);
 }

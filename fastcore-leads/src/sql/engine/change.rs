@@ -2,7 +2,7 @@ use std::collections::HashMap;
 
 use uuid::Uuid;
 
-use super::{Session, Work, read_answers, sqlite};
+use super::{BoxFuture, Session, Work, read_answers, sqlite};
 use crate::{
     inbox::{Change, InboxError},
     sql::{
@@ -16,18 +16,27 @@ use crate::{
 /// What became of a change: decided against, nothing is written.
 type Changed = Result<Vec<StoredLead>, InboxError>;
 
-/// One transaction: locks the rows, asks when each was last audited, lets the change decide, and writes what it says.
+/// Locks the rows, asks when each was last audited, lets the change decide, and writes what it says.
 pub(super) fn work<S: Session + 'static>(dialect: Dialect, change: Change) -> Work<S, Changed> {
+    in_transaction(dialect, Result::is_ok, move |session| Box::pin(carry_out(session, dialect, change)))
+}
+
+/// Runs work in one transaction, and commits it where the outcome is to be kept.
+pub(super) fn in_transaction<S: Session + 'static, T: Send + 'static>(
+    dialect: Dialect,
+    is_kept: fn(&T) -> bool,
+    work: impl for<'c> FnOnce(&'c mut S) -> BoxFuture<'c, Result<T, StoreError>> + Send + 'static,
+) -> Work<S, T> {
     Box::new(move |session| {
         Box::pin(async move {
             if dialect == Dialect::Sqlite {
-                return sqlite::in_transaction(session, |session| Box::pin(carry_out(session, dialect, change))).await;
+                return sqlite::in_transaction(session, is_kept, work).await;
             }
             session.execute(pg::BEGIN_CHANGE).await?;
-            match carry_out(session, dialect, change).await {
-                Ok(changed) => {
-                    session.execute(if changed.is_ok() { pg::COMMIT } else { pg::ROLLBACK }).await?;
-                    Ok(changed)
+            match work(session).await {
+                Ok(outcome) => {
+                    session.execute(if is_kept(&outcome) { pg::COMMIT } else { pg::ROLLBACK }).await?;
+                    Ok(outcome)
                 }
                 // A connection that cannot even do that is not kept.
                 Err(error) if session.execute(pg::ROLLBACK).await.is_err() => {

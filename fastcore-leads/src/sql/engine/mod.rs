@@ -8,6 +8,7 @@
 mod change;
 mod lease;
 mod migrate;
+mod outbox;
 mod postgres;
 mod sqlite;
 

@@ -5,6 +5,7 @@ use uuid::Uuid;
 
 use super::{BoxFuture, Connections, Execute, Session, Work};
 use crate::{
+    jitter,
     sql::{
         SqliteLocation,
         inbox::{Dialect, Statement},
@@ -39,7 +40,7 @@ impl Batch {
     /// Writes it in one transaction.
     pub fn work<S: Session + 'static>(self) -> Work<S, Written> {
         Box::new(move |session| {
-            Box::pin(async move { in_transaction(session, |session| Box::pin(write(session, self))).await })
+            Box::pin(async move { in_transaction(session, |_| true, |session| Box::pin(write(session, self))).await })
         })
     }
 }
@@ -70,16 +71,17 @@ async fn write<S: Session>(session: &mut S, batch: Batch) -> Result<Written, Sto
     Ok((inserted, existing))
 }
 
-/// Runs work between BEGIN and COMMIT.
+/// Runs work between BEGIN and COMMIT, or ROLLBACK where the outcome is not to be kept.
 pub(super) async fn in_transaction<S: Session, T: Send>(
     session: &mut S,
+    is_kept: fn(&T) -> bool,
     work: impl for<'c> FnOnce(&'c mut S) -> BoxFuture<'c, Result<T, StoreError>> + Send,
 ) -> Result<T, StoreError> {
     // BEGIN and COMMIT name no row: where they fail, the file cannot be written now.
     let unavailable = |error: StoreError| error.explained_as(StoreErrorKind::Unavailable, None);
     session.execute(sql::BEGIN).await.map_err(unavailable)?;
     let error = match work(session).await {
-        Ok(value) => match session.execute(sql::COMMIT).await {
+        Ok(value) => match session.execute(if is_kept(&value) { sql::COMMIT } else { sql::ROLLBACK }).await {
             Ok(()) => return Ok(value),
             Err(error) => unavailable(error),
         },
@@ -120,11 +122,15 @@ pub(super) async fn empty_log<S: Session>(session: &mut S) -> Result<bool, Store
 pub async fn use_wal<C: Connections>(connections: &C) -> Result<(), StoreError> {
     let end = Instant::now() + PATIENCE;
     loop {
-        match connections.write(Box::new(|session| session.execute(sql::USE_WAL))).await {
+        // What a driver does not explain is asked about here, before it is taken for an outage.
+        let turn_on: Work<C::Session, _> =
+            Box::new(|session| Box::pin(async move { Ok(session.execute(sql::USE_WAL).await) }));
+        match connections.write(turn_on).await? {
             Err(error)
                 if (error.is_unexplained() || error.code().is_some_and(sql::is_busy)) && Instant::now() < end =>
             {
-                sleep(PAUSE).await;
+                // Those that start together would stand in each other's way for ever.
+                sleep(jitter::around(PAUSE)).await;
             }
             result => return result.map_err(|error| error.explained_as(StoreErrorKind::Unavailable, None)),
         }

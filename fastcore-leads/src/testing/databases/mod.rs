@@ -8,7 +8,7 @@ pub mod sqlite;
 
 use std::sync::Arc;
 
-use super::{BoxFuture, Logs, Random, body, lead, new_lead, parse};
+use super::{BoxFuture, Logs, Random, body, lead, new_lead, parse, stores::Store};
 use crate::{
     audit::Actor,
     inbox::{InboxExt, LeadFilter, Retention, Target},
@@ -80,15 +80,15 @@ async fn assert_still_ready(open: Open, running: &Database, url: &str) {
 }
 
 /// Of a batch with a row that the database refuses, the others land, and the refusal does not show the row.
-pub async fn assert_refused_alone(database: &Database, refused: Lead) {
+pub async fn assert_refused_alone(store: Store, refused: Lead) {
     let batch = [new_lead(), crate::NewLead::new(refused.clone(), crate::Actor::SITE_INGEST), new_lead()];
-    let error = database.insert(&batch).await.expect_err("refused");
+    let error = store.insert(&batch).await.expect_err("refused");
     assert_eq!(error.kind(), StoreErrorKind::Rejected);
     assert!(!format!("{error} {error:?} {error:#?}").contains(CANARY), "the error shows the row");
     for new in &batch {
-        assert!(database.get(new.id()).await.expect("get").is_none(), "nothing of the batch was written");
+        assert!(store.get(new.id()).await.expect("get").is_none(), "nothing of the batch was written");
     }
-    let ingest = Ingest::builder(Arc::clone(database)).writers(1).start();
+    let ingest = Ingest::builder(Arc::clone(&store)).writers(1).start();
     let mut tasks = tokio::task::JoinSet::new();
     for i in 0..64 {
         let (ingest, lead) = (ingest.clone(), if i == 37 { refused.clone() } else { lead() });

@@ -38,6 +38,7 @@ macro_rules! cases {
 
 cases! {
     migrating_again_changes_nothing
+    a_file_that_was_made_anew_loses_no_event
     eight_may_migrate_at_once
     a_database_of_another_version_is_refused
     a_newer_version_that_only_adds_leaves_this_one_ready
@@ -72,6 +73,32 @@ pub async fn migrating_again_changes_nothing(open: Open, execute: Execute) {
     let before = run(execute, &dir, schema).await;
     database.migrate().await.expect("migrated");
     assert_eq!(run(execute, &dir, schema).await, before);
+}
+
+/// Neither where the file was made anew, which may number its rows anew, nor where older rows are missing.
+pub async fn a_file_that_was_made_anew_loses_no_event(open: Open, execute: Execute) {
+    let (database, dir) = migrated(open).await;
+    let mut leads = Vec::new();
+    for is_told in [true, true, false] {
+        let new = new_lead();
+        leads.push(new.id());
+        database.insert(&[new]).await.expect("insert");
+        while is_told && database.sequence(10).await.expect("sequence") > 0 {}
+    }
+    run(
+        execute,
+        &dir,
+        "DROP TRIGGER audit_log_no_delete; DROP TRIGGER audit_log_no_update;
+         DELETE FROM audit_log WHERE rowid = 1;
+         UPDATE audit_log SET rowid = rowid - 1; VACUUM",
+    )
+    .await;
+    let new = new_lead();
+    leads.push(new.id());
+    database.insert(&[new]).await.expect("insert");
+    while database.sequence(10).await.expect("sequence") > 0 {}
+    let events = database.events(0, 100).await.expect("events");
+    assert_eq!(events.iter().map(|event| event.lead_id).collect::<Vec<_>>(), leads, "each once, in order");
 }
 
 /// On a file that is not there yet.
@@ -166,7 +193,7 @@ pub async fn a_refused_row_fails_alone_and_is_not_shown(open: Open, execute: Exe
     let (database, _dir) = with_a_trigger(open, execute).await;
     let mut refused = body();
     refused["name"] = CANARY.into();
-    assert_refused_alone(&database, parse(&refused)).await;
+    assert_refused_alone(database, parse(&refused)).await;
 }
 
 /// Batches of many, with some that the table refuses.

@@ -2,6 +2,7 @@
 
 mod endpoints;
 mod inboxes;
+mod outboxes;
 mod stores;
 
 use tokio::task::JoinError;

@@ -209,8 +209,7 @@ async fn a_leaked_row() {
     let mut refused = testing::body();
     refused["name"] = databases::CANARY.into();
     let store = Broken { inner: MemoryLeadStore::new(), fault: Fault::LeaksTheRow, last: Mutex::default() };
-    let database: databases::Database = Arc::new(store);
     let lead = testing::parse(&refused);
-    let result = tokio::spawn(async move { databases::assert_refused_alone(&database, lead).await }).await;
+    let result = tokio::spawn(async move { databases::assert_refused_alone(Arc::new(store), lead).await }).await;
     assert_failed_for(result, "the error shows the row");
 }

@@ -1,5 +1,7 @@
 //! The inbox in PostgreSQL: an older version's tables, erasure, plans, roles.
 
+use std::time::Duration;
+
 use serde_json::json;
 
 use super::{migrated, psql};
@@ -7,6 +9,7 @@ use crate::{
     audit::Actor,
     inbox::{InboxExt, Target},
     lead::LeadStatus,
+    outbox::{Claim, Subscription},
     sql::{
         inbox::{Dialect, Param, Statement},
         postgres as sql,
@@ -139,6 +142,19 @@ pub async fn a_writer_cannot_touch_the_log(open: Open) {
         database.insert(&[NewLead::new(new.lead().clone(), Actor::SITE_INGEST)]).await.expect("insert"),
         [Insertion::Erased]
     );
+    let to_crm = Subscription { destination: "crm".to_owned(), ..Subscription::default() };
+    let claim = Claim {
+        destination: "crm".to_owned(),
+        limit: 1,
+        lease: Duration::from_secs(1),
+        after: None,
+        pause: Duration::from_secs(1),
+    };
+    database.subscribe("crm").await.expect("subscribed");
+    assert_eq!(database.sequence(10).await.expect("sequence"), 3);
+    assert_eq!(database.fan_out(&to_crm, 10).await.expect("fan_out"), 3);
+    assert_eq!(database.claim(&claim).await.expect("claim").len(), 1);
+    database.forget_delivered(chrono::Utc::now()).await.expect("forget");
 
     let before = psql(&url, "SELECT * FROM audit_log ORDER BY id");
     for statement in [

@@ -5,6 +5,7 @@ mod connections;
 mod faults;
 mod inbox;
 mod network;
+mod outbox;
 
 use uuid::Uuid;
 
@@ -33,6 +34,10 @@ pub use self::inbox::{
 pub use self::network::{
     a_connection_cut_after_its_commit_makes_one_lead, an_outage_of_the_network_is_survived,
     callers_may_go_away_at_any_moment, slow_replies_are_waited_for_up_to_the_deadline,
+};
+pub use self::outbox::{
+    a_dump_that_is_restored_loses_no_event, a_row_that_is_committed_late_is_told_late,
+    rows_of_the_fastapi_service_are_told,
 };
 use super::{
     CANARY, Database, Open, all_migrate, assert_erased, assert_mismatch, assert_poison_fails_alone,
@@ -105,6 +110,9 @@ cases! {
     an_outage_of_the_network_is_survived
     callers_may_go_away_at_any_moment
     an_older_version_is_brought_up_to_date
+    a_row_that_is_committed_late_is_told_late
+    rows_of_the_fastapi_service_are_told
+    a_dump_that_is_restored_loses_no_event
     an_erased_person_is_nowhere
     the_audit_log_never_names_the_person
     pages_are_read_from_an_index
@@ -242,7 +250,7 @@ pub async fn a_refused_row_fails_alone_and_is_not_shown(open: Open) {
     psql(&url, &format!("ALTER TABLE lead_inbox ADD CONSTRAINT no_canary CHECK (name <> '{CANARY}')"));
     let mut refused = body();
     refused["name"] = CANARY.into();
-    assert_refused_alone(&database, parse(&refused)).await;
+    assert_refused_alone(std::sync::Arc::<dyn crate::LeadDatabase>::clone(&database), parse(&refused)).await;
     psql(
         &url,
         &format!(
@@ -254,7 +262,7 @@ pub async fn a_refused_row_fails_alone_and_is_not_shown(open: Open) {
         ),
     );
     refused["meta"]["request_id"] = Uuid::now_v7().to_string().into();
-    assert_refused_alone(&database, parse(&refused)).await;
+    assert_refused_alone(database, parse(&refused)).await;
 }
 
 /// Batches of many, with some that the server refuses.

@@ -1,3 +1,5 @@
+mod outbox;
+
 use std::{
     collections::HashMap,
     fmt,
@@ -29,6 +31,7 @@ struct State {
     by_request: HashMap<Uuid, StoredLead>,
     requests: HashMap<Uuid, Uuid>,
     audit: Vec<AuditRecord>,
+    outbox: outbox::Outbox,
 }
 
 impl MemoryLeadStore {

@@ -1,0 +1,207 @@
+use async_trait::async_trait;
+use chrono::{DateTime, Utc};
+use serde::de::DeserializeOwned;
+use uuid::Uuid;
+
+use super::{BoxFuture, Connections, Engine, Session, Work, change::in_transaction, read_answers};
+use crate::{
+    lead::LeadId,
+    outbox::{
+        Claim, Delivery, DeliveryFilter, DeliveryRecord, DestinationStatus, Event, Settlement, Subject, Subscription,
+    },
+    sql::{
+        inbox::{Dialect, Statement},
+        outbox::{self as sql, DueRow, EventRow, Numbered, RecordRow, Sequencer, StatusRow, Unnumbered},
+    },
+    store::{LeadOutbox, StoreError},
+};
+
+/// How many deliveries are removed in one transaction: few enough that nobody waits long for it.
+const FORGOTTEN_AT_ONCE: u32 = 1000;
+
+#[async_trait]
+impl<C: Connections> LeadOutbox for Engine<C> {
+    async fn sequence(&self, limit: u32) -> Result<u32, StoreError> {
+        self.transact(move |session| Box::pin(sequence(session, C::DIALECT, limit))).await
+    }
+
+    async fn events(&self, after: u64, limit: u32) -> Result<Vec<Event>, StoreError> {
+        let rows: Vec<EventRow> = self.ask(C::DIALECT.events(sql::signed(after), limit)).await?;
+        rows.into_iter().map(EventRow::read).collect()
+    }
+
+    async fn last_sequence(&self) -> Result<u64, StoreError> {
+        let last: Vec<u64> = self.ask(C::DIALECT.last_sequence()).await?;
+        Ok(last.into_iter().next().unwrap_or_default())
+    }
+
+    async fn subscribe(&self, destination: &str) -> Result<(), StoreError> {
+        let statement = C::DIALECT.subscribe(destination);
+        self.connections().write(Box::new(|session| session.write(statement))).await
+    }
+
+    async fn fan_out(&self, subscription: &Subscription, limit: u32) -> Result<u32, StoreError> {
+        let subscription = subscription.clone();
+        self.transact(move |session| Box::pin(fan_out(session, C::DIALECT, subscription, limit))).await
+    }
+
+    async fn claim(&self, claim: &Claim) -> Result<Vec<Delivery>, StoreError> {
+        let claim = claim.clone();
+        let work: Work<C::Session, Option<Vec<Delivery>>> =
+            in_transaction(C::DIALECT, Option::is_some, move |session| Box::pin(take(session, C::DIALECT, claim)));
+        Ok(self.connections().write(work).await?.unwrap_or_default())
+    }
+
+    async fn settle(&self, settlements: &[Settlement]) -> Result<u32, StoreError> {
+        if settlements.is_empty() {
+            return Ok(0);
+        }
+        let statement = C::DIALECT.settle(settlements);
+        let counted = self.connections().write(Box::new(|session| session.answers(statement))).await?;
+        Ok(u32::try_from(counted.len()).unwrap_or(u32::MAX))
+    }
+
+    async fn subjects(&self, ids: &[LeadId]) -> Result<Vec<Subject>, StoreError> {
+        let mut ids: Vec<Uuid> = ids.iter().map(|id| id.as_uuid()).collect();
+        ids.sort_unstable();
+        ids.dedup();
+        let earlier: Vec<(Uuid, u64)> = self.ask(C::DIALECT.earlier_leads(&ids)).await?;
+        let leads = self.leads(C::DIALECT.leads_by_id(&ids)).await?;
+        let earlier_of = |id: Uuid| earlier.iter().find(|(of, _)| *of == id).map_or(0, |(_, number)| *number);
+        Ok(leads.into_iter().map(|lead| Subject { earlier_leads: earlier_of(lead.id.as_uuid()), lead }).collect())
+    }
+
+    async fn pause(&self, destination: &str, is_paused: bool) -> Result<bool, StoreError> {
+        let statement = C::DIALECT.pause(destination, is_paused);
+        let changed = self.connections().write(Box::new(|session| session.answers(statement))).await?;
+        Ok(!changed.is_empty())
+    }
+
+    async fn destinations(&self) -> Result<Vec<DestinationStatus>, StoreError> {
+        let rows: Vec<StatusRow> = self.ask(C::DIALECT.destinations()).await?;
+        rows.into_iter().map(StatusRow::read).collect()
+    }
+
+    async fn deliveries(
+        &self,
+        filter: &DeliveryFilter,
+        after: Option<(u64, &str)>,
+        limit: u32,
+    ) -> Result<Vec<DeliveryRecord>, StoreError> {
+        let rows: Vec<RecordRow> = self.ask(C::DIALECT.deliveries(filter, after, limit)).await?;
+        rows.into_iter().map(RecordRow::read).collect()
+    }
+
+    async fn replay(&self, filter: &DeliveryFilter) -> Result<u64, StoreError> {
+        let statement = C::DIALECT.replay(filter);
+        self.transact(move |session| Box::pin(count_of(session, C::DIALECT, statement))).await
+    }
+
+    async fn forget_delivered(&self, before: DateTime<Utc>) -> Result<u64, StoreError> {
+        let mut forgotten = 0;
+        loop {
+            let statement = C::DIALECT.forget(before, FORGOTTEN_AT_ONCE);
+            let some = self.transact(move |session| Box::pin(count_of(session, C::DIALECT, statement))).await?;
+            forgotten += some;
+            if some < u64::from(FORGOTTEN_AT_ONCE) {
+                return Ok(forgotten);
+            }
+        }
+    }
+}
+
+impl<C: Connections> Engine<C> {
+    async fn ask<T: DeserializeOwned>(&self, statement: Statement) -> Result<Vec<T>, StoreError> {
+        read_answers(&self.answers(statement).await?)
+    }
+
+    async fn transact<T: Send + 'static>(
+        &self,
+        work: impl for<'c> FnOnce(&'c mut C::Session) -> BoxFuture<'c, Result<T, StoreError>> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        self.connections().write(in_transaction(C::DIALECT, |_| true, work)).await
+    }
+}
+
+/// One pass of the sequencer.
+async fn sequence<S: Session>(session: &mut S, dialect: Dialect, limit: u32) -> Result<u32, StoreError> {
+    let limit = limit.max(1);
+    let sequencer: Vec<Sequencer> = ask(session, dialect.lock_sequencer()).await?;
+    // Another process is at it.
+    let Some((last, mark, is_elsewhere)) = sequencer.into_iter().next() else { return Ok(0) };
+    let mark = if is_elsewhere { "0".to_owned() } else { mark };
+    let (rows, end) = Unnumbered::read(ask(session, dialect.unnumbered(&mark, limit)).await?)?;
+    let is_all = rows.len() < limit as usize;
+    // What is left over is found again from the old mark, or behind the last row where rows stand in the order of commits.
+    let next = match (dialect, rows.last()) {
+        _ if is_all => end,
+        (Dialect::Sqlite, Some((id, _))) => id.clone(),
+        _ => mark.clone(),
+    };
+    let numbered: Vec<Numbered> =
+        rows.iter().zip(last + 1..).map(|((id, row), number)| Numbered::of(id, row, number)).collect();
+    if !numbered.is_empty() {
+        session.write(dialect.number(&numbered)).await?;
+    }
+    if !numbered.is_empty() || next != mark || is_elsewhere {
+        let count = i64::try_from(numbered.len()).unwrap_or_default();
+        session.write(dialect.mark(last + count, &next)).await?;
+    }
+    Ok(u32::try_from(numbered.len()).unwrap_or(u32::MAX))
+}
+
+async fn fan_out<S: Session>(
+    session: &mut S,
+    dialect: Dialect,
+    subscription: Subscription,
+    limit: u32,
+) -> Result<u32, StoreError> {
+    let position: Vec<i64> = ask(session, dialect.lock_destination(&subscription.destination)).await?;
+    let Some(position) = position.into_iter().next() else { return Ok(0) };
+    let ahead: Vec<(u32, i64)> = ask(session, dialect.ahead(position, limit)).await?;
+    let Some((events, last)) = ahead.into_iter().next().filter(|(events, _)| *events > 0) else { return Ok(0) };
+    for statement in dialect.fan_out(&subscription, position, last) {
+        session.write(statement).await?;
+    }
+    Ok(events)
+}
+
+/// None where nothing is to be had: then nothing is to be written either.
+async fn take<S: Session>(
+    session: &mut S,
+    dialect: Dialect,
+    claim: Claim,
+) -> Result<Option<Vec<Delivery>>, StoreError> {
+    if !claim.pause.is_zero() && session.answers(dialect.rest(&claim.destination, claim.pause)).await?.is_empty() {
+        return Ok(None);
+    }
+    let due: Vec<DueRow> = ask(session, dialect.due_deliveries(&claim)).await?;
+    if due.is_empty() {
+        return Ok(None);
+    }
+    let deliveries: Vec<_> = due.into_iter().map(|row| row.read(&claim.destination)).collect::<Result<_, _>>()?;
+    session.write(dialect.take(&claim, &deliveries)).await?;
+    Ok(Some(deliveries))
+}
+
+/// Runs a statement that writes, and returns how many rows it wrote.
+async fn count_of<S: Session>(session: &mut S, dialect: Dialect, statement: Statement) -> Result<u64, StoreError> {
+    let counted: Vec<u64> = match dialect {
+        Dialect::Postgres => {
+            let text = format!(
+                "WITH changed AS ({} RETURNING 1) SELECT count(*)::text AS answer FROM changed",
+                statement.text
+            );
+            ask(session, Statement { text: text.into(), ..statement }).await?
+        }
+        Dialect::Sqlite => {
+            session.write(statement).await?;
+            ask(session, Statement::of(dialect, "SELECT CAST(changes() AS TEXT) AS answer")).await?
+        }
+    };
+    Ok(counted.into_iter().next().unwrap_or_default())
+}
+
+async fn ask<T: DeserializeOwned, S: Session>(session: &mut S, statement: Statement) -> Result<Vec<T>, StoreError> {
+    read_answers(&session.answers(statement).await?)
+}

@@ -1,0 +1,204 @@
+use std::sync::Arc;
+
+use super::{LeadInbox, LeadMigrations, LeadOutbox, LeadStore};
+
+/// Gives a store the traits of another one, which it holds.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __delegate {
+    ($self:ident => $to:expr; [$($store:tt)*] [$($inbox:tt)*] [$($outbox:tt)*] [$($database:tt)*]) => {
+        #[$crate::__async_trait]
+        $($store)* {
+            async fn insert(
+                &$self,
+                batch: &[$crate::NewLead],
+            ) -> Result<Vec<$crate::Insertion>, $crate::StoreError> {
+                $crate::LeadStore::insert($to, batch).await
+            }
+
+            async fn ready(&$self) -> Result<(), $crate::StoreError> {
+                $crate::LeadStore::ready($to).await
+            }
+        }
+
+        #[$crate::__async_trait]
+        $($inbox)* {
+            async fn get(&$self, id: $crate::LeadId) -> Result<Option<$crate::StoredLead>, $crate::StoreError> {
+                $crate::LeadInbox::get($to, id).await
+            }
+
+            async fn find(
+                &$self,
+                request_id: $crate::RequestId,
+            ) -> Result<Option<$crate::StoredLead>, $crate::StoreError> {
+                $crate::LeadInbox::find($to, request_id).await
+            }
+
+            async fn audit_trail(
+                &$self,
+                id: $crate::LeadId,
+            ) -> Result<Vec<$crate::AuditRecord>, $crate::StoreError> {
+                $crate::LeadInbox::audit_trail($to, id).await
+            }
+
+            async fn page(
+                &$self,
+                filter: &$crate::LeadFilter,
+                after: Option<$crate::inbox::Cursor>,
+                limit: u32,
+            ) -> Result<$crate::LeadPage, $crate::StoreError> {
+                $crate::LeadInbox::page($to, filter, after, limit).await
+            }
+
+            async fn find_by_email(&$self, email: &str) -> Result<Vec<$crate::StoredLead>, $crate::StoreError> {
+                $crate::LeadInbox::find_by_email($to, email).await
+            }
+
+            async fn counts(&$self) -> Result<Vec<(String, u64)>, $crate::StoreError> {
+                $crate::LeadInbox::counts($to).await
+            }
+
+            async fn due(
+                &$self,
+                due: &$crate::inbox::Due,
+            ) -> Result<Vec<$crate::StoredLead>, $crate::StoreError> {
+                $crate::LeadInbox::due($to, due).await
+            }
+
+            async fn change(
+                &$self,
+                change: &$crate::inbox::Change,
+            ) -> Result<Vec<$crate::StoredLead>, $crate::inbox::InboxError> {
+                $crate::LeadInbox::change($to, change).await
+            }
+        }
+
+        #[$crate::__async_trait]
+        $($outbox)* {
+            async fn sequence(&$self, limit: u32) -> Result<u32, $crate::StoreError> {
+                $crate::LeadOutbox::sequence($to, limit).await
+            }
+
+            async fn events(
+                &$self,
+                after: u64,
+                limit: u32,
+            ) -> Result<Vec<$crate::outbox::Event>, $crate::StoreError> {
+                $crate::LeadOutbox::events($to, after, limit).await
+            }
+
+            async fn last_sequence(&$self) -> Result<u64, $crate::StoreError> {
+                $crate::LeadOutbox::last_sequence($to).await
+            }
+
+            async fn subscribe(&$self, destination: &str) -> Result<(), $crate::StoreError> {
+                $crate::LeadOutbox::subscribe($to, destination).await
+            }
+
+            async fn fan_out(
+                &$self,
+                subscription: &$crate::outbox::Subscription,
+                limit: u32,
+            ) -> Result<u32, $crate::StoreError> {
+                $crate::LeadOutbox::fan_out($to, subscription, limit).await
+            }
+
+            async fn claim(
+                &$self,
+                claim: &$crate::outbox::Claim,
+            ) -> Result<Vec<$crate::outbox::Delivery>, $crate::StoreError> {
+                $crate::LeadOutbox::claim($to, claim).await
+            }
+
+            async fn settle(
+                &$self,
+                settlements: &[$crate::outbox::Settlement],
+            ) -> Result<u32, $crate::StoreError> {
+                $crate::LeadOutbox::settle($to, settlements).await
+            }
+
+            async fn subjects(
+                &$self,
+                ids: &[$crate::LeadId],
+            ) -> Result<Vec<$crate::outbox::Subject>, $crate::StoreError> {
+                $crate::LeadOutbox::subjects($to, ids).await
+            }
+
+            async fn pause(&$self, destination: &str, is_paused: bool) -> Result<bool, $crate::StoreError> {
+                $crate::LeadOutbox::pause($to, destination, is_paused).await
+            }
+
+            async fn destinations(&$self) -> Result<Vec<$crate::outbox::DestinationStatus>, $crate::StoreError> {
+                $crate::LeadOutbox::destinations($to).await
+            }
+
+            async fn deliveries(
+                &$self,
+                filter: &$crate::outbox::DeliveryFilter,
+                after: Option<(u64, &str)>,
+                limit: u32,
+            ) -> Result<Vec<$crate::outbox::DeliveryRecord>, $crate::StoreError> {
+                $crate::LeadOutbox::deliveries($to, filter, after, limit).await
+            }
+
+            async fn replay(&$self, filter: &$crate::outbox::DeliveryFilter) -> Result<u64, $crate::StoreError> {
+                $crate::LeadOutbox::replay($to, filter).await
+            }
+
+            async fn forget_delivered(
+                &$self,
+                before: $crate::chrono::DateTime<$crate::chrono::Utc>,
+            ) -> Result<u64, $crate::StoreError> {
+                $crate::LeadOutbox::forget_delivered($to, before).await
+            }
+        }
+
+        #[$crate::__async_trait]
+        $($database)* {
+            async fn migrate(&$self) -> Result<(), $crate::StoreError> {
+                $crate::LeadMigrations::migrate($to).await
+            }
+
+            async fn adoption_problems(&$self) -> Result<Vec<String>, $crate::StoreError> {
+                $crate::LeadMigrations::adoption_problems($to).await
+            }
+
+            async fn durability_warnings(&$self) -> Result<Vec<&'static str>, $crate::StoreError> {
+                $crate::LeadMigrations::durability_warnings($to).await
+            }
+
+            async fn missing_guards(&$self) -> Result<Vec<String>, $crate::StoreError> {
+                $crate::LeadMigrations::missing_guards($to).await
+            }
+        }
+    };
+}
+
+/// Makes a type a store by what one of its fields is: `delegate_store!(PgLeadStore, engine)`. For store crates.
+#[macro_export]
+macro_rules! delegate_store {
+    ($store:ident, $engine:ident) => {
+        $crate::__delegate! {
+            self => &self.$engine;
+            [impl $crate::LeadStore for $store]
+            [impl $crate::LeadInbox for $store]
+            [impl $crate::LeadOutbox for $store]
+            [impl $crate::LeadMigrations for $store]
+        }
+    };
+}
+
+__delegate! {
+    self => &**self;
+    [impl<S: LeadStore + ?Sized> LeadStore for Arc<S>]
+    [impl<S: LeadInbox + ?Sized> LeadInbox for Arc<S>]
+    [impl<S: LeadOutbox + ?Sized> LeadOutbox for Arc<S>]
+    [impl<S: LeadMigrations + ?Sized> LeadMigrations for Arc<S>]
+}
+__delegate! {
+    self => &**self;
+    [impl<S: LeadStore + ?Sized> LeadStore for Box<S>]
+    [impl<S: LeadInbox + ?Sized> LeadInbox for Box<S>]
+    [impl<S: LeadOutbox + ?Sized> LeadOutbox for Box<S>]
+    [impl<S: LeadMigrations + ?Sized> LeadMigrations for Box<S>]
+}

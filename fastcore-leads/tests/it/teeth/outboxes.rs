@@ -1,0 +1,228 @@
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use fastcore_leads::{
+    AuditRecord, Insertion, LeadFilter, LeadId, LeadInbox, LeadOutbox, LeadPage, LeadStore, MemoryLeadStore, NewLead,
+    RequestId, StoreError, StoredLead,
+    chrono::{DateTime, Utc},
+    inbox::{Change, Cursor, Due, InboxError},
+    outbox::{
+        Claim, Delivery, DeliveryFilter, DeliveryRecord, DestinationStatus, Event, EventType, Settlement, Subject,
+        Subscription,
+    },
+    testing::outbox,
+};
+
+use super::assert_failed_for;
+
+#[derive(Clone, Copy, PartialEq)]
+enum Fault {
+    MissesALateRow,
+    TellsOfTheQuarantine,
+    FansOutForStrangers,
+    IgnoresWishes,
+    ClaimsWithoutALease,
+    SettlesWhateverTheClaim,
+    LosesASettlement,
+    ForgetsAttempts,
+    LetsTheYoungerGoFirst,
+    SendsToThePaused,
+    NeverRests,
+    ForgetsTheDead,
+    CountsTheErased,
+}
+
+struct Broken {
+    inner: MemoryLeadStore,
+    fault: Fault,
+}
+
+#[async_trait]
+impl LeadStore for Broken {
+    async fn insert(&self, batch: &[NewLead]) -> Result<Vec<Insertion>, StoreError> {
+        self.inner.insert(batch).await
+    }
+
+    async fn ready(&self) -> Result<(), StoreError> {
+        self.inner.ready().await
+    }
+}
+
+#[async_trait]
+impl LeadInbox for Broken {
+    async fn get(&self, id: LeadId) -> Result<Option<StoredLead>, StoreError> {
+        self.inner.get(id).await
+    }
+
+    async fn find(&self, request_id: RequestId) -> Result<Option<StoredLead>, StoreError> {
+        self.inner.find(request_id).await
+    }
+
+    async fn audit_trail(&self, id: LeadId) -> Result<Vec<AuditRecord>, StoreError> {
+        self.inner.audit_trail(id).await
+    }
+
+    async fn page(&self, filter: &LeadFilter, after: Option<Cursor>, limit: u32) -> Result<LeadPage, StoreError> {
+        self.inner.page(filter, after, limit).await
+    }
+
+    async fn find_by_email(&self, email: &str) -> Result<Vec<StoredLead>, StoreError> {
+        self.inner.find_by_email(email).await
+    }
+
+    async fn counts(&self) -> Result<Vec<(String, u64)>, StoreError> {
+        self.inner.counts().await
+    }
+
+    async fn due(&self, due: &Due) -> Result<Vec<StoredLead>, StoreError> {
+        self.inner.due(due).await
+    }
+
+    async fn change(&self, change: &Change) -> Result<Vec<StoredLead>, InboxError> {
+        self.inner.change(change).await
+    }
+}
+
+#[async_trait]
+impl LeadOutbox for Broken {
+    async fn sequence(&self, limit: u32) -> Result<u32, StoreError> {
+        self.inner.sequence(limit).await
+    }
+
+    async fn events(&self, after: u64, limit: u32) -> Result<Vec<Event>, StoreError> {
+        let mut events = self.inner.events(after, limit).await?;
+        match self.fault {
+            Fault::MissesALateRow if events.len() > 50 => {
+                events.remove(40);
+            }
+            Fault::TellsOfTheQuarantine if events.is_empty() => {
+                let lead_id = LeadId::from_uuid(uuid::Uuid::nil());
+                let (event_type, occurred_at) = (EventType::Received, DateTime::<Utc>::MIN_UTC);
+                let audit_id = uuid::Uuid::nil();
+                events.push(Event { sequence: 1, audit_id, event_type, lead_id, occurred_at, from: None, to: None });
+            }
+            _ => {}
+        }
+        Ok(events)
+    }
+
+    async fn last_sequence(&self) -> Result<u64, StoreError> {
+        self.inner.last_sequence().await
+    }
+
+    async fn subscribe(&self, destination: &str) -> Result<(), StoreError> {
+        self.inner.subscribe(destination).await
+    }
+
+    async fn fan_out(&self, subscription: &Subscription, limit: u32) -> Result<u32, StoreError> {
+        let mut subscription = subscription.clone();
+        match self.fault {
+            Fault::FansOutForStrangers if self.inner.destinations().await?.is_empty() => return Ok(1),
+            Fault::IgnoresWishes => subscription.services.clear(),
+            _ => {}
+        }
+        self.inner.fan_out(&subscription, limit).await
+    }
+
+    async fn claim(&self, claim: &Claim) -> Result<Vec<Delivery>, StoreError> {
+        let mut claim = claim.clone();
+        match self.fault {
+            Fault::ClaimsWithoutALease => claim.lease = std::time::Duration::ZERO,
+            Fault::NeverRests => claim.pause = std::time::Duration::ZERO,
+            Fault::SendsToThePaused => {
+                self.inner.pause(&claim.destination, false).await?;
+            }
+            _ => {}
+        }
+        let mut claimed = self.inner.claim(&claim).await?;
+        match self.fault {
+            Fault::ForgetsAttempts => claimed.iter_mut().for_each(|delivery| delivery.attempt = 1),
+            Fault::LetsTheYoungerGoFirst => claimed.iter_mut().for_each(|delivery| delivery.event.sequence += 1),
+            _ => {}
+        }
+        Ok(claimed)
+    }
+
+    async fn settle(&self, settlements: &[Settlement]) -> Result<u32, StoreError> {
+        let mut settlements = settlements.to_vec();
+        if self.fault == Fault::SettlesWhateverTheClaim {
+            let current = self.inner.deliveries(&DeliveryFilter::default(), None, 100).await?;
+            for settlement in &mut settlements {
+                settlement.claim = current[0].attempts;
+            }
+        }
+        if self.fault == Fault::LosesASettlement {
+            settlements.pop();
+        }
+        self.inner.settle(&settlements).await
+    }
+
+    async fn subjects(&self, ids: &[LeadId]) -> Result<Vec<Subject>, StoreError> {
+        let mut subjects = self.inner.subjects(ids).await?;
+        if self.fault == Fault::CountsTheErased {
+            subjects
+                .iter_mut()
+                .filter(|subject| subject.earlier_leads > 0)
+                .for_each(|subject| subject.earlier_leads = 2);
+        }
+        Ok(subjects)
+    }
+
+    async fn pause(&self, destination: &str, is_paused: bool) -> Result<bool, StoreError> {
+        self.inner.pause(destination, is_paused).await
+    }
+
+    async fn destinations(&self) -> Result<Vec<DestinationStatus>, StoreError> {
+        self.inner.destinations().await
+    }
+
+    async fn deliveries(
+        &self,
+        filter: &DeliveryFilter,
+        after: Option<(u64, &str)>,
+        limit: u32,
+    ) -> Result<Vec<DeliveryRecord>, StoreError> {
+        self.inner.deliveries(filter, after, limit).await
+    }
+
+    async fn replay(&self, filter: &DeliveryFilter) -> Result<u64, StoreError> {
+        if self.fault == Fault::ForgetsTheDead {
+            return Ok(0);
+        }
+        self.inner.replay(filter).await
+    }
+
+    async fn forget_delivered(&self, before: DateTime<Utc>) -> Result<u64, StoreError> {
+        self.inner.forget_delivered(before).await
+    }
+}
+
+macro_rules! bites {
+    ($($name:ident: $fault:ident, $case:ident, $reason:literal;)*) => {
+        $(
+            #[tokio::test]
+            async fn $name() {
+                let store = Broken { inner: MemoryLeadStore::new(), fault: Fault::$fault };
+                let result = tokio::spawn(outbox::$case(Arc::new(store))).await;
+                assert_failed_for(result, $reason);
+            }
+        )*
+    };
+}
+
+bites! {
+    a_late_row_that_is_missed: MissesALateRow, writers_and_sequencers_at_once_lose_nothing, "left: 79";
+    a_quarantine_that_is_told_of: TellsOfTheQuarantine, nobody_is_told_of_a_lead_in_quarantine, "nothing is told";
+    a_stranger_who_is_told: FansOutForStrangers, a_new_destination_is_sent_what_happens_from_then_on, "nobody knows it";
+    wishes_that_nobody_minds: IgnoresWishes, a_destination_is_sent_what_it_wants, "left == right";
+    a_claim_without_a_lease: ClaimsWithoutALease, a_delivery_is_handed_to_one_caller, "handed out twice";
+    a_claim_without_fencing: SettlesWhateverTheClaim, a_late_settlement_changes_nothing, "a late settlement counts";
+    a_lost_settlement: LosesASettlement, what_failed_is_due_again_and_counted, "left: 1";
+    attempts_that_do_not_count: ForgetsAttempts, what_failed_is_due_again_and_counted, "left: [1, 1]";
+    a_younger_event_that_goes_first: LetsTheYoungerGoFirst, of_one_lead_the_older_event_goes_first,
+        "the older event goes first";
+    a_pause_that_is_none: SendsToThePaused, a_paused_destination_is_sent_nothing, "paused";
+    a_rest_that_is_none: NeverRests, a_destination_rests_between_two_claims, "it rests";
+    dead_that_stay_dead: ForgetsTheDead, the_dead_are_kept_and_sent_again_on_demand, "left: 0";
+    erased_leads_that_count: CountsTheErased, earlier_leads_of_an_address_are_counted, "left == right";
+}
