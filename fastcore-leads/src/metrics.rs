@@ -55,6 +55,19 @@ pub const SPOOL_REFUSED: &str = "fastcore_site_spool_refused_leads";
 /// Counter: leads that were put into the spool.
 pub const SPOOLED: &str = "fastcore_site_spooled_total";
 
+/// Counter: attempts of the [outbox](crate::outbox) to tell a `destination` of an event by `result`: `delivered`, `failed`, `dead`.
+pub const DELIVERY_ATTEMPTS: &str = "fastcore_leads_delivery_attempts_total";
+/// Histogram: seconds of such an attempt, by `destination`.
+pub const DELIVERY_DURATION: &str = "fastcore_leads_delivery_duration_seconds";
+/// Gauge: how long ago the oldest event happened that a `destination` is still to be told of, in seconds.
+pub const DELIVERY_LAG: &str = "fastcore_leads_delivery_lag_seconds";
+/// Gauge: deliveries to a `destination` that are due, now or later.
+pub const DELIVERIES_DUE: &str = "fastcore_leads_deliveries_due";
+/// Gauge: deliveries to a `destination` that were given up.
+pub const DELIVERIES_DEAD: &str = "fastcore_leads_deliveries_dead";
+/// Gauge: 1 while a `destination` is paused.
+pub const DESTINATION_PAUSED: &str = "fastcore_leads_destination_paused";
+
 /// Tells the recorder what each metric is and in which unit. Once, after the recorder was installed.
 pub fn describe() {
     use metrics::{Unit, describe_counter, describe_gauge, describe_histogram};

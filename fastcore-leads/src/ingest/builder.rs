@@ -1,7 +1,10 @@
 use std::{fmt, sync::Arc, time::Duration};
 
 use chrono::{DateTime, Utc};
-use tokio::{runtime::Handle, sync::mpsc};
+use tokio::{
+    runtime::Handle,
+    sync::{Notify, mpsc},
+};
 
 use super::{
     Clock, Ingest,
@@ -29,6 +32,7 @@ pub struct IngestBuilder {
     pub(super) max_batch_bytes: usize,
     pub(super) writers: usize,
     clock: Option<Clock>,
+    committed: Option<Arc<Notify>>,
 }
 
 impl IngestBuilder {
@@ -42,6 +46,7 @@ impl IngestBuilder {
             max_batch_bytes: 1024 * 1024,
             writers: 2,
             clock: None,
+            committed: None,
         }
     }
 
@@ -103,6 +108,12 @@ impl IngestBuilder {
         self
     }
 
+    /// Wakes whoever waits on this after each COMMIT, such as a dispatcher of the [outbox](crate::outbox) in the same process.
+    pub fn notify(mut self, committed: Arc<Notify>) -> Self {
+        self.committed = Some(committed);
+        self
+    }
+
     /// As [`start`](Self::start), on a runtime whose handle the host has: to be called from any thread.
     pub fn start_on(self, runtime: &Handle) -> Ingest {
         let _guard = runtime.enter();
@@ -127,8 +138,12 @@ impl IngestBuilder {
         let (queue, intake) = Queue::new(self.queue_capacity, self.queue_bytes, Arc::clone(&metrics));
         let queue = Arc::new(queue);
         let window = ImportWindow::beside_others(&self);
-        let inserter =
-            Inserter { store: Arc::clone(&self.store), metrics: Arc::clone(&metrics), deadline: self.deadline };
+        let inserter = Inserter {
+            store: Arc::clone(&self.store),
+            metrics: Arc::clone(&metrics),
+            deadline: self.deadline,
+            committed: self.committed,
+        };
         let (stuck, receiver) = mpsc::unbounded_channel();
         for _ in 0..self.writers {
             let writer = Writer {

@@ -11,7 +11,7 @@ use std::{
 };
 
 use tokio::{
-    sync::mpsc::UnboundedSender,
+    sync::{Notify, mpsc::UnboundedSender},
     time::{Instant, sleep, timeout_at},
 };
 use tracing::{Instrument, Span};
@@ -112,6 +112,7 @@ pub(super) struct Inserter {
     pub(super) store: Arc<dyn LeadStore>,
     pub(super) metrics: Arc<Metrics>,
     pub(super) deadline: Duration,
+    pub(super) committed: Option<Arc<Notify>>,
 }
 
 impl Inserter {
@@ -167,6 +168,9 @@ impl Inserter {
         match result {
             Ok(insertions) if insertions.len() == batch.len() => {
                 tracing::debug!(leads = batch.len(), attempt, elapsed_us, "batch committed");
+                if let Some(committed) = &self.committed {
+                    committed.notify_one();
+                }
                 Ok(insertions)
             }
             Ok(_) => {

@@ -2,10 +2,28 @@
 //!
 //! Whatever is told was audited first, in the transaction that did it: the ingest path pays nothing for it, rows that other
 //! programs write are told too, and nothing is told that did not happen.
-//! [`LeadOutbox`](crate::LeadOutbox) is what a store implements.
+//! [`LeadOutbox`](crate::LeadOutbox) is what a store implements. With the feature `outbox`, a
+#![cfg_attr(feature = "outbox", doc = "[`Dispatcher`]")]
+#![cfg_attr(not(feature = "outbox"), doc = "`Dispatcher`")]
+//! sends the deliveries.
 
 mod delivery;
+#[cfg(feature = "outbox")]
+mod destination;
+#[cfg(feature = "outbox")]
+mod dispatcher;
 mod event;
+#[cfg(feature = "outbox")]
+mod message;
+#[cfg(feature = "outbox")]
+mod metrics;
+#[cfg(feature = "outbox")]
+mod schedule;
+#[cfg(feature = "outbox")]
+#[cfg_attr(docsrs, doc(cfg(feature = "outbox")))]
+pub mod signature;
+#[cfg(feature = "outbox")]
+mod webhook;
 
 pub use self::{
     delivery::{
@@ -13,4 +31,14 @@ pub use self::{
         Subject, Subscription, UnknownDeliveryState,
     },
     event::{AuditedEvent, Event, EventType, UnknownEventType},
+};
+#[cfg(feature = "outbox")]
+#[cfg_attr(docsrs, doc(cfg(feature = "outbox")))]
+pub use self::{
+    destination::{Attempt, AttemptOutcome, Destination},
+    dispatcher::{Dispatcher, DispatcherBuilder},
+    message::{Message, Payload, UnknownPayload},
+    schedule::Schedule,
+    signature::{SigningKey, VerifyingKey},
+    webhook::{InvalidWebhook, Webhook},
 };

@@ -1,6 +1,8 @@
 //! How HTTP requests are sent: core decides what to send, the host's own HTTP client sends it.
 
 #[cfg(feature = "reqwest")]
+mod guard;
+#[cfg(feature = "reqwest")]
 mod reqwest;
 
 use async_trait::async_trait;
@@ -9,7 +11,7 @@ use http::{Request, Response};
 
 #[cfg(feature = "reqwest")]
 #[cfg_attr(docsrs, doc(cfg(feature = "reqwest")))]
-pub use self::reqwest::ReqwestTransport;
+pub use self::{guard::is_public, reqwest::ReqwestTransport};
 
 /// Of an answer's body a [`Transport`] reads so many bytes at most: no answer that core understands is longer.
 pub const MAX_ANSWER_BYTES: usize = 64 * 1024;

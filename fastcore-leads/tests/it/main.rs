@@ -14,6 +14,7 @@ mod ingest;
 mod many;
 mod meta;
 mod metrics;
+mod outbox;
 mod properties;
 mod pseudonyms;
 mod schedules;

@@ -1,0 +1,115 @@
+use std::time::Duration;
+
+use super::{Message, Schedule, Settled, Subscription, Webhook};
+
+/// How many requests may be under way to one destination.
+const IN_FLIGHT: u32 = 32;
+
+/// Somebody who is told of events: what of, by which way, and how often it is tried.
+#[derive(Clone, Debug)]
+pub struct Destination {
+    subscription: Subscription,
+    channel: Channel,
+    schedule: Schedule,
+    in_flight: u32,
+}
+
+/// By which way.
+#[derive(Clone, Debug)]
+pub(super) enum Channel {
+    Webhook(Webhook),
+}
+
+impl Destination {
+    /// A receiver of signed requests.
+    pub fn webhook(subscription: Subscription, webhook: Webhook) -> Self {
+        Self { subscription, channel: Channel::Webhook(webhook), schedule: Schedule::default(), in_flight: IN_FLIGHT }
+    }
+
+    /// How often it is tried. Default: for about three days.
+    pub fn schedule(self, schedule: Schedule) -> Self {
+        Self { schedule, ..self }
+    }
+
+    /// How many requests may be under way at once, at least 1. Default: 32.
+    pub fn in_flight(self, in_flight: u32) -> Self {
+        Self { in_flight: in_flight.max(1), ..self }
+    }
+
+    /// Its name.
+    pub fn name(&self) -> &str {
+        &self.subscription.destination
+    }
+
+    /// What it is told of.
+    pub fn subscription(&self) -> &Subscription {
+        &self.subscription
+    }
+
+    pub(super) fn slots(&self) -> u32 {
+        self.in_flight
+    }
+
+    /// How long one attempt may take.
+    pub(super) fn answers_within(&self) -> Duration {
+        match &self.channel {
+            Channel::Webhook(webhook) => webhook.answers_within(),
+        }
+    }
+
+    /// Sends a message. For trying out a destination as well.
+    pub async fn send(&self, message: &Message) -> Attempt {
+        match &self.channel {
+            Channel::Webhook(webhook) => webhook.send(message).await,
+        }
+    }
+
+    /// What follows from an attempt.
+    pub(super) fn verdict(&self, attempt: &Attempt, number: u32) -> Settled {
+        match attempt.outcome {
+            AttemptOutcome::Delivered => Settled::Delivered,
+            // Its turn comes again once an operator has looked at the destination, which is paused.
+            AttemptOutcome::Gone => Settled::Retry(Duration::ZERO),
+            AttemptOutcome::Failed => match self.schedule.after(number) {
+                Some(pause) => Settled::Retry(pause.max(attempt.not_before)),
+                None => Settled::Dead,
+            },
+        }
+    }
+}
+
+/// What an attempt came to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Attempt {
+    /// How it ended.
+    pub outcome: AttemptOutcome,
+    /// What was answered: an HTTP status or an SMTP reply code. None where no answer came in time.
+    pub status: Option<u16>,
+    /// How long the receiver asked to be left alone.
+    pub not_before: Duration,
+}
+
+/// How an attempt ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AttemptOutcome {
+    /// It arrived.
+    Delivered,
+    /// The receiver wants nothing any more.
+    Gone,
+    /// It is to be tried again.
+    Failed,
+}
+
+impl Attempt {
+    pub(super) fn delivered(status: Option<u16>) -> Self {
+        Self { outcome: AttemptOutcome::Delivered, status, not_before: Duration::ZERO }
+    }
+
+    pub(super) fn gone(status: Option<u16>) -> Self {
+        Self { outcome: AttemptOutcome::Gone, ..Self::delivered(status) }
+    }
+
+    pub(super) fn failed(status: Option<u16>) -> Self {
+        Self { outcome: AttemptOutcome::Failed, ..Self::delivered(status) }
+    }
+}

@@ -1,0 +1,221 @@
+//! From deliveries to a destination.
+
+use std::{collections::HashMap, sync::Arc, time::Duration};
+
+use tokio::{
+    sync::watch,
+    task::JoinSet,
+    time::{Instant, sleep},
+};
+
+use super::Shared;
+use crate::{
+    jitter,
+    outbox::{Attempt, AttemptOutcome, Claim, Delivery, Destination, Message, Place, Settled, Settlement, Subject},
+    store::StoreError,
+};
+
+/// How much longer than an attempt may take nobody else gets a delivery.
+const MARGIN: Duration = Duration::from_secs(30);
+/// How long a delivery waits that could not be sent for want of the database.
+const PAUSE: Duration = Duration::from_secs(5);
+/// How often the walk over what is due begins at the start again.
+const WALK: Duration = Duration::from_secs(30);
+
+pub(super) async fn run(
+    shared: Arc<Shared>,
+    destination: Destination,
+    mut woken: watch::Receiver<()>,
+    mut ended: watch::Receiver<bool>,
+) {
+    let mut courier = Courier {
+        shared,
+        destination: Arc::new(destination),
+        under_way: JoinSet::new(),
+        unsettled: Vec::new(),
+        walk: None,
+        is_failing: false,
+    };
+    let mut is_due = true;
+    loop {
+        let is_ending = *ended.borrow();
+        if is_ending && courier.is_done() {
+            return;
+        }
+        let room = courier.room();
+        // Many at once, also where answers come one by one: a claim is a transaction.
+        if is_due && !is_ending && room * 2 >= courier.destination.slots() {
+            is_due = courier.claim(room).await;
+        }
+        let poll = jitter::around(courier.shared.poll);
+        tokio::select! {
+            Some(finished) = courier.under_way.join_next(), if !courier.under_way.is_empty() => {
+                // What panicked is due again once its lease is over.
+                courier.unsettled.extend(finished.ok());
+                courier.settle().await;
+            }
+            result = woken.changed(), if !is_ending => {
+                is_due = true;
+                if result.is_err() {
+                    sleep(poll).await;
+                }
+            }
+            () = sleep(poll) => {
+                is_due = true;
+                courier.settle().await;
+            }
+            _ = ended.changed(), if !is_ending => {}
+        }
+    }
+}
+
+struct Courier {
+    shared: Arc<Shared>,
+    destination: Arc<Destination>,
+    under_way: JoinSet<Settlement>,
+    /// Kept where the database is away: noted once it is back.
+    unsettled: Vec<Settlement>,
+    /// How far the walk over what is due has come, and when it began.
+    walk: Option<(Place, Instant)>,
+    is_failing: bool,
+}
+
+impl Courier {
+    fn is_done(&self) -> bool {
+        // What cannot be noted now is sent again: it is not waited for.
+        self.under_way.is_empty()
+    }
+
+    fn room(&self) -> u32 {
+        self.destination.slots().saturating_sub(u32::try_from(self.under_way.len()).unwrap_or(u32::MAX))
+    }
+
+    /// Takes what is due, and begins to send it. Returns whether there may be more.
+    async fn claim(&mut self, limit: u32) -> bool {
+        let after = self.walk.filter(|(_, began)| began.elapsed() < WALK);
+        let claim = Claim {
+            destination: self.destination.name().to_owned(),
+            limit,
+            lease: self.destination.answers_within() + MARGIN,
+            after: after.map(|(place, _)| place),
+            pause: Duration::ZERO,
+        };
+        let claimed = self.shared.store.claim(&claim).await;
+        self.notice(claimed.as_ref().err());
+        let Ok(claimed) = claimed else { return false };
+        if let Some(last) = claimed.iter().map(|delivery| delivery.place).max() {
+            self.walk = Some((last, after.map_or_else(Instant::now, |(_, began)| began)));
+        } else if after.is_some() {
+            // Nothing behind the place: next time, all are looked at.
+            self.walk = None;
+            return false;
+        }
+        let is_full = claimed.len() >= limit as usize;
+        self.begin(claimed).await;
+        is_full
+    }
+
+    async fn begin(&mut self, claimed: Vec<Delivery>) {
+        if claimed.is_empty() {
+            return;
+        }
+        let ids: Vec<_> = claimed.iter().map(|delivery| delivery.event.lead_id).collect();
+        let subjects = self.shared.store.subjects(&ids).await;
+        self.notice(subjects.as_ref().err());
+        let Ok(subjects) = subjects else {
+            self.unsettled.extend(claimed.iter().map(|delivery| settlement(delivery, Settled::Retry(PAUSE), None)));
+            return;
+        };
+        let subjects: HashMap<_, Subject> = subjects.into_iter().map(|subject| (subject.lead.id, subject)).collect();
+        for delivery in claimed {
+            let subject = subjects.get(&delivery.event.lead_id).cloned();
+            let message = subject.map(|subject| Message { delivery: delivery.clone(), subject });
+            match message.filter(Message::has_something_to_say) {
+                Some(message) => {
+                    let (shared, destination) = (Arc::clone(&self.shared), Arc::clone(&self.destination));
+                    self.under_way.spawn(async move { attempt(&shared, &destination, &message).await });
+                }
+                None => self.unsettled.push(settlement(&delivery, Settled::Skipped, None)),
+            }
+        }
+    }
+
+    /// Notes what became of all attempts that ended by now.
+    async fn settle(&mut self) {
+        while let Some(finished) = self.under_way.try_join_next() {
+            self.unsettled.extend(finished.ok());
+        }
+        if self.unsettled.is_empty() {
+            return;
+        }
+        let settled = self.shared.store.settle(&self.unsettled).await;
+        self.notice(settled.as_ref().err());
+        if let Ok(counted) = settled {
+            if (counted as usize) < self.unsettled.len() {
+                tracing::warn!(
+                    destination = self.destination.name(),
+                    "attempts took longer than their lease, and were made by others as well"
+                );
+            }
+            self.unsettled.clear();
+        }
+    }
+
+    fn notice(&mut self, error: Option<&StoreError>) {
+        if let Some(error) = error
+            && !self.is_failing
+        {
+            tracing::warn!(destination = self.destination.name(), %error, "deliveries wait: the database cannot be asked");
+        }
+        self.is_failing = error.is_some();
+    }
+}
+
+async fn attempt(shared: &Shared, destination: &Destination, message: &Message) -> Settlement {
+    let (delivery, started) = (&message.delivery, Instant::now());
+    let attempt = destination.send(message).await;
+    let verdict = destination.verdict(&attempt, delivery.attempt);
+    shared.metrics.attempted(destination.name(), verdict, started.elapsed());
+    report(destination, delivery, &attempt, verdict);
+    if attempt.outcome == AttemptOutcome::Gone
+        && let Err(error) = shared.store.pause(destination.name(), true).await
+    {
+        tracing::warn!(destination = destination.name(), %error, "the destination could not be paused");
+    }
+    settlement(delivery, verdict, attempt.status)
+}
+
+fn report(destination: &Destination, delivery: &Delivery, attempt: &Attempt, verdict: Settled) {
+    let (destination, status) = (destination.name(), attempt.status);
+    let (sequence, event, number) = (delivery.event.sequence, delivery.event.event_type.as_str(), delivery.attempt);
+    match (attempt.outcome, verdict) {
+        (AttemptOutcome::Gone, _) => tracing::error!(
+            destination,
+            "the destination answered 410: it is paused, and what comes is kept. Ask its owner, and resume it or remove it"
+        ),
+        (_, Settled::Dead) => tracing::error!(
+            destination,
+            sequence,
+            event,
+            attempt = number,
+            status,
+            "a delivery was given up after its last attempt: it is kept, and can be replayed"
+        ),
+        (AttemptOutcome::Delivered, _) => {
+            tracing::debug!(destination, sequence, event, attempt = number, status, "delivered");
+        }
+        (AttemptOutcome::Failed, _) => {
+            tracing::warn!(destination, sequence, event, attempt = number, status, "not delivered: tried again later");
+        }
+    }
+}
+
+fn settlement(delivery: &Delivery, result: Settled, status: Option<u16>) -> Settlement {
+    Settlement {
+        destination: delivery.destination.clone(),
+        sequence: delivery.event.sequence,
+        claim: delivery.claim,
+        result,
+        status,
+    }
+}

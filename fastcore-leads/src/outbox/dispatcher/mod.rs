@@ -1,0 +1,156 @@
+mod courier;
+mod sequencer;
+
+use std::{fmt, sync::Arc, time::Duration};
+
+use tokio::{
+    sync::{Notify, watch},
+    task::{JoinHandle, JoinSet},
+};
+
+use super::{Destination, metrics::Metrics};
+use crate::store::LeadOutbox;
+
+/// How often the database is asked for what other processes wrote, and for what is due again.
+const POLL: Duration = Duration::from_secs(1);
+/// How long a delivery that arrived is kept, for operators to look at.
+const KEEP: Duration = Duration::from_secs(30 * 24 * 60 * 60);
+
+/// Tells destinations of what was committed: numbers audit rows, enters deliveries, sends them, and notes what became of them.
+///
+/// At least once: a receiver drops what it has by `webhook-id`. Many processes may dispatch from one database; each delivery
+/// is sent by one of them. It works on tasks of its own, and stops when it is dropped: what is under way is waited for by
+/// [`shutdown`](Self::shutdown) alone.
+pub struct Dispatcher {
+    destinations: watch::Sender<Vec<Destination>>,
+    stop: watch::Sender<bool>,
+    supervisor: JoinHandle<()>,
+}
+
+impl Dispatcher {
+    /// Configures a dispatcher over a store.
+    pub fn builder(store: impl LeadOutbox + 'static) -> DispatcherBuilder {
+        DispatcherBuilder {
+            store: Arc::new(store),
+            destinations: Vec::new(),
+            committed: Arc::default(),
+            poll: POLL,
+            keep: KEEP,
+        }
+    }
+
+    /// Tells these destinations from now on. What is under way to the others is waited for first.
+    pub fn replace(&self, destinations: Vec<Destination>) {
+        self.destinations.send_replace(destinations);
+    }
+
+    /// Claims nothing more, and returns once what is under way has been answered and noted, or has taken too long.
+    pub async fn shutdown(self) {
+        self.stop.send_replace(true);
+        // It ends by itself; a task that panicked has nothing to be waited for.
+        let _ = self.supervisor.await;
+    }
+}
+
+impl fmt::Debug for Dispatcher {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Dispatcher").finish_non_exhaustive()
+    }
+}
+
+/// Settings of a [`Dispatcher`].
+pub struct DispatcherBuilder {
+    store: Arc<dyn LeadOutbox>,
+    destinations: Vec<Destination>,
+    committed: Arc<Notify>,
+    poll: Duration,
+    keep: Duration,
+}
+
+impl DispatcherBuilder {
+    /// Adds a destination. Two of one name share one queue: do not.
+    pub fn destination(mut self, destination: Destination) -> Self {
+        self.destinations.push(destination);
+        self
+    }
+
+    /// Has itself be woken by [`IngestBuilder::notify`](crate::IngestBuilder::notify), so that nobody waits for the next poll.
+    pub fn woken_by(self, committed: Arc<Notify>) -> Self {
+        Self { committed, ..self }
+    }
+
+    /// How often the database is asked, half as often or half as often again by chance. Default: 1 s.
+    pub fn poll(self, poll: Duration) -> Self {
+        Self { poll, ..self }
+    }
+
+    /// How long deliveries that arrived are kept. Default: 30 days.
+    pub fn keep_delivered(self, keep: Duration) -> Self {
+        Self { keep, ..self }
+    }
+
+    /// Starts it.
+    ///
+    /// # Panics
+    /// If called outside of a tokio runtime.
+    pub fn start(self) -> Dispatcher {
+        let (destinations, changed) = watch::channel(self.destinations);
+        let (stop, stopped) = watch::channel(false);
+        let shared = Arc::new(Shared {
+            store: self.store,
+            metrics: Metrics::begin(),
+            committed: self.committed,
+            poll: self.poll,
+            keep: self.keep,
+        });
+        let supervisor = tokio::spawn(supervise(shared, changed, stopped));
+        Dispatcher { destinations, stop, supervisor }
+    }
+}
+
+impl fmt::Debug for DispatcherBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("DispatcherBuilder").field("poll", &self.poll).finish_non_exhaustive()
+    }
+}
+
+/// What the tasks have in common.
+struct Shared {
+    store: Arc<dyn LeadOutbox>,
+    metrics: Metrics,
+    committed: Arc<Notify>,
+    poll: Duration,
+    keep: Duration,
+}
+
+/// Runs the sequencer and a courier for each destination, until there are others or it is to end.
+async fn supervise(
+    shared: Arc<Shared>,
+    mut changed: watch::Receiver<Vec<Destination>>,
+    mut stopped: watch::Receiver<bool>,
+) {
+    loop {
+        let destinations = changed.borrow_and_update().clone();
+        let (end, ended) = watch::channel(false);
+        let (wake, woken) = watch::channel(());
+        let mut tasks = JoinSet::new();
+        tasks.spawn(sequencer::run(Arc::clone(&shared), destinations.clone(), wake, ended.clone()));
+        for destination in destinations {
+            tasks.spawn(courier::run(Arc::clone(&shared), destination, woken.clone(), ended.clone()));
+        }
+        // Dropped without a word, it ends as well.
+        let is_over = tokio::select! {
+            result = changed.changed() => result.is_err(),
+            _ = stopped.wait_for(|is_stopped| *is_stopped) => true,
+        };
+        end.send_replace(true);
+        while let Some(ended) = tasks.join_next().await {
+            if ended.is_err() {
+                tracing::error!("a task of the dispatcher panicked: what it had claimed is due again");
+            }
+        }
+        if is_over {
+            return;
+        }
+    }
+}

@@ -1,0 +1,123 @@
+//! From the log to deliveries.
+
+use std::{collections::HashMap, sync::Arc, time::Duration};
+
+use chrono::TimeDelta;
+use tokio::{
+    sync::watch,
+    time::{Instant, sleep, timeout},
+};
+
+use super::Shared;
+use crate::{jitter, outbox::Destination, store::StoreError, time};
+
+/// Rows of one transaction: few enough that nobody waits long for it.
+const AT_ONCE: u32 = 500;
+/// How long it rests between two passes at least, so that a busy ingest is not asked after each commit; and so many times as long
+/// as the last pass took, since a long transaction elsewhere has each look at many rows.
+const REST: Duration = Duration::from_millis(100);
+const REST_FACTOR: u32 = 4;
+/// How often it is counted what waits, and what arrived long ago is removed.
+const COUNTING: Duration = Duration::from_secs(15);
+const TIDYING: Duration = Duration::from_secs(60 * 60);
+
+pub(super) async fn run(
+    shared: Arc<Shared>,
+    destinations: Vec<Destination>,
+    wake: watch::Sender<()>,
+    mut ended: watch::Receiver<bool>,
+) {
+    let mut sequencer = Sequencer { shared, destinations, looked_at: HashMap::new(), is_failing: false };
+    let (mut counted, mut tidied) = (None::<Instant>, Instant::now());
+    while !*ended.borrow() {
+        let started = Instant::now();
+        if sequencer.pass().await {
+            wake.send_replace(());
+        }
+        if counted.is_none_or(|at| at.elapsed() > COUNTING) {
+            counted = Some(Instant::now());
+            sequencer.count().await;
+        }
+        if tidied.elapsed() > TIDYING {
+            tidied = Instant::now();
+            sequencer.tidy().await;
+        }
+        let rest = (started.elapsed() * REST_FACTOR).max(REST);
+        let until_next = async {
+            sleep(rest).await;
+            let _ = timeout(jitter::around(sequencer.shared.poll), sequencer.shared.committed.notified()).await;
+        };
+        tokio::select! {
+            () = until_next => {}
+            _ = ended.wait_for(|is_ended| *is_ended) => return,
+        }
+    }
+}
+
+struct Sequencer {
+    shared: Arc<Shared>,
+    destinations: Vec<Destination>,
+    /// The last number up to which a destination was looked at.
+    looked_at: HashMap<String, u64>,
+    is_failing: bool,
+}
+
+impl Sequencer {
+    /// Numbers what is new, and enters deliveries. Returns whether there may be something to be sent.
+    async fn pass(&mut self) -> bool {
+        let result = self.try_pass().await;
+        match &result {
+            Ok(_) if self.is_failing => tracing::info!("events are told again"),
+            Err(error) if !self.is_failing => {
+                tracing::warn!(%error, "events wait: the database cannot be asked for them");
+            }
+            _ => {}
+        }
+        self.is_failing = result.is_err();
+        result.unwrap_or(false)
+    }
+
+    async fn try_pass(&mut self) -> Result<bool, StoreError> {
+        let store = &self.shared.store;
+        for destination in &self.destinations {
+            if !self.looked_at.contains_key(destination.name()) {
+                store.subscribe(destination.name()).await?;
+                self.looked_at.insert(destination.name().to_owned(), 0);
+            }
+        }
+        let mut has_new = false;
+        loop {
+            let numbered = store.sequence(AT_ONCE).await?;
+            let last = store.last_sequence().await?;
+            for destination in &self.destinations {
+                let looked_at = self.looked_at.entry(destination.name().to_owned()).or_default();
+                while *looked_at < last {
+                    has_new = true;
+                    if store.fan_out(destination.subscription(), AT_ONCE).await? < AT_ONCE {
+                        *looked_at = last;
+                    }
+                }
+            }
+            if numbered < AT_ONCE {
+                return Ok(has_new);
+            }
+        }
+    }
+
+    async fn count(&self) {
+        if let Ok(destinations) = self.shared.store.destinations().await {
+            let ours = |name: &str| self.destinations.iter().any(|destination| destination.name() == name);
+            for status in destinations.iter().filter(|status| ours(&status.destination)) {
+                self.shared.metrics.stands(status);
+            }
+        }
+    }
+
+    async fn tidy(&self) {
+        let keep = TimeDelta::from_std(self.shared.keep).unwrap_or(TimeDelta::MAX);
+        let Some(before) = time::now().checked_sub_signed(keep) else { return };
+        if let Err(error) = self.shared.store.forget_delivered(before).await {
+            tracing::warn!(%error, "deliveries that arrived long ago could not be removed: tried again in an hour");
+        }
+    }
+}
