@@ -6,7 +6,9 @@ mod check;
 mod dump;
 mod import;
 mod inbox;
+mod listen;
 mod options;
+mod outbox;
 mod outcome;
 mod shown;
 mod spool;
@@ -22,7 +24,7 @@ use fastcore_leads_examples::{
 };
 
 use self::{
-    options::{Command, Options},
+    options::{Command, NotifyCommand, Options},
     outcome::{Failure, Outcome},
 };
 
@@ -59,6 +61,11 @@ async fn run(options: &Options) -> Outcome {
             Ok(())
         }
         Command::Spool(command) => spool::run(options, command),
+        Command::Notify(NotifyCommand::Test { destination, destinations }) => {
+            outbox::try_out(destinations, destination).await
+        }
+        Command::Listen { listen, keys } => listen::run(listen, keys.as_deref()).await,
+        Command::WebhookKey { private } => outbox::key(*private),
         Command::Migrate => {
             let database = open(options).await?;
             database.migrate().await?;
@@ -90,7 +97,19 @@ async fn run(options: &Options) -> Outcome {
                 Command::Purge(purge) => subjects::purge(options, &*database, purge).await,
                 Command::Import(import) => import::run(options, database, import).await,
                 Command::Dump(dump) => dump::run(options, &*database, dump).await,
-                Command::Token
+                Command::Dispatch { destinations } => outbox::dispatch(database, destinations).await,
+                Command::Destinations => outbox::destinations(options, &*database).await,
+                Command::Deliveries(list) => outbox::deliveries(options, &*database, list).await,
+                Command::Replay { deliveries, dry_run } => {
+                    outbox::replay(options, &*database, deliveries, *dry_run).await
+                }
+                Command::Pause { destination } => outbox::pause(&*database, destination, true).await,
+                Command::Resume { destination } => outbox::pause(&*database, destination, false).await,
+                Command::Events { after, follow } => outbox::events(&*database, *after, *follow).await,
+                Command::Notify(_)
+                | Command::Listen { .. }
+                | Command::WebhookKey { .. }
+                | Command::Token
                 | Command::Grants { .. }
                 | Command::Completions { .. }
                 | Command::Spool(_)

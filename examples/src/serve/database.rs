@@ -1,15 +1,12 @@
 //! The database of this service. Where the site is served too, it may be down when the service starts: visitors' leads wait on the
 //! disk until it is there.
 
-use std::{
-    sync::{Arc, OnceLock},
-    time::Duration,
-};
+use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use fastcore_leads::{Insertion, LeadDatabase, LeadStore, NewLead, StoreError, StoreErrorKind};
 use fastcore_leads_examples::database::{Opened, Pool, Url};
-use tokio::time::sleep;
+use tokio::{sync::SetOnce, time::sleep};
 
 use crate::options::Options;
 
@@ -20,7 +17,7 @@ const FIRST_PAUSE: Duration = Duration::from_millis(250);
 /// A database that is open, or will be. Clones share it.
 #[derive(Clone)]
 pub(crate) struct Database {
-    opened: Arc<OnceLock<Opened>>,
+    opened: Arc<SetOnce<Opened>>,
 }
 
 impl Database {
@@ -67,6 +64,11 @@ impl Database {
     /// How full the pool of connections is, where there is one.
     pub(crate) fn pool(&self) -> Option<Pool> {
         self.opened.get()?.pool.as_ref().map(|pool| pool())
+    }
+
+    /// The database, once it is there.
+    pub(crate) async fn opened(&self) -> Arc<dyn LeadDatabase> {
+        Arc::clone(&self.opened.wait().await.database)
     }
 
     fn set(&self, opened: Opened) {

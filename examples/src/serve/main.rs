@@ -11,9 +11,10 @@ mod observe;
 mod options;
 mod rest;
 mod server;
+mod telling;
 mod token;
 
-use std::{convert::Infallible, net::Ipv4Addr, process::ExitCode, time::Duration};
+use std::{convert::Infallible, net::Ipv4Addr, process::ExitCode, sync::Arc, time::Duration};
 
 use clap::{CommandFactory, FromArgMatches, parser::ValueSource};
 use fastcore_leads::{Endpoint, token::TOKEN_VARIABLE};
@@ -23,7 +24,7 @@ use http_body::Body;
 use hyper::body::Incoming;
 use tokio::{
     net::TcpListener,
-    sync::oneshot,
+    sync::{Notify, oneshot},
     time::{Instant, timeout_at},
 };
 use tower_service::Service;
@@ -34,6 +35,7 @@ use self::{
     options::Options,
     rest::Rest,
     server::{Settings, Stopped},
+    telling::Telling,
     token::Tokens,
 };
 
@@ -67,6 +69,10 @@ const LAST_LEADS: Duration = Duration::from_secs(4);
 /// How long queued leads may take at least, after the connections are closed.
 const LAST_BATCHES: Duration = Duration::from_secs(2);
 
+/// What is said where events are to be told of leads that are not kept here.
+const TELLS_NOBODY: &str =
+    "FASTCORE_DESTINATIONS is set, but FASTCORE_BASE_URL is another service, which keeps the leads: set it there";
+
 /// Starts, serves until a signal, drains. Errors are sentences for the operator. `is_trial` says that no database was
 /// chosen.
 async fn run(options: &Options, is_trial: bool, is_traced: bool) -> Result<(), String> {
@@ -86,7 +92,13 @@ async fn run(options: &Options, is_trial: bool, is_traced: bool) -> Result<(), S
             "DATABASE_URL is not used: this process serves the site alone, and its leads go to FASTCORE_BASE_URL"
         );
     }
-    let ingest = database.clone().map(|database| options.ingest(database));
+    let committed = Arc::new(Notify::new());
+    let ingest = database.clone().map(|database| options.ingest(database, Arc::clone(&committed)));
+    let telling = match (&options.destinations, &database) {
+        (Some(file), Some(database)) => Some(Telling::start(file.clone(), database.clone(), committed)?),
+        (Some(_), None) => return Err(TELLS_NOBODY.to_owned()),
+        (None, _) => None,
+    };
     let endpoint = ingest.clone().map(|ingest| {
         let endpoint = Endpoint::new(ingest, set).consent_policy(options.consent_policy());
         if options.validation_as_bad_request { endpoint.validation_as_bad_request() } else { endpoint }
@@ -122,6 +134,11 @@ async fn run(options: &Options, is_trial: bool, is_traced: bool) -> Result<(), S
         && timeout_at(left, ingest.shutdown()).await.is_err()
     {
         tracing::warn!("not all leads could be written in time; none of those was acknowledged");
+    }
+    if let Some(telling) = telling
+        && timeout_at(left, telling.finish()).await.is_err()
+    {
+        tracing::warn!("not all that is told to others was answered in time: it is told again");
     }
     tracing::info!("stopped");
     Ok(())

@@ -27,4 +27,5 @@ mod site;
 mod spool;
 mod stores;
 mod telemetry;
+mod telling;
 mod visitor;

@@ -1,10 +1,12 @@
 mod site;
 
-use std::time::Duration;
+use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use clap::{Parser, ValueEnum, value_parser};
 use fastcore_leads::{ConsentPolicy, Ingest, LeadStore};
 use fastcore_leads_examples::database::{Connect, Driver};
+
+use tokio::sync::Notify;
 
 use self::site::SiteOptions;
 
@@ -37,6 +39,10 @@ pub(crate) struct Options {
     /// How log lines look; they go to standard error. `RUST_LOG` chooses which (default: info).
     #[arg(long, env = "FASTCORE_LOG_FORMAT", value_enum, default_value_t = LogFormat::Human)]
     pub(crate) log_format: LogFormat,
+
+    /// The file that says who is told of leads, TOML; SIGHUP has it read again. Nobody is told without it.
+    #[arg(long, env = "FASTCORE_DESTINATIONS")]
+    pub(crate) destinations: Option<PathBuf>,
 
     /// PostgreSQL connections that are kept open.
     #[arg(long, env = "FASTCORE_MIN_DB_CONNECTIONS", default_value_t = 10, value_parser = value_parser!(u32).range(..=10_000))]
@@ -88,8 +94,9 @@ impl Options {
     }
 
     /// The ingest workflow over a store.
-    pub(crate) fn ingest(&self, store: impl LeadStore + 'static) -> Ingest {
+    pub(crate) fn ingest(&self, store: impl LeadStore + 'static, committed: Arc<Notify>) -> Ingest {
         Ingest::builder(store)
+            .notify(committed)
             .deadline(Duration::from_millis(self.deadline_ms))
             .queue_capacity(self.queue_capacity as usize)
             .max_batch(self.max_batch as usize)

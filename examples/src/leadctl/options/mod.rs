@@ -1,3 +1,5 @@
+mod outbox;
+
 use std::path::PathBuf;
 
 use chrono::{DateTime, NaiveDate, Utc};
@@ -9,6 +11,8 @@ use fastcore_leads::{
 };
 use fastcore_leads_examples::database::Driver;
 use uuid::Uuid;
+
+pub(crate) use self::outbox::{DeliveryArguments, NotifyCommand};
 
 /// Works the lead inbox: read, move, import, keep it lawful.
 ///
@@ -128,6 +132,61 @@ pub(crate) enum Command {
     /// Looks after the leads that wait in the site's spool, or were put aside there. Needs --site-state and no database.
     #[command(subcommand)]
     Spool(SpoolCommand),
+    /// Tells others of leads, apart from the service, until it is interrupted.
+    Dispatch {
+        /// The file that says whom.
+        #[arg(long, env = "FASTCORE_DESTINATIONS")]
+        destinations: PathBuf,
+    },
+    /// Shows how each destination stands: what waits, what was given up, how far it is behind.
+    Destinations,
+    /// Lists what destinations are told, by sequence number.
+    Deliveries(DeliveryArguments),
+    /// Has deliveries sent again that arrived or were given up.
+    Replay {
+        #[command(flatten)]
+        deliveries: DeliveryArguments,
+        /// Says how many there are, and changes nothing.
+        #[arg(long)]
+        dry_run: bool,
+    },
+    /// Stops sending to a destination: what comes meanwhile is kept.
+    Pause {
+        /// Its name.
+        destination: String,
+    },
+    /// Goes on sending to a destination that was paused, or that answered 410.
+    Resume {
+        /// Its name.
+        destination: String,
+    },
+    /// Prints what happened to leads, in the order of commits, a line of JSON each.
+    Events {
+        /// Begins behind this sequence number.
+        #[arg(long, default_value_t = 0)]
+        after: u64,
+        /// Goes on with what happens from now on, until it is interrupted.
+        #[arg(long)]
+        follow: bool,
+    },
+    /// Tries destinations out. Needs no database.
+    #[command(subcommand)]
+    Notify(NotifyCommand),
+    /// Receives on this machine, verifies, and prints what comes: to try destinations out. Needs no database.
+    Listen {
+        /// Where to listen.
+        #[arg(long, default_value = "127.0.0.1:9000")]
+        listen: String,
+        /// The file of the keys to verify with: whsec_... or whpk_..., one a line. Default: a key made for this run.
+        #[arg(long)]
+        keys: Option<PathBuf>,
+    },
+    /// Makes a key to sign webhooks with: a shared secret.
+    WebhookKey {
+        /// A private key instead, whose public half receivers verify with.
+        #[arg(long)]
+        private: bool,
+    },
     /// Brings the tables up to date.
     Migrate,
     /// Checks connection, tables, settings and triggers.

@@ -1,0 +1,64 @@
+//! What is asked about who is told of leads.
+
+use std::path::PathBuf;
+
+use chrono::{DateTime, Utc};
+use clap::{
+    Args, Subcommand,
+    builder::{PossibleValuesParser, TypedValueParser},
+};
+use fastcore_leads::{
+    LeadId,
+    outbox::{DeliveryFilter, DeliveryState},
+};
+
+use super::{instant, lead_id};
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum NotifyCommand {
+    /// Sends a sample lead to a destination.
+    Test {
+        /// The destination's name.
+        destination: String,
+        /// The file that it stands in.
+        #[arg(long, env = "FASTCORE_DESTINATIONS")]
+        destinations: PathBuf,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct DeliveryArguments {
+    /// Only to this destination.
+    #[arg(long)]
+    destination: Option<String>,
+    /// Only those that were given up.
+    #[arg(long, conflicts_with = "state")]
+    dead: bool,
+    /// Only in this state.
+    #[arg(long, value_parser = delivery_state())]
+    state: Option<DeliveryState>,
+    /// Only of this lead.
+    #[arg(long, value_parser = lead_id)]
+    lead: Option<LeadId>,
+    /// Only of what happened at this instant (RFC 3339) or day (YYYY-MM-DD, UTC) or later.
+    #[arg(long, value_parser = instant)]
+    since: Option<DateTime<Utc>>,
+    /// How many at most are listed.
+    #[arg(long, default_value_t = 50)]
+    pub(crate) limit: u32,
+}
+
+impl DeliveryArguments {
+    pub(crate) fn filter(&self) -> DeliveryFilter {
+        DeliveryFilter {
+            destination: self.destination.clone(),
+            state: if self.dead { Some(DeliveryState::Dead) } else { self.state },
+            lead_id: self.lead,
+            since: self.since,
+        }
+    }
+}
+
+fn delivery_state() -> impl TypedValueParser<Value = DeliveryState> {
+    PossibleValuesParser::new(DeliveryState::ALL.iter().map(|state| state.as_str())).try_map(|word| word.parse())
+}
