@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use super::{Message, Schedule, Settled, Subscription, Webhook};
+use super::{Message, Schedule, Settled, Subscription, Webhook, mail::StaffMail};
 
 /// How many requests may be under way to one destination.
 const IN_FLIGHT: u32 = 32;
@@ -18,9 +18,18 @@ pub struct Destination {
 #[derive(Clone, Debug)]
 pub(super) enum Channel {
     Webhook(Webhook),
+    Mail(StaffMail),
 }
 
+/// How many events a mail tells of at most.
+const MAIL_EVENTS: u32 = 50;
+
 impl Destination {
+    /// Staff who get mail.
+    pub fn mail(subscription: Subscription, mail: StaffMail) -> Self {
+        Self { subscription, channel: Channel::Mail(mail), schedule: Schedule::default(), in_flight: MAIL_EVENTS }
+    }
+
     /// A receiver of signed requests.
     pub fn webhook(subscription: Subscription, webhook: Webhook) -> Self {
         Self { subscription, channel: Channel::Webhook(webhook), schedule: Schedule::default(), in_flight: IN_FLIGHT }
@@ -31,7 +40,8 @@ impl Destination {
         Self { schedule, ..self }
     }
 
-    /// How many requests may be under way at once, at least 1. Default: 32.
+    /// How many requests may be under way at once, at least 1: default 32. Of mail, how many events one tells of at most:
+    /// default 50.
     pub fn in_flight(self, in_flight: u32) -> Self {
         Self { in_flight: in_flight.max(1), ..self }
     }
@@ -54,13 +64,37 @@ impl Destination {
     pub(super) fn answers_within(&self) -> Duration {
         match &self.channel {
             Channel::Webhook(webhook) => webhook.answers_within(),
+            Channel::Mail(_) => StaffMail::answers_within(),
         }
+    }
+
+    /// How long it is left alone after something was claimed for it.
+    pub(super) fn pause(&self) -> Duration {
+        match &self.channel {
+            Channel::Webhook(_) => Duration::ZERO,
+            Channel::Mail(mail) => mail.pause(),
+        }
+    }
+
+    /// Whether many events go out as one.
+    pub(super) fn gathers(&self) -> bool {
+        matches!(self.channel, Channel::Mail(_))
     }
 
     /// Sends a message. For trying out a destination as well.
     pub async fn send(&self, message: &Message) -> Attempt {
         match &self.channel {
             Channel::Webhook(webhook) => webhook.send(message).await,
+            Channel::Mail(mail) => mail.send(std::slice::from_ref(message)).await,
+        }
+    }
+
+    /// Sends messages that go out together: of a destination that [gathers](Self::gathers), all in one.
+    pub(super) async fn send_all(&self, messages: &[Message]) -> Attempt {
+        match (&self.channel, messages) {
+            (Channel::Mail(mail), _) => mail.send(messages).await,
+            (Channel::Webhook(webhook), [message]) => webhook.send(message).await,
+            (Channel::Webhook(_), _) => Attempt::failed(None),
         }
     }
 

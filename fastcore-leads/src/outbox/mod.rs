@@ -14,6 +14,9 @@ mod destination;
 mod dispatcher;
 mod event;
 #[cfg(feature = "outbox")]
+#[cfg_attr(docsrs, doc(cfg(feature = "outbox")))]
+pub mod mail;
+#[cfg(feature = "outbox")]
 mod message;
 #[cfg(feature = "outbox")]
 mod metrics;

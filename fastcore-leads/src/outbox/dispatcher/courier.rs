@@ -36,7 +36,7 @@ pub(super) async fn run(
         walk: None,
         is_failing: false,
     };
-    let mut is_due = true;
+    let (mut is_due, mut has_sequencer) = (true, true);
     loop {
         let is_ending = *ended.borrow();
         if is_ending && courier.is_done() {
@@ -51,14 +51,13 @@ pub(super) async fn run(
         tokio::select! {
             Some(finished) = courier.under_way.join_next(), if !courier.under_way.is_empty() => {
                 // What panicked is due again once its lease is over.
-                courier.unsettled.extend(finished.ok());
+                courier.unsettled.extend(finished.into_iter().flatten());
                 courier.settle().await;
             }
-            result = woken.changed(), if !is_ending => {
+            result = woken.changed(), if has_sequencer => {
                 is_due = true;
-                if result.is_err() {
-                    sleep(poll).await;
-                }
+                // It ends a moment before this does.
+                has_sequencer = result.is_ok();
             }
             () = sleep(poll) => {
                 is_due = true;
@@ -72,7 +71,7 @@ pub(super) async fn run(
 struct Courier {
     shared: Arc<Shared>,
     destination: Arc<Destination>,
-    under_way: JoinSet<Settlement>,
+    under_way: JoinSet<Vec<Settlement>>,
     /// Kept where the database is away: noted once it is back.
     unsettled: Vec<Settlement>,
     /// How far the walk over what is due has come, and when it began.
@@ -98,7 +97,7 @@ impl Courier {
             limit,
             lease: self.destination.answers_within() + MARGIN,
             after: after.map(|(place, _)| place),
-            pause: Duration::ZERO,
+            pause: self.destination.pause(),
         };
         let claimed = self.shared.store.claim(&claim).await;
         self.notice(claimed.as_ref().err());
@@ -127,23 +126,32 @@ impl Courier {
             return;
         };
         let subjects: HashMap<_, Subject> = subjects.into_iter().map(|subject| (subject.lead.id, subject)).collect();
+        let mut messages = Vec::new();
         for delivery in claimed {
             let subject = subjects.get(&delivery.event.lead_id).cloned();
             let message = subject.map(|subject| Message { delivery: delivery.clone(), subject });
             match message.filter(Message::has_something_to_say) {
-                Some(message) => {
-                    let (shared, destination) = (Arc::clone(&self.shared), Arc::clone(&self.destination));
-                    self.under_way.spawn(async move { attempt(&shared, &destination, &message).await });
-                }
+                Some(message) => messages.push(message),
                 None => self.unsettled.push(settlement(&delivery, Settled::Skipped, None)),
             }
+        }
+        // However late each came due.
+        messages.sort_by_key(|message| message.delivery.event.sequence);
+        let parts: Vec<Vec<Message>> = if self.destination.gathers() {
+            Some(messages).filter(|messages| !messages.is_empty()).into_iter().collect()
+        } else {
+            messages.into_iter().map(|message| vec![message]).collect()
+        };
+        for part in parts {
+            let (shared, destination) = (Arc::clone(&self.shared), Arc::clone(&self.destination));
+            self.under_way.spawn(async move { attempt(&shared, &destination, &part).await });
         }
     }
 
     /// Notes what became of all attempts that ended by now.
     async fn settle(&mut self) {
         while let Some(finished) = self.under_way.try_join_next() {
-            self.unsettled.extend(finished.ok());
+            self.unsettled.extend(finished.into_iter().flatten());
         }
         if self.unsettled.is_empty() {
             return;
@@ -171,18 +179,25 @@ impl Courier {
     }
 }
 
-async fn attempt(shared: &Shared, destination: &Destination, message: &Message) -> Settlement {
-    let (delivery, started) = (&message.delivery, Instant::now());
-    let attempt = destination.send(message).await;
-    let verdict = destination.verdict(&attempt, delivery.attempt);
-    shared.metrics.attempted(destination.name(), verdict, started.elapsed());
-    report(destination, delivery, &attempt, verdict);
+/// Sends what goes out together, and says what became of each.
+async fn attempt(shared: &Shared, destination: &Destination, messages: &[Message]) -> Vec<Settlement> {
+    let started = Instant::now();
+    let attempt = destination.send_all(messages).await;
     if attempt.outcome == AttemptOutcome::Gone
         && let Err(error) = shared.store.pause(destination.name(), true).await
     {
         tracing::warn!(destination = destination.name(), %error, "the destination could not be paused");
     }
-    settlement(delivery, verdict, attempt.status)
+    // What went out together comes due together: the pause, in which there is chance, is the same for all of one age.
+    let mut verdicts = HashMap::new();
+    let settled = messages.iter().map(|message| {
+        let number = message.delivery.attempt;
+        let verdict = *verdicts.entry(number).or_insert_with(|| destination.verdict(&attempt, number));
+        shared.metrics.attempted(destination.name(), verdict, started.elapsed());
+        report(destination, &message.delivery, &attempt, verdict);
+        settlement(&message.delivery, verdict, attempt.status)
+    });
+    settled.collect()
 }
 
 fn report(destination: &Destination, delivery: &Delivery, attempt: &Attempt, verdict: Settled) {

@@ -7,6 +7,7 @@ use crate::{
     lead::Service,
     outbox::{Claim, Delivery, DeliveryFilter, Settlement, Subscription},
     sql::inbox::{Dialect, Param, Statement},
+    time,
 };
 
 impl Dialect {
@@ -140,7 +141,8 @@ impl Dialect {
     /// Notes what became of attempts. Answers a row for each that counted.
     pub(in crate::sql) fn settle(self, settlements: &[Settlement]) -> Statement {
         let mut statement = Statement::new(self);
-        let rows: Vec<_> = settlements.iter().map(SettledRow::of).collect();
+        let at = time::now();
+        let rows: Vec<_> = settlements.iter().map(|settlement| SettledRow::of(settlement, at)).collect();
         let rows = statement.text(&json(&rows));
         let now = statement.now();
         let (new, due_at) = match self {

@@ -166,14 +166,14 @@ pub(super) struct SettledRow<'a> {
 }
 
 impl<'a> SettledRow<'a> {
-    pub(super) fn of(settlement: &'a Settlement) -> Self {
+    pub(super) fn of(settlement: &'a Settlement, now: DateTime<Utc>) -> Self {
         let (state, delay_ms) = match settlement.result {
             Settled::Delivered => (DeliveryState::Delivered, 0),
             Settled::Skipped => (DeliveryState::Skipped, 0),
             Settled::Retry(delay) => (DeliveryState::Due, millis(delay)),
             Settled::Dead => (DeliveryState::Dead, 0),
         };
-        let due_at: DateTime<Utc> = time::now() + TimeDelta::milliseconds(delay_ms);
+        let due_at = now + TimeDelta::milliseconds(delay_ms);
         Self {
             destination: &settlement.destination,
             sequence: signed(settlement.sequence),

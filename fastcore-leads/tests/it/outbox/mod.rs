@@ -1,6 +1,7 @@
 //! Telling others: over the reference store, with receivers that do what a test asks.
 
 mod guard;
+mod mail;
 mod signatures;
 mod webhooks;
 

@@ -1,0 +1,108 @@
+use std::{fmt, time::Duration};
+
+use async_trait::async_trait;
+use lettre::{
+    Address, AsyncSmtpTransport, AsyncTransport, Message as Letter, Tokio1Executor,
+    message::{Mailbox, MultiPart, header},
+    transport::smtp::authentication::Credentials,
+};
+
+use super::{Mail, Mailer, NotMailed};
+use crate::lead::EmailAddress;
+
+/// How long each command may take.
+const TIMEOUT: Duration = Duration::from_secs(30);
+
+/// Sends mail with [lettre](::lettre), to a server of SMTP (RFC 5321).
+#[derive(Clone)]
+pub struct SmtpMailer {
+    transport: Smtp,
+}
+
+type Smtp = AsyncSmtpTransport<Tokio1Executor>;
+
+impl SmtpMailer {
+    /// A server by its URL: `smtps://mail.example` (TLS from the start, port 465), `smtp://mail.example` (STARTTLS, which the
+    /// server must offer, port 587), and `smtp://localhost` on this machine in clear (port 25). A port may follow. User and
+    /// password are not read from the URL, which others may see.
+    ///
+    /// TLS is rustls with ring, and trusts the system's authorities.
+    ///
+    /// # Errors
+    /// [`InvalidSmtpUrl`] if it is none of these, or if TLS cannot be set up.
+    pub fn new(url: &str, credentials: Option<(String, String)>) -> Result<Self, InvalidSmtpUrl> {
+        let uri: http::Uri = url.parse().map_err(|_| InvalidSmtpUrl::Url)?;
+        let host = uri.host().ok_or(InvalidSmtpUrl::Url)?;
+        if uri.authority().is_some_and(|authority| authority.as_str().contains('@')) {
+            return Err(InvalidSmtpUrl::Password);
+        }
+        let name = host.trim_start_matches('[').trim_end_matches(']');
+        let is_here =
+            name == "localhost" || name.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback());
+        let builder = match uri.scheme_str() {
+            Some("smtps") => Smtp::relay(name).map_err(|_| InvalidSmtpUrl::Tls)?,
+            Some("smtp") if is_here => Smtp::builder_dangerous(name),
+            Some("smtp") => Smtp::starttls_relay(name).map_err(|_| InvalidSmtpUrl::Tls)?,
+            _ => return Err(InvalidSmtpUrl::Url),
+        };
+        let builder = match uri.port_u16() {
+            Some(port) => builder.port(port),
+            None => builder,
+        };
+        let builder = match credentials {
+            Some((user, password)) => builder.credentials(Credentials::new(user, password)),
+            None => builder,
+        };
+        Ok(Self { transport: builder.timeout(Some(TIMEOUT)).build() })
+    }
+}
+
+#[async_trait]
+impl Mailer for SmtpMailer {
+    async fn send(&self, mail: &Mail) -> Result<u16, NotMailed> {
+        let letter = letter(mail).map_err(|error| NotMailed::new(None, error))?;
+        match self.transport.send(letter).await {
+            Ok(response) => Ok(response.code().into()),
+            Err(error) => Err(NotMailed::new(error.status().map(Into::into), error)),
+        }
+    }
+}
+
+impl fmt::Debug for SmtpMailer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SmtpMailer").finish_non_exhaustive()
+    }
+}
+
+type Refused = Box<dyn std::error::Error + Send + Sync>;
+
+fn letter(mail: &Mail) -> Result<Letter, Refused> {
+    let mailbox = |address: &EmailAddress| Ok::<_, Refused>(Mailbox::new(None, address.as_str().parse::<Address>()?));
+    let mut letter = Letter::builder()
+        .from(mailbox(&mail.from)?)
+        .subject(mail.subject.as_str())
+        .message_id(Some(format!("<{}>", mail.message_id)))
+        .raw_header(header::HeaderValue::new(
+            header::HeaderName::new_from_ascii_str("Auto-Submitted"),
+            // Nobody's holiday notice is to answer it (RFC 3834).
+            "auto-generated".to_owned(),
+        ));
+    for address in &mail.to {
+        letter = letter.to(mailbox(address)?);
+    }
+    Ok(letter.multipart(MultiPart::alternative_plain_html(mail.text.clone(), mail.html.clone()))?)
+}
+
+/// Why a [`SmtpMailer`] cannot be made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum InvalidSmtpUrl {
+    /// The URL cannot be read.
+    #[error("a mail server is smtps://host, or smtp://host where it offers STARTTLS")]
+    Url,
+    /// It holds a password.
+    #[error("the URL of a mail server names no user and no password: give them apart")]
+    Password,
+    /// TLS cannot be set up.
+    #[error("TLS cannot be set up: the system has no certificate authorities")]
+    Tls,
+}

@@ -1,0 +1,102 @@
+use super::Language;
+use crate::outbox::EventType;
+
+/// What is said in a language.
+pub(super) struct Texts {
+    pub(super) tag: &'static str,
+    /// One event, and the number of several before it.
+    received: [&'static str; 2],
+    released: [&'static str; 2],
+    status_changed: [&'static str; 2],
+    consent_withdrawn: [&'static str; 2],
+    erased: [&'static str; 2],
+    unanswered: [&'static str; 2],
+    /// Several of different kinds.
+    pub(super) several: &'static str,
+    pub(super) at: &'static str,
+    pub(super) service: &'static str,
+    pub(super) no_service: &'static str,
+    pub(super) source: &'static str,
+    pub(super) status: &'static str,
+    pub(super) name: &'static str,
+    pub(super) email: &'static str,
+    pub(super) phone: &'static str,
+    pub(super) company: &'static str,
+    pub(super) message: &'static str,
+    pub(super) earlier: &'static str,
+    pub(super) open: &'static str,
+    pub(super) masked: &'static str,
+    pub(super) footer: &'static str,
+}
+
+impl Texts {
+    pub(super) fn of(language: Language) -> &'static Self {
+        match language {
+            Language::French => &FRENCH,
+            Language::English => &ENGLISH,
+        }
+    }
+
+    /// What happened, so many times.
+    pub(super) fn event(&self, event: EventType, count: usize) -> String {
+        let [one, many] = match event {
+            EventType::Received => self.received,
+            EventType::Released => self.released,
+            EventType::StatusChanged => self.status_changed,
+            EventType::ConsentWithdrawn => self.consent_withdrawn,
+            EventType::Erased => self.erased,
+            EventType::Unanswered => self.unanswered,
+        };
+        if count == 1 { one.to_owned() } else { format!("{count} {many}") }
+    }
+}
+
+static FRENCH: Texts = Texts {
+    tag: "fr",
+    received: ["Nouvelle demande", "nouvelles demandes"],
+    released: ["Demande sortie de quarantaine", "demandes sorties de quarantaine"],
+    status_changed: ["Demande mise à jour", "demandes mises à jour"],
+    consent_withdrawn: ["Consentement retiré", "consentements retirés"],
+    erased: ["Demande effacée", "demandes effacées"],
+    unanswered: ["Demande sans réponse", "demandes sans réponse"],
+    several: "événements",
+    at: "Le",
+    service: "Sujet",
+    no_service: "non précisé",
+    source: "Site",
+    status: "État",
+    name: "Nom",
+    email: "Adresse e-mail",
+    phone: "Téléphone",
+    company: "Entreprise",
+    message: "Message",
+    earlier: "Demandes précédentes de la même adresse",
+    open: "Ouvrir la demande",
+    masked: "Les données personnelles sont masquées dans ce message.",
+    footer: "Message automatique du service des demandes : ne pas y répondre.",
+};
+
+static ENGLISH: Texts = Texts {
+    tag: "en",
+    received: ["New enquiry", "new enquiries"],
+    released: ["Enquiry released from quarantine", "enquiries released from quarantine"],
+    status_changed: ["Enquiry updated", "enquiries updated"],
+    consent_withdrawn: ["Consent withdrawn", "consents withdrawn"],
+    erased: ["Enquiry erased", "enquiries erased"],
+    unanswered: ["Unanswered enquiry", "unanswered enquiries"],
+    several: "events",
+    at: "On",
+    service: "Subject",
+    no_service: "not given",
+    source: "Site",
+    status: "Status",
+    name: "Name",
+    email: "Email address",
+    phone: "Phone",
+    company: "Company",
+    message: "Message",
+    earlier: "Earlier enquiries from the same address",
+    open: "Open the enquiry",
+    masked: "Personal data is masked in this message.",
+    footer: "An automatic message of the enquiry service: please do not reply.",
+};
