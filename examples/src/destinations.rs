@@ -1,10 +1,20 @@
-//! Who is told of leads, as a file says it: TOML, a `[[destination]]` for each.
+//! Who is told of leads, as a file says it: TOML, a `[[destination]]` for each, and `[mail]` for the server that sends mail.
 
-use std::{collections::HashSet, fmt::Display, net::IpAddr, path::Path, time::Duration};
+use std::{
+    collections::HashSet,
+    fmt::Display,
+    net::IpAddr,
+    ops::RangeInclusive,
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use fastcore_leads::{
-    Service,
-    outbox::{Destination, EventType, Payload, Schedule, SigningKey, Subscription, Webhook},
+    EmailAddress, Service,
+    outbox::{
+        Destination, EventType, Payload, Schedule, SigningKey, Subscription, Webhook,
+        mail::{Language, SmtpMailer, StaffMail},
+    },
     transport::{ReqwestTransport, is_public},
 };
 use ipnet::IpNet;
@@ -26,6 +36,8 @@ pub fn read(file: &Path) -> Result<Vec<Destination>, String> {
         format!("{shown}, line {line}: {}", error.message())
     })?;
     let folder = file.parent().unwrap_or_else(|| Path::new("."));
+    let post = parsed.mail.as_ref().map(|mail| mail.open(folder)).transpose();
+    let post = post.map_err(|problem| format!("{shown}: [mail]: {problem}"))?;
     let mut names = HashSet::new();
     let mut destinations = Vec::new();
     for entry in parsed.destination {
@@ -33,8 +45,11 @@ pub fn read(file: &Path) -> Result<Vec<Destination>, String> {
         if !names.insert(name.clone()) {
             return Err(format!("{shown}: two destinations are named {name:?}: they would share one queue"));
         }
-        destinations
-            .push(entry.destination(folder).map_err(|problem| format!("{shown}: destination {name:?}: {problem}"))?);
+        destinations.push(
+            entry
+                .destination(folder, post.as_ref())
+                .map_err(|problem| format!("{shown}: destination {name:?}: {problem}"))?,
+        );
     }
     Ok(destinations)
 }
@@ -42,18 +57,59 @@ pub fn read(file: &Path) -> Result<Vec<Destination>, String> {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct File {
+    mail: Option<MailServer>,
     #[serde(default)]
     destination: Vec<Entry>,
+}
+
+/// How mail is sent.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct MailServer {
+    server: String,
+    from: String,
+    user: Option<String>,
+    /// The file of the password alone; beside this file where it is relative.
+    password_file: Option<PathBuf>,
+}
+
+/// How mail is sent, checked.
+struct Post {
+    mailer: SmtpMailer,
+    from: EmailAddress,
+}
+
+impl MailServer {
+    fn open(&self, folder: &Path) -> Result<Post, String> {
+        let credentials = match (&self.user, &self.password_file) {
+            (Some(user), Some(file)) => {
+                let file = folder.join(file);
+                let password =
+                    std::fs::read_to_string(&file).map_err(|error| format!("{}: {error}", file.display()))?;
+                Some((user.clone(), password.trim_end_matches(['\r', '\n']).to_owned()))
+            }
+            (None, None) => None,
+            _ => return Err("user and password_file go together".to_owned()),
+        };
+        let mailer = SmtpMailer::new(&self.server, credentials).map_err(|error| format!("server: {error}"))?;
+        let from = self.from.parse().map_err(|error| format!("from: {error}"))?;
+        Ok(Post { mailer, from })
+    }
 }
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Entry {
     name: String,
-    webhook: String,
+    webhook: Option<String>,
     /// The file of its keys, one a line; beside this file where it is relative.
-    keys_file: std::path::PathBuf,
+    keys_file: Option<PathBuf>,
     payload: Option<String>,
+    mail_to: Option<Vec<String>>,
+    language: Option<String>,
+    reveal: Option<bool>,
+    inbox: Option<String>,
+    digest_seconds: Option<u64>,
     #[serde(default)]
     events: Vec<String>,
     #[serde(default)]
@@ -68,15 +124,37 @@ struct Entry {
 }
 
 impl Entry {
-    fn destination(self, folder: &Path) -> Result<Destination, String> {
+    fn destination(self, folder: &Path, post: Option<&Post>) -> Result<Destination, String> {
         let is_fit = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-' || c == '_';
         if self.name.is_empty() || self.name.len() > 50 || !self.name.chars().all(is_fit) {
             return Err("a name has 1 to 50 characters: a to z, 0 to 9, - and _".to_owned());
         }
+        let subscription = Subscription {
+            destination: self.name.clone(),
+            events: each::<EventType>(&self.events, "events")?,
+            services: each::<Service>(&self.services, "services")?,
+            sources: self.sources.clone(),
+        };
+        let destination = match (&self.webhook, &self.mail_to) {
+            (Some(url), None) => self.webhook(subscription, url, folder)?,
+            (None, Some(to)) => self.mail(subscription, to, post)?,
+            _ => return Err("give either webhook or mail_to".to_owned()),
+        };
+        Ok(match self.retry_seconds {
+            Some(pauses) => destination.schedule(Schedule::new(pauses.into_iter().map(Duration::from_secs).collect())),
+            None => destination,
+        })
+    }
+
+    fn webhook(&self, subscription: Subscription, url: &str, folder: &Path) -> Result<Destination, String> {
+        let is_of_mail =
+            self.language.is_some() || self.reveal.is_some() || self.inbox.is_some() || self.digest_seconds.is_some();
+        if is_of_mail {
+            return Err("language, reveal, inbox and digest_seconds are for mail_to".to_owned());
+        }
         let allowed: Vec<IpNet> = each(&self.allow_networks, "allow_networks")?;
         let loopback = ["127.0.0.0/8", "::1/128"].iter().filter_map(|network| network.parse().ok());
-        let host = url::Url::parse(&self.webhook).ok().and_then(|url| url.host_str().map(str::to_owned));
-        let host = host.unwrap_or_default();
+        let host = url::Url::parse(url).ok().and_then(|url| url.host_str().map(str::to_owned)).unwrap_or_default();
         // What is said at the start is not found out at the first delivery.
         let address = host.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>().ok();
         let is_here = host == "localhost" || address.is_some_and(|address| address.is_loopback());
@@ -89,36 +167,57 @@ impl Entry {
         }
         let allowed = if is_here { allowed.into_iter().chain(loopback).collect() } else { allowed };
         let transport = ReqwestTransport::guarded(CONNECT_TIMEOUT, allowed).map_err(sentence)?;
-        let mut webhook =
-            Webhook::new(&self.webhook, read_keys::<SigningKey>(&folder.join(&self.keys_file))?, transport)
-                .map_err(sentence)?;
+        let keys_file = self.keys_file.as_ref().ok_or("keys_file: name the file of the keys to sign with")?;
+        let keys = read_keys::<SigningKey>(&folder.join(keys_file))?;
+        let mut webhook = Webhook::new(url, keys, transport).map_err(sentence)?;
         if let Some(payload) = &self.payload {
             webhook = webhook.payload(payload.parse::<Payload>().map_err(|error| format!("payload: {error}"))?);
         }
         if let Some(seconds) = self.timeout_seconds {
-            if !(1..=300).contains(&seconds) {
-                return Err("timeout_seconds: from 1 to 300".to_owned());
-            }
+            within(seconds, 1..=300, "timeout_seconds")?;
             webhook = webhook.timeout(Duration::from_secs(seconds));
         }
-        let subscription = Subscription {
-            destination: self.name,
-            events: each::<EventType>(&self.events, "events")?,
-            services: each::<Service>(&self.services, "services")?,
-            sources: self.sources,
-        };
-        let mut destination = Destination::webhook(subscription, webhook);
-        if let Some(in_flight) = self.in_flight {
-            if !(1..=1000).contains(&in_flight) {
-                return Err("in_flight: from 1 to 1000".to_owned());
-            }
-            destination = destination.in_flight(in_flight);
-        }
-        if let Some(pauses) = self.retry_seconds {
-            destination = destination.schedule(Schedule::new(pauses.into_iter().map(Duration::from_secs).collect()));
-        }
-        Ok(destination)
+        let destination = Destination::webhook(subscription, webhook);
+        let Some(in_flight) = self.in_flight else { return Ok(destination) };
+        within(in_flight.into(), 1..=1000, "in_flight")?;
+        Ok(destination.in_flight(in_flight))
     }
+
+    fn mail(&self, subscription: Subscription, to: &[String], post: Option<&Post>) -> Result<Destination, String> {
+        let is_of_webhook = self.keys_file.is_some()
+            || self.payload.is_some()
+            || !self.allow_networks.is_empty()
+            || self.timeout_seconds.is_some()
+            || self.in_flight.is_some();
+        if is_of_webhook {
+            return Err("keys_file, payload, allow_networks, timeout_seconds and in_flight are for webhook".to_owned());
+        }
+        let post = post.ok_or("a [mail] section has to say by which server mail is sent, and from whom")?;
+        let to = each::<EmailAddress>(to, "mail_to")?;
+        let mut mail = StaffMail::new(post.from.clone(), to, post.mailer.clone()).map_err(sentence)?;
+        if let Some(language) = &self.language {
+            mail = mail.language(language.parse::<Language>().map_err(|error| format!("language: {error}"))?);
+        }
+        if self.reveal == Some(true) {
+            mail = mail.reveal();
+        }
+        if let Some(inbox) = &self.inbox {
+            let is_link = ["https://", "http://"].iter().any(|scheme| inbox.starts_with(scheme));
+            if !is_link || !inbox.contains("{id}") {
+                return Err("inbox: a URL in which {id} stands for the lead's id".to_owned());
+            }
+            mail = mail.inbox(inbox.as_str());
+        }
+        if let Some(seconds) = self.digest_seconds {
+            within(seconds, 0..=86_400, "digest_seconds")?;
+            mail = mail.digest(Duration::from_secs(seconds));
+        }
+        Ok(Destination::mail(subscription, mail))
+    }
+}
+
+fn within(value: u64, range: RangeInclusive<u64>, member: &str) -> Result<(), String> {
+    if range.contains(&value) { Ok(()) } else { Err(format!("{member}: from {} to {}", range.start(), range.end())) }
 }
 
 /// Keys from a file, one a line; empty lines and lines that begin with `#` are left out.

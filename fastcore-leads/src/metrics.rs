@@ -81,6 +81,16 @@ pub fn describe() {
     describe_histogram!(COMMIT_DURATION, Unit::Seconds, "Time from a transaction's start to its COMMIT's answer");
     describe_counter!(TRANSACTIONS, Unit::Count, "Transactions by result");
     describe_counter!(REFUSED, Unit::Count, "Requests refused before they reached the workflow, by problem and code");
+    describe_counter!(DELIVERY_ATTEMPTS, Unit::Count, "Attempts to tell a destination of an event, by result");
+    describe_histogram!(DELIVERY_DURATION, Unit::Seconds, "Time of such an attempt");
+    describe_gauge!(
+        DELIVERY_LAG,
+        Unit::Seconds,
+        "How long ago the oldest event happened that a destination is to be told of"
+    );
+    describe_gauge!(DELIVERIES_DUE, Unit::Count, "Deliveries that are due, now or later");
+    describe_gauge!(DELIVERIES_DEAD, Unit::Count, "Deliveries that were given up");
+    describe_gauge!(DESTINATION_PAUSED, "Whether a destination is paused");
     describe_gauge!(SETTING, "Settings of the ingest workflow, by name");
 }
 

@@ -18,7 +18,7 @@ use std::{convert::Infallible, net::Ipv4Addr, process::ExitCode, sync::Arc, time
 
 use clap::{CommandFactory, FromArgMatches, parser::ValueSource};
 use fastcore_leads::{Endpoint, token::TOKEN_VARIABLE};
-use fastcore_leads_examples::{metrics, site::Site, telemetry::Telemetry};
+use fastcore_leads_examples::{destinations, metrics, site::Site, telemetry::Telemetry};
 use http::{Request, Response};
 use http_body::Body;
 use hyper::body::Incoming;
@@ -84,6 +84,12 @@ async fn run(options: &Options, is_trial: bool, is_traced: bool) -> Result<(), S
             "{TOKEN_VARIABLE} is not set: FASTCORE_BASE_URL is another service, which knows its tokens"
         ));
     }
+    // Before anything is made: a file that cannot be used changes nothing.
+    let told = match &options.destinations {
+        Some(_) if is_site_only => return Err(TELLS_NOBODY.to_owned()),
+        Some(file) => Some((file.clone(), destinations::read(file)?)),
+        None => None,
+    };
     let metrics = metrics::install().map_err(|error| error.to_string())?;
     // Where leads go to another service, there is nothing to keep here.
     let database = if is_site_only { None } else { Some(Database::open(options, has_site).await?) };
@@ -94,11 +100,9 @@ async fn run(options: &Options, is_trial: bool, is_traced: bool) -> Result<(), S
     }
     let committed = Arc::new(Notify::new());
     let ingest = database.clone().map(|database| options.ingest(database, Arc::clone(&committed)));
-    let telling = match (&options.destinations, &database) {
-        (Some(file), Some(database)) => Some(Telling::start(file.clone(), database.clone(), committed)?),
-        (Some(_), None) => return Err(TELLS_NOBODY.to_owned()),
-        (None, _) => None,
-    };
+    let telling = told
+        .zip(database.clone())
+        .map(|((file, destinations), database)| Telling::start(file, destinations, database, committed));
     let endpoint = ingest.clone().map(|ingest| {
         let endpoint = Endpoint::new(ingest, set).consent_policy(options.consent_policy());
         if options.validation_as_bad_request { endpoint.validation_as_bad_request() } else { endpoint }

@@ -19,14 +19,15 @@ pub(crate) struct Telling {
 }
 
 impl Telling {
-    /// Reads the file, and begins. SIGHUP has it read again.
-    ///
-    /// # Errors
-    /// What is wrong with the file, for the operator.
-    pub(crate) fn start(file: PathBuf, database: Database, committed: Arc<Notify>) -> Result<Self, String> {
-        let destinations = destinations::read(&file)?;
+    /// Begins with destinations that were read from a file. SIGHUP has it read again.
+    pub(crate) fn start(
+        file: PathBuf,
+        destinations: Vec<Destination>,
+        database: Database,
+        committed: Arc<Notify>,
+    ) -> Self {
         let (stop, stopped) = oneshot::channel();
-        Ok(Self { stop, task: tokio::spawn(tell(file, destinations, database, committed, stopped)) })
+        Self { stop, task: tokio::spawn(tell(file, destinations, database, committed, stopped)) }
     }
 
     /// Claims nothing more, and waits for what is under way.

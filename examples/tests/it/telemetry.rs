@@ -7,7 +7,7 @@ use std::{
 
 use axum::{Router, body::Bytes, extract::State, routing::post};
 use fastcore_leads::testing::{
-    TOKEN, body,
+    TOKEN, TempDir, body,
     http::{Server, exchange, lead_request},
     postgres::Cluster,
 };
@@ -15,6 +15,7 @@ use opentelemetry_proto::tonic::{collector::trace::v1::ExportTraceServiceRequest
 use prost::Message;
 
 use crate::{
+    outage::until,
     service::Service,
     visitor::{Visitor, filled},
 };
@@ -169,11 +170,22 @@ async fn metrics_tell_what_dashboard_and_alarms_ask_for() {
     let cluster = Cluster::shared();
     for driver in ["sqlx", "diesel"] {
         let url = cluster.database();
-        let options = ["--site", "--site-min-fill-ms", "0", "--database-url", &url, "--driver", driver];
+        let dir = TempDir::new();
+        let file = dir.path().join("destinations.toml");
+        fs::write(dir.path().join("keys"), "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw").unwrap();
+        // Nobody listens there.
+        let nobody = "[[destination]]\nname = \"crm\"\nwebhook = \"http://127.0.0.1:9/\"\nkeys_file = \"keys\"\n";
+        fs::write(&file, nobody).unwrap();
+        let (site, told) = (["--site", "--site-min-fill-ms", "0"], ["--destinations", file.to_str().unwrap()]);
+        let options = [&site[..], &told, &["--database-url", &url, "--driver", driver]].concat();
         let service = Service::start(&options);
         let visitor = Visitor::new(service.address);
+        let measured = async || String::from_utf8(visitor.get("/metrics").await.body).unwrap();
+        until("the destination is known", async || measured().await.contains("fastcore_leads_deliveries_due")).await;
         assert_eq!(visitor.post(&filled(&visitor.open().await)).await.status, 303);
         assert_eq!(exchange(service.address, &lead_request(&body())).await.status, 201);
+        let has_tried = async || measured().await.contains("fastcore_leads_delivery_duration_seconds");
+        until("the destination was tried", has_tried).await;
         let answer = visitor.get("/metrics").await;
         assert_eq!(answer.header("content-type"), Some("text/plain; version=0.0.4; charset=utf-8"));
         let text = String::from_utf8(answer.body).unwrap();
@@ -186,6 +198,8 @@ async fn metrics_tell_what_dashboard_and_alarms_ask_for() {
             "fastcore_pool_connections{state=\"max\"} 30",
             "fastcore_leads_commit_duration_seconds_bucket{le=\"+Inf\"}",
             "fastcore_leads_batch_leads_bucket{le=\"1\"}",
+            "fastcore_leads_delivery_attempts_total{destination=\"crm\",result=\"failed\"}",
+            "fastcore_leads_destination_paused{destination=\"crm\"} 0",
         ] {
             assert!(text.contains(line), "{line} is missing: {text}");
         }

@@ -217,6 +217,12 @@ async fn destinations_are_read_again_on_demand() {
     assert_eq!(first.told().len(), 1);
 }
 
+const SERVER: &str = "[mail]\nserver = \"smtps://mail.example\"\nfrom = \"leads@example.com\"\n";
+
+fn staff(server: &str, lines: &str) -> String {
+    format!("{server}[[destination]]\nname = \"staff\"\n{lines}\n")
+}
+
 #[test]
 fn a_file_that_cannot_be_used_is_refused_at_the_start() {
     let dir = TempDir::new();
@@ -226,7 +232,8 @@ fn a_file_that_cannot_be_used_is_refused_at_the_start() {
     let with = |line: &str| entry("crm", here, line);
     let at = |url: &str| with("").replace(&format!("http://{here}/hooks"), url);
     for (text, words) in [
-        ("[[destination]]\nname = \"crm\"\n".to_owned(), "missing field"),
+        ("[[destination]]\nname = \"crm\"\n".to_owned(), "either webhook or mail_to"),
+        ("[[destination]]\nwebhook = \"https://crm.example\"\n".to_owned(), "missing field"),
         (with("colour = \"red\""), "unknown field"),
         (with("services = [\"Zk9\"]"), "services"),
         (with("events = [\"lead.lost\"]"), "lead.received"),
@@ -242,6 +249,18 @@ fn a_file_that_cannot_be_used_is_refused_at_the_start() {
         (at("https://10.0.0.1/hooks"), "allow_networks"),
         (at("https://169.254.169.254/latest"), "allow_networks"),
         (at("https://user:Zk9@crm.example/"), "no password"),
+        (with("").replace("keys_file = \"crm.keys\"", ""), "keys_file"),
+        (with("language = \"fr\""), "are for mail_to"),
+        (with("mail_to = [\"a@example.com\"]"), "either webhook or mail_to"),
+        (staff("", "mail_to = [\"a@example.com\"]"), "[mail] section"),
+        (staff(SERVER, "mail_to = []"), "at least one address"),
+        (staff(SERVER, "mail_to = [\"nobody\"]"), "mail_to"),
+        (staff(SERVER, "mail_to = [\"a@example.com\"]\nlanguage = \"de\""), "fr or en"),
+        (staff(SERVER, "mail_to = [\"a@example.com\"]\ninbox = \"/leads\""), "{id}"),
+        (staff(SERVER, "mail_to = [\"a@example.com\"]\npayload = \"full\""), "are for webhook"),
+        (staff(&SERVER.replace("smtps", "https"), ""), "smtps://"),
+        (staff(&SERVER.replace("leads@example.com", "leads"), ""), "from"),
+        (staff(&format!("{SERVER}user = \"a\"\n"), ""), "go together"),
     ] {
         let file = write_destinations(&dir, &text);
         let (status, said) = start_in_vain(&["--destinations", file.to_str().unwrap()], &[]);
