@@ -168,6 +168,9 @@ impl Entry {
         let allowed = if is_here { allowed.into_iter().chain(loopback).collect() } else { allowed };
         let transport = ReqwestTransport::guarded(CONNECT_TIMEOUT, allowed).map_err(sentence)?;
         let keys_file = self.keys_file.as_ref().ok_or("keys_file: name the file of the keys to sign with")?;
+        if ["whsec_", "whsk_"].iter().any(|prefix| keys_file.to_string_lossy().contains(prefix)) {
+            return Err("keys_file: name a file that only this service may read, not the key".to_owned());
+        }
         let keys = read_keys::<SigningKey>(&folder.join(keys_file))?;
         let mut webhook = Webhook::new(url, keys, transport).map_err(sentence)?;
         if let Some(payload) = &self.payload {

@@ -245,6 +245,8 @@ fn a_file_that_cannot_be_used_is_refused_at_the_start() {
         (with("") + &with(""), "share one queue"),
         (with("").replace("crm.keys", "none.keys"), "none.keys"),
         (with("").replace("crm.keys", "bad.keys"), "line 2"),
+        (with("").replace("crm.keys", "whsec_Zk9made"), "not the key"),
+        (staff(&format!("{SERVER}user = \"a\"\npassword_file = \"Zk9made\"\n"), ""), "password_file"),
         (at("http://crm.example/hooks"), "https://"),
         (at("https://10.0.0.1/hooks"), "allow_networks"),
         (at("https://169.254.169.254/latest"), "allow_networks"),

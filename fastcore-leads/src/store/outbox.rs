@@ -23,8 +23,8 @@ use crate::{
 /// **Cancellation** as in [`LeadStore`](crate::LeadStore)'s contract.
 #[async_trait]
 pub trait LeadOutbox: LeadInbox {
-    /// Numbers audit rows that have no number yet, up to so many. Returns how many it numbered: fewer than asked for where
-    /// there are no more, none where another process is at it.
+    /// Numbers audit rows that have no number yet: up to so many, and others of the same leads. Returns how many it numbered:
+    /// fewer than asked for where there are no more, none where another process is at it.
     ///
     /// # Errors
     /// [`StoreError`] where the database does not answer.
@@ -42,15 +42,15 @@ pub trait LeadOutbox: LeadInbox {
     /// [`StoreError`] where the database does not answer.
     async fn last_sequence(&self) -> Result<u64, StoreError>;
 
-    /// Enters a destination where it is not known. It is sent what happens from now on.
+    /// Enters a destination where it is not known. It is sent what is numbered from now on: [`sequence`](Self::sequence) what
+    /// there is first.
     ///
     /// # Errors
     /// [`StoreError`] where the database does not answer.
     async fn subscribe(&self, destination: &str) -> Result<(), StoreError>;
 
     /// Enters deliveries of events that a destination has not been looked at for, up to so many events. Returns how many events
-    /// it looked at: fewer than asked for where there are no more, none where another process is at it or the destination is
-    /// not known.
+    /// it looked at: fewer than asked for where there are no more, none where the destination is not known.
     ///
     /// # Errors
     /// [`StoreError`] where the database does not answer.

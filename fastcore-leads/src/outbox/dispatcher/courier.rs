@@ -11,8 +11,9 @@ use tokio::{
 use super::Shared;
 use crate::{
     jitter,
+    lead::LeadId,
     outbox::{Attempt, AttemptOutcome, Claim, Delivery, Destination, Message, Place, Settled, Settlement, Subject},
-    store::StoreError,
+    store::{StoreError, StoreErrorKind},
 };
 
 /// How much longer than an attempt may take nobody else gets a delivery.
@@ -118,16 +119,29 @@ impl Courier {
         if claimed.is_empty() {
             return;
         }
-        let ids: Vec<_> = claimed.iter().map(|delivery| delivery.event.lead_id).collect();
-        let subjects = self.shared.store.subjects(&ids).await;
-        self.notice(subjects.as_ref().err());
-        let Ok(subjects) = subjects else {
-            self.unsettled.extend(claimed.iter().map(|delivery| settlement(delivery, Settled::Retry(PAUSE), None)));
-            return;
-        };
-        let subjects: HashMap<_, Subject> = subjects.into_iter().map(|subject| (subject.lead.id, subject)).collect();
+        let mut subjects = HashMap::new();
+        let mut sendable = Vec::new();
+        match self.subjects(&claimed).await {
+            Ok(found) => {
+                subjects.extend(found);
+                sendable = claimed;
+            }
+            // One row that cannot be read must not hold up the others.
+            Err(error) if error.kind() == StoreErrorKind::Internal && claimed.len() > 1 => {
+                for delivery in claimed {
+                    match self.subjects(std::slice::from_ref(&delivery)).await {
+                        Ok(found) => {
+                            subjects.extend(found);
+                            sendable.push(delivery);
+                        }
+                        Err(error) => self.put_off(&delivery, &error),
+                    }
+                }
+            }
+            Err(error) => claimed.iter().for_each(|delivery| self.put_off(delivery, &error)),
+        }
         let mut messages = Vec::new();
-        for delivery in claimed {
+        for delivery in sendable {
             let subject = subjects.get(&delivery.event.lead_id).cloned();
             let message = subject.map(|subject| Message { delivery: delivery.clone(), subject });
             match message.filter(Message::has_something_to_say) {
@@ -146,6 +160,22 @@ impl Courier {
             let (shared, destination) = (Arc::clone(&self.shared), Arc::clone(&self.destination));
             self.under_way.spawn(async move { attempt(&shared, &destination, &part).await });
         }
+    }
+
+    async fn subjects(&mut self, deliveries: &[Delivery]) -> Result<HashMap<LeadId, Subject>, StoreError> {
+        let ids: Vec<_> = deliveries.iter().map(|delivery| delivery.event.lead_id).collect();
+        let found = self.shared.store.subjects(&ids).await;
+        self.notice(found.as_ref().err());
+        Ok(found?.into_iter().map(|subject| (subject.lead.id, subject)).collect())
+    }
+
+    /// What cannot be read now: soon again where the database is away, by the schedule where it is the row's fault.
+    fn put_off(&mut self, delivery: &Delivery, error: &StoreError) {
+        let result = match error.kind() {
+            StoreErrorKind::Internal => self.destination.verdict(&Attempt::failed(None), delivery.attempt),
+            _ => Settled::Retry(PAUSE),
+        };
+        self.unsettled.push(settlement(delivery, result, None));
     }
 
     /// Notes what became of all attempts that ended by now.

@@ -16,6 +16,9 @@ const POLL: Duration = Duration::from_secs(1);
 /// How long a delivery that arrived is kept, for operators to look at.
 const KEEP: Duration = Duration::from_secs(30 * 24 * 60 * 60);
 
+/// How long it rests after a task panicked.
+const AFTER_PANIC: Duration = Duration::from_secs(5);
+
 /// Tells destinations of what was committed: numbers audit rows, enters deliveries, sends them, and notes what became of them.
 ///
 /// At least once: a receiver drops what it has by `webhook-id`. Many processes may dispatch from one database; each delivery
@@ -139,18 +142,33 @@ async fn supervise(
             tasks.spawn(courier::run(Arc::clone(&shared), destination, woken.clone(), ended.clone()));
         }
         // Dropped without a word, it ends as well.
-        let is_over = tokio::select! {
-            result = changed.changed() => result.is_err(),
-            _ = stopped.wait_for(|is_stopped| *is_stopped) => true,
+        let next = tokio::select! {
+            result = changed.changed() => if result.is_ok() { Next::Again } else { Next::End },
+            _ = stopped.wait_for(|is_stopped| *is_stopped) => Next::End,
+            _ = tasks.join_next() => Next::AfterPanic,
         };
         end.send_replace(true);
-        while let Some(ended) = tasks.join_next().await {
-            if ended.is_err() {
-                tracing::error!("a task of the dispatcher panicked: what it had claimed is due again");
+        while tasks.join_next().await.is_some() {}
+        match next {
+            Next::Again => {}
+            Next::End => return,
+            Next::AfterPanic => {
+                tracing::error!(
+                    "a task of the dispatcher panicked: all are started again, and what was claimed is due again"
+                );
+                tokio::select! {
+                    () = tokio::time::sleep(AFTER_PANIC) => {}
+                    _ = stopped.changed() => {}
+                }
             }
         }
-        if is_over {
-            return;
-        }
     }
+}
+
+/// What follows once the tasks have ended.
+enum Next {
+    Again,
+    End,
+    /// None ends before it is told to.
+    AfterPanic,
 }

@@ -31,7 +31,8 @@ pub(super) async fn run(
     let (mut counted, mut tidied) = (None::<Instant>, Instant::now());
     while !*ended.borrow() {
         let started = Instant::now();
-        if sequencer.pass().await {
+        let (has_new, has_more) = sequencer.pass().await;
+        if has_new {
             wake.send_replace(());
         }
         if counted.is_none_or(|at| at.elapsed() > COUNTING) {
@@ -41,6 +42,9 @@ pub(super) async fn run(
         if tidied.elapsed() > TIDYING {
             tidied = Instant::now();
             sequencer.tidy().await;
+        }
+        if has_more {
+            continue;
         }
         let rest = (started.elapsed() * REST_FACTOR).max(REST);
         let until_next = async {
@@ -63,8 +67,8 @@ struct Sequencer {
 }
 
 impl Sequencer {
-    /// Numbers what is new, and enters deliveries. Returns whether there may be something to be sent.
-    async fn pass(&mut self) -> bool {
+    /// Numbers what is new, and enters deliveries. Returns whether there may be something to be sent, and whether there is more.
+    async fn pass(&mut self) -> (bool, bool) {
         let result = self.try_pass().await;
         match &result {
             Ok(_) if self.is_failing => tracing::info!("events are told again"),
@@ -74,34 +78,36 @@ impl Sequencer {
             _ => {}
         }
         self.is_failing = result.is_err();
-        result.unwrap_or(false)
+        result.unwrap_or_default()
     }
 
-    async fn try_pass(&mut self) -> Result<bool, StoreError> {
+    async fn try_pass(&mut self) -> Result<(bool, bool), StoreError> {
         let store = &self.shared.store;
-        for destination in &self.destinations {
-            if !self.looked_at.contains_key(destination.name()) {
-                store.subscribe(destination.name()).await?;
-                self.looked_at.insert(destination.name().to_owned(), 0);
-            }
+        let names = self.destinations.iter().map(Destination::name);
+        let unknown: Vec<String> =
+            names.filter(|name| !self.looked_at.contains_key(*name)).map(str::to_owned).collect();
+        if !unknown.is_empty() {
+            // Who comes anew is not told what was before.
+            while store.sequence(AT_ONCE).await? >= AT_ONCE {}
         }
+        for name in unknown {
+            store.subscribe(&name).await?;
+            self.looked_at.insert(name, 0);
+        }
+        let numbered = store.sequence(AT_ONCE).await?;
+        let last = store.last_sequence().await?;
         let mut has_new = false;
-        loop {
-            let numbered = store.sequence(AT_ONCE).await?;
-            let last = store.last_sequence().await?;
-            for destination in &self.destinations {
-                let looked_at = self.looked_at.entry(destination.name().to_owned()).or_default();
-                while *looked_at < last {
-                    has_new = true;
-                    if store.fan_out(destination.subscription(), AT_ONCE).await? < AT_ONCE {
-                        *looked_at = last;
-                    }
+        for destination in &self.destinations {
+            let looked_at = self.looked_at.entry(destination.name().to_owned()).or_default();
+            // A database that was put back to an earlier state has fewer.
+            while *looked_at != last {
+                has_new = true;
+                if store.fan_out(destination.subscription(), AT_ONCE).await? < AT_ONCE {
+                    *looked_at = last;
                 }
             }
-            if numbered < AT_ONCE {
-                return Ok(has_new);
-            }
         }
+        Ok((has_new, numbered >= AT_ONCE))
     }
 
     async fn count(&self) {

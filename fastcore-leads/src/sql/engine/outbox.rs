@@ -11,7 +11,7 @@ use crate::{
     },
     sql::{
         inbox::{Dialect, Statement},
-        outbox::{self as sql, DueRow, EventRow, Numbered, RecordRow, Sequencer, StatusRow, Unnumbered},
+        outbox::{self as sql, DueRow, EventRow, Numbered, RecordRow, Sequencer, Stage, StatusRow, Unnumbered},
     },
     store::{LeadOutbox, StoreError},
 };
@@ -123,29 +123,32 @@ impl<C: Connections> Engine<C> {
     }
 }
 
+/// The mark before all rows.
+const START: &str = "1";
+
 /// One pass of the sequencer.
 async fn sequence<S: Session>(session: &mut S, dialect: Dialect, limit: u32) -> Result<u32, StoreError> {
     let limit = limit.max(1);
     let sequencer: Vec<Sequencer> = ask(session, dialect.lock_sequencer()).await?;
     // Another process is at it.
-    let Some((last, mark, is_elsewhere)) = sequencer.into_iter().next() else { return Ok(0) };
-    let mark = if is_elsewhere { "0".to_owned() } else { mark };
-    let (rows, end) = Unnumbered::read(ask(session, dialect.unnumbered(&mark, limit)).await?)?;
-    let is_all = rows.len() < limit as usize;
-    // What is left over is found again from the old mark, or behind the last row where rows stand in the order of commits.
-    let next = match (dialect, rows.last()) {
-        _ if is_all => end,
-        (Dialect::Sqlite, Some((id, _))) => id.clone(),
-        _ => mark.clone(),
+    let Some((last, mark, stage)) = sequencer.into_iter().next() else { return Ok(0) };
+    let mark = if stage == Stage::Moved { START.to_owned() } else { mark };
+    let (rows, end, found) = Unnumbered::read(ask(session, dialect.unnumbered(&mark, stage, limit)).await?)?;
+    let is_all = found < limit;
+    let (next, next_stage) = match stage {
+        Stage::Following => (end, Stage::Following),
+        // What was committed late behind the sweep is found once more from the start, where all else has its number.
+        Stage::Moved | Stage::Sweeping if is_all => (START.to_owned(), Stage::Following),
+        Stage::Moved | Stage::Sweeping => (end, Stage::Sweeping),
     };
     let numbered: Vec<Numbered> =
         rows.iter().zip(last + 1..).map(|((id, row), number)| Numbered::of(id, row, number)).collect();
     if !numbered.is_empty() {
         session.write(dialect.number(&numbered)).await?;
     }
-    if !numbered.is_empty() || next != mark || is_elsewhere {
+    if !numbered.is_empty() || next != mark || next_stage != stage {
         let count = i64::try_from(numbered.len()).unwrap_or_default();
-        session.write(dialect.mark(last + count, &next)).await?;
+        session.write(dialect.mark(last + count, &next, next_stage)).await?;
     }
     Ok(u32::try_from(numbered.len()).unwrap_or(u32::MAX))
 }

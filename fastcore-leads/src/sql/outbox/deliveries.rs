@@ -22,13 +22,14 @@ impl Dialect {
         statement
     }
 
-    /// Locks a destination's row. Answers its position; no row where another process has it.
+    /// Locks a destination's row, and waits for those who have it: whoever passed it over would not come back to it. Answers its
+    /// position.
     pub(in crate::sql) fn lock_destination(self, destination: &str) -> Statement {
         let mut statement = Statement::new(self);
         let name = statement.text(destination);
+        let lock = if self == Self::Postgres { " FOR UPDATE" } else { "" };
         statement.text = Cow::Owned(format!(
-            "SELECT CAST(position AS text) AS answer FROM lead_destination WHERE name = {name}{}",
-            self.skip_locked("lead_destination")
+            "SELECT CAST(position AS text) AS answer FROM lead_destination WHERE name = {name}{lock}"
         ));
         statement
     }
@@ -105,12 +106,13 @@ impl Dialect {
         statement.text = Cow::Owned(format!(
             "SELECT {answer} AS answer FROM lead_delivery AS delivery \
                JOIN lead_event AS event ON event.sequence = delivery.sequence \
-              WHERE delivery.destination = {name} AND delivery.state = 'due' AND delivery.due_at_utc <= {now}{behind} \
+              WHERE delivery.destination = {name} AND delivery.state = 'due' AND delivery.due_at_utc <= {now}{behind} AND {} \
                 AND (SELECT 1 FROM lead_destination WHERE name = {name} AND paused_at_utc IS NULL) IS NOT NULL \
                 AND (SELECT 1 FROM lead_delivery AS older WHERE older.destination = delivery.destination \
                      AND older.lead_id = delivery.lead_id AND older.state = 'due' \
                      AND older.sequence < delivery.sequence LIMIT 1) IS NULL \
               ORDER BY delivery.due_at_utc, delivery.sequence LIMIT {limit}{}",
+            is_told(&[]),
             self.skip_locked("delivery")
         ));
         statement

@@ -22,14 +22,17 @@ use crate::{
 pub(in crate::sql) enum Unnumbered {
     /// An audit row.
     Audited(String, String, String, Option<String>, Option<String>, Option<String>, Option<String>, bool),
-    /// The next mark.
-    Mark((String,)),
+    /// The next mark, and how many rows were looked for.
+    Mark(String, u32),
 }
 
+/// Audit rows, each with its id as it is stored.
+type Rows = Vec<(String, AuditedEvent)>;
+
 impl Unnumbered {
-    /// The rows, each with its id as it is stored, and the next mark.
-    pub(in crate::sql) fn read(answers: Vec<Self>) -> Result<(Vec<(String, AuditedEvent)>, String), StoreError> {
-        let (mut rows, mut next) = (Vec::new(), None);
+    /// The rows, the next mark, and how many rows were found from the mark on.
+    pub(in crate::sql) fn read(answers: Vec<Self>) -> Result<(Rows, String, u32), StoreError> {
+        let (mut rows, mut end) = (Vec::new(), None);
         for answer in answers {
             match answer {
                 Self::Audited(id, created_at, event, lead_id, status, from, to, is_held_back) => {
@@ -38,11 +41,12 @@ impl Unnumbered {
                     let lead_id = lead_id.and_then(|id| read_id(&id).ok());
                     rows.push((id, AuditedEvent { created_at, event, lead_id, status, from, to, is_held_back }));
                 }
-                Self::Mark((mark,)) => next = Some(mark),
+                Self::Mark(mark, found) => end = Some((mark, found)),
             }
         }
         let missing = || StoreError::new(StoreErrorKind::Internal).with_reason("the database answered in another form");
-        Ok((rows, next.ok_or_else(missing)?))
+        let (mark, found) = end.ok_or_else(missing)?;
+        Ok((rows, mark, found))
     }
 }
 

@@ -39,6 +39,7 @@ macro_rules! cases {
 cases! {
     migrating_again_changes_nothing
     a_file_that_was_made_anew_loses_no_event
+    a_row_that_nobody_understands_stands_in_no_ones_way
     eight_may_migrate_at_once
     a_database_of_another_version_is_refused
     a_newer_version_that_only_adds_leaves_this_one_ready
@@ -99,6 +100,24 @@ pub async fn a_file_that_was_made_anew_loses_no_event(open: Open, execute: Execu
     while database.sequence(10).await.expect("sequence") > 0 {}
     let events = database.events(0, 100).await.expect("events");
     assert_eq!(events.iter().map(|event| event.lead_id).collect::<Vec<_>>(), leads, "each once, in order");
+}
+
+/// Whatever another program wrote into the log, the rows behind it are told.
+pub async fn a_row_that_nobody_understands_stands_in_no_ones_way(open: Open, execute: Execute) {
+    let (database, dir) = migrated(open).await;
+    for (i, details) in ["{\"status\":5,\"from\":true}", "no JSON", "[]", "null"].iter().enumerate() {
+        let row = format!(
+            "INSERT INTO audit_log (id, created_at_utc, event, lead_id, request_id, details_json)
+             VALUES ('row {i}', 'yesterday', 'LEAD_RECEIVED', 'nobody', 'x', '{details}')"
+        );
+        run(execute, &dir, &row).await;
+    }
+    let new = new_lead();
+    let id = new.id();
+    database.insert(&[new]).await.expect("insert");
+    while database.sequence(10).await.expect("sequence") > 0 {}
+    let events = database.events(0, 100).await.expect("events");
+    assert_eq!(events.iter().map(|event| (event.sequence, event.lead_id)).collect::<Vec<_>>(), [(5, id)]);
 }
 
 /// On a file that is not there yet.

@@ -23,8 +23,9 @@ pub async fn each_audit_row_is_numbered_once(store: Outbox) {
     }
     store.withdraw_consent(ids[0], marie(), None).await.expect("withdrawn");
     store.erase(Target::Lead(ids[1]), marie(), None).await.expect("erased");
-    assert_eq!(store.sequence(7).await.expect("sequence"), 7, "as many as were asked for");
-    assert_eq!(store.sequence(7).await.expect("sequence"), 5, "and then the rest");
+    let first = store.sequence(7).await.expect("sequence");
+    assert!((7..=12).contains(&first), "as many as were asked for, and others of the same leads: {first}");
+    assert_eq!(store.sequence(7).await.expect("sequence"), 12 - first, "and then the rest");
     assert_eq!(store.sequence(7).await.expect("sequence"), 0, "each once");
 
     let events = all_events(&store).await;

@@ -209,6 +209,22 @@ async fn a_commit_in_the_same_process_is_told_at_once() {
     dispatcher.shutdown().await;
 }
 
+/// Who comes anew hears nothing of it, also where nobody has numbered it yet.
+#[tokio::test]
+async fn what_was_before_is_not_told() {
+    let (store, receiver) = (MemoryLeadStore::new(), Receiver::content());
+    for _ in 0..3 {
+        receive(&store, |_| ()).await;
+    }
+    let dispatcher = dispatcher(&store, vec![receiver.destination("crm")]);
+    known(&store, 1).await;
+    let id = receive(&store, |_| ()).await;
+    until("it is told", async || in_state(&store, DeliveryState::Delivered).await == 1).await;
+    dispatcher.shutdown().await;
+    let told: Vec<_> = receiver.bodies().iter().map(|body| body["data"]["lead_id"].clone()).collect();
+    assert_eq!(told, [json!(id.to_string())]);
+}
+
 #[test]
 fn a_webhook_that_cannot_be_is_refused() {
     let webhook = |url: &str| Webhook::new(url, vec![key()], Nobody).map(|_| ());
