@@ -84,8 +84,8 @@ impl MailServer {
         let credentials = match (&self.user, &self.password_file) {
             (Some(user), Some(file)) => {
                 let file = folder.join(file);
-                let password =
-                    std::fs::read_to_string(&file).map_err(|error| format!("{}: {error}", file.display()))?;
+                // Its name is not shown: somebody may have written the password itself.
+                let password = std::fs::read_to_string(&file).map_err(|error| format!("password_file: {error}"))?;
                 Some((user.clone(), password.trim_end_matches(['\r', '\n']).to_owned()))
             }
             (None, None) => None,
