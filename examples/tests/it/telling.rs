@@ -208,9 +208,9 @@ async fn destinations_are_read_again_on_demand() {
     until("the file is refused", async || service.logs().contains("the destinations stay as they were")).await;
     post(&service, |_| ()).await;
     until("the first is told", async || first.told().len() == 1).await;
-    write_destinations(&dir, &entry("second", second.address, "payload = \"full\""));
+    write_destinations(&dir, &entry("other", second.address, "payload = \"full\""));
     service.signal("-HUP");
-    until("the second is known", async || done(&url, &["destinations"]).contains("second")).await;
+    until("the second is known", async || done(&url, &["destinations"]).contains("other")).await;
     post(&service, |sent| sent["name"] = "Anne Martin".into()).await;
     until("the second is told", async || second.told().len() == 1).await;
     assert_eq!(second.told()[0]["data"]["lead"]["name"], "Anne Martin");
