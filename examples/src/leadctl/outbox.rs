@@ -152,7 +152,7 @@ pub(crate) async fn try_out(file: &Path, name: &str) -> Outcome {
             Ok(())
         }
         AttemptOutcome::Gone | AttemptOutcome::Failed => Err(Failure::Failed(format!(
-            "not delivered: {answer}. RUST_LOG=debug says more; an address of a private network has to be allowed"
+            "not delivered: {answer}. A receiver in a private network has to be allowed, by allow_networks"
         ))),
     }
 }

@@ -40,7 +40,9 @@ pub(super) async fn run(
     let (mut is_due, mut has_sequencer) = (true, true);
     loop {
         let is_ending = *ended.borrow();
-        if is_ending && courier.is_done() {
+        if is_ending && courier.under_way.is_empty() {
+            // What cannot be noted now is sent again: it is not waited for.
+            courier.settle().await;
             return;
         }
         let room = courier.room();
@@ -81,11 +83,6 @@ struct Courier {
 }
 
 impl Courier {
-    fn is_done(&self) -> bool {
-        // What cannot be noted now is sent again: it is not waited for.
-        self.under_way.is_empty()
-    }
-
     fn room(&self) -> u32 {
         self.destination.slots().saturating_sub(u32::try_from(self.under_way.len()).unwrap_or(u32::MAX))
     }
