@@ -113,7 +113,8 @@ pub enum InvalidWebhook {
     NoKey,
 }
 
-fn is_loopback(host: &str) -> bool {
+/// Whether a URL's host is this machine.
+pub(super) fn is_loopback(host: &str) -> bool {
     let host = host.trim_start_matches('[').trim_end_matches(']');
     host == "localhost" || host.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback())
 }

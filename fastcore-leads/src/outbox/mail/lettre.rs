@@ -8,7 +8,7 @@ use lettre::{
 };
 
 use super::{Mail, Mailer, NotMailed};
-use crate::lead::EmailAddress;
+use crate::{lead::EmailAddress, outbox::webhook::is_loopback};
 
 /// How long each command may take.
 const TIMEOUT: Duration = Duration::from_secs(30);
@@ -37,11 +37,9 @@ impl SmtpMailer {
             return Err(InvalidSmtpUrl::Password);
         }
         let name = host.trim_start_matches('[').trim_end_matches(']');
-        let is_here =
-            name == "localhost" || name.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback());
         let builder = match uri.scheme_str() {
             Some("smtps") => Smtp::relay(name).map_err(|_| InvalidSmtpUrl::Tls)?,
-            Some("smtp") if is_here => Smtp::builder_dangerous(name),
+            Some("smtp") if is_loopback(host) => Smtp::builder_dangerous(name),
             Some("smtp") => Smtp::starttls_relay(name).map_err(|_| InvalidSmtpUrl::Tls)?,
             _ => return Err(InvalidSmtpUrl::Url),
         };
