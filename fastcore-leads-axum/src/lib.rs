@@ -7,7 +7,7 @@ use axum::{
     response::Response,
     routing::any,
 };
-use fastcore_leads::{Endpoint, INBOUND_LEADS_PATH};
+use fastcore_leads::{Endpoint, EventsEndpoint, INBOUND_EVENTS_PATH, INBOUND_LEADS_PATH};
 
 /// A router with the one route, to [`merge`](Router::merge) into a service's own or to [`nest`](Router::nest) under a
 /// prefix. Fits a router of any state.
@@ -21,7 +21,20 @@ where
     Router::new().route(INBOUND_LEADS_PATH, any(ingest).with_state(endpoint))
 }
 
+/// The same for the feed of events, to be mounted beside [`router`] or elsewhere.
+pub fn events_router<S>(endpoint: EventsEndpoint) -> Router<S>
+where
+    S: Clone + Send + Sync + 'static,
+{
+    Router::new().route(INBOUND_EVENTS_PATH, any(events).with_state(endpoint))
+}
+
 /// The handler, for a path of the host's own choice: `.route("/leads", any(ingest).with_state(endpoint))`.
 pub async fn ingest(State(endpoint): State<Endpoint>, request: Request) -> Response {
+    endpoint.handle(request).await.map(Body::from)
+}
+
+/// The handler of the feed, for a path of the host's own choice.
+pub async fn events(State(endpoint): State<EventsEndpoint>, request: Request) -> Response {
     endpoint.handle(request).await.map(Body::from)
 }

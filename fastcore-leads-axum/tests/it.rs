@@ -4,7 +4,7 @@
 
 use axum::{Router, routing::get};
 use fastcore_leads::{
-    Endpoint, Ingest, MemoryLeadStore, TokenSet,
+    Endpoint, EventsEndpoint, Ingest, MemoryLeadStore, TokenSet,
     testing::{
         BoxFuture, TOKEN, body,
         http::{Server, exchange, lead_request},
@@ -15,12 +15,20 @@ mod conformance {
     fastcore_leads::http_conformance!(super::serve);
 }
 
+mod feed {
+    fastcore_leads::events_conformance!(super::serve_events);
+}
+
 fn serve(endpoint: Endpoint) -> BoxFuture<Server> {
     Box::pin(serve_router(fastcore_leads_axum::router(endpoint)))
 }
 
 async fn serve_router(router: Router) -> Server {
     Server::spawn(|listener| async move { axum::serve(listener, router).await.unwrap() }).await
+}
+
+fn serve_events(feed: EventsEndpoint) -> BoxFuture<Server> {
+    Box::pin(serve_router(fastcore_leads_axum::events_router(feed)))
 }
 
 fn endpoint() -> Endpoint {
@@ -54,4 +62,5 @@ async fn a_host_keeps_its_state_routes_and_404() {
 #[test]
 fn no_case_of_the_suite_is_missing() {
     fastcore_leads::testing::assert_listed("conformance", fastcore_leads::testing::http::CASES);
+    fastcore_leads::testing::assert_listed("feed", fastcore_leads::testing::http::EVENTS_CASES);
 }

@@ -3,7 +3,7 @@
 #![allow(clippy::unwrap_used, missing_docs, reason = "tests")]
 
 use fastcore_leads::{
-    Endpoint, Ingest, MemoryLeadStore, TokenSet,
+    Endpoint, EventsEndpoint, Ingest, MemoryLeadStore, TokenSet,
     testing::{
         BoxFuture, TOKEN, body,
         http::{Server, exchange, lead_request},
@@ -15,8 +15,16 @@ mod conformance {
     fastcore_leads::http_conformance!(super::serve);
 }
 
+mod feed {
+    fastcore_leads::events_conformance!(super::serve_events);
+}
+
 fn serve(endpoint: Endpoint) -> BoxFuture<Server> {
     Box::pin(Server::spawn(|listener| warp::serve(fastcore_leads_warp::filter(endpoint)).incoming(listener).run()))
+}
+
+fn serve_events(feed: EventsEndpoint) -> BoxFuture<Server> {
+    Box::pin(Server::spawn(|listener| warp::serve(fastcore_leads_warp::events_filter(feed)).incoming(listener).run()))
 }
 
 fn endpoint() -> Endpoint {
@@ -46,4 +54,5 @@ async fn a_host_keeps_its_routes_and_fallback() {
 #[test]
 fn no_case_of_the_suite_is_missing() {
     fastcore_leads::testing::assert_listed("conformance", fastcore_leads::testing::http::CASES);
+    fastcore_leads::testing::assert_listed("feed", fastcore_leads::testing::http::EVENTS_CASES);
 }

@@ -39,7 +39,7 @@ pub use async_trait::async_trait as __async_trait;
 
 pub use self::{
     audit::{Actor, AuditRecord},
-    endpoint::{Endpoint, INBOUND_LEADS_PATH, Problem},
+    endpoint::{Endpoint, EventsEndpoint, INBOUND_EVENTS_PATH, INBOUND_LEADS_PATH, Problem},
     inbox::{LeadFilter, LeadPage},
     ingest::{Ingest, IngestBuilder, IngestError, Ingested},
     lead::{ConsentPolicy, EmailAddress, Lead, LeadDraft, LeadId, LeadStatus, ParseError, RequestId, Service},
@@ -48,7 +48,7 @@ pub use self::{
         Insertion, LeadDatabase, LeadInbox, LeadMigrations, LeadOutbox, LeadStore, MemoryLeadStore, NewLead, Receipt,
         StoreError, StoreErrorKind, StoredLead, settle, unsettled,
     },
-    token::{Token, TokenSet},
+    token::{Scope, Token, TokenSet},
     transport::Transport,
 };
 

@@ -4,7 +4,7 @@ use std::convert::Infallible;
 
 use axum::Router;
 use bytes::{Buf, Bytes};
-use fastcore_leads::Endpoint;
+use fastcore_leads::{Endpoint, EventsEndpoint};
 use futures_util::{Stream, TryStreamExt};
 use http::{HeaderMap, Method, Request, Response, Uri};
 use http_body::Frame;
@@ -15,18 +15,19 @@ use warp::{Filter, Reply, filters::path::FullPath};
 use crate::{rest::Rest, server::Peer};
 
 /// The service over axum.
-pub(crate) fn axum(endpoint: Option<Endpoint>, rest: Rest) -> Router {
-    endpoint.map_or_else(Router::new, fastcore_leads_axum::router).fallback(
-        async move |request: axum::extract::Request| {
-            let response: Response<axum::body::Body> = rest.answer(request).await.map(axum::body::Body::from);
-            response
-        },
-    )
+pub(crate) fn axum(endpoint: Option<Endpoint>, feed: Option<EventsEndpoint>, rest: Rest) -> Router {
+    let leads = endpoint.map_or_else(Router::new, fastcore_leads_axum::router);
+    let events = feed.map_or_else(Router::new, fastcore_leads_axum::events_router);
+    leads.merge(events).fallback(async move |request: axum::extract::Request| {
+        let response: Response<axum::body::Body> = rest.answer(request).await.map(axum::body::Body::from);
+        response
+    })
 }
 
 /// The service over warp.
 pub(crate) fn warp(
     endpoint: Option<Endpoint>,
+    feed: Option<EventsEndpoint>,
     rest: Rest,
 ) -> impl Service<
     Request<hyper::body::Incoming>,
@@ -48,10 +49,14 @@ pub(crate) fn warp(
             async move { rest.answer(request(method, &path, query.as_deref(), headers, peer, body)).await }
         })
         .map(Reply::into_response);
-    warp::service(match endpoint {
-        Some(endpoint) => fastcore_leads_warp::filter(endpoint).map(Reply::into_response).or(others).unify().boxed(),
-        None => others.boxed(),
-    })
+    let mut service = others.boxed();
+    if let Some(feed) = feed {
+        service = fastcore_leads_warp::events_filter(feed).map(Reply::into_response).or(service).unify().boxed();
+    }
+    if let Some(endpoint) = endpoint {
+        service = fastcore_leads_warp::filter(endpoint).map(Reply::into_response).or(service).unify().boxed();
+    }
+    warp::service(service)
 }
 
 /// Puts together again what warp takes apart.

@@ -3,8 +3,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use async_trait::async_trait;
-use fastcore_leads::{Insertion, LeadDatabase, LeadStore, NewLead, StoreError, StoreErrorKind};
+use fastcore_leads::{LeadDatabase, StoreError, StoreErrorKind};
 use fastcore_leads_examples::database::{Opened, Pool, Url};
 use tokio::{sync::SetOnce, time::sleep};
 
@@ -81,16 +80,7 @@ impl Database {
     }
 }
 
-#[async_trait]
-impl LeadStore for Database {
-    async fn insert(&self, batch: &[NewLead]) -> Result<Vec<Insertion>, StoreError> {
-        self.get()?.insert(batch).await
-    }
-
-    async fn ready(&self) -> Result<(), StoreError> {
-        self.get()?.ready().await
-    }
-}
+fastcore_leads::delegate_store!(Database, self => self.get()?);
 
 async fn prepare(database: &dyn LeadDatabase) -> Result<(), StoreError> {
     database.migrate().await?;

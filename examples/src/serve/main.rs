@@ -17,7 +17,7 @@ mod token;
 use std::{convert::Infallible, net::Ipv4Addr, process::ExitCode, sync::Arc, time::Duration};
 
 use clap::{CommandFactory, FromArgMatches, parser::ValueSource};
-use fastcore_leads::{Endpoint, token::TOKEN_VARIABLE};
+use fastcore_leads::{Endpoint, EventsEndpoint, token::TOKEN_VARIABLE};
 use fastcore_leads_examples::{destinations, metrics, site::Site, telemetry::Telemetry};
 use http::{Request, Response};
 use http_body::Body;
@@ -72,6 +72,8 @@ const LAST_BATCHES: Duration = Duration::from_secs(2);
 /// What is said where events are to be told of leads that are not kept here.
 const TELLS_NOBODY: &str =
     "FASTCORE_DESTINATIONS is set, but FASTCORE_BASE_URL is another service, which keeps the leads: set it there";
+const HAS_NO_EVENTS: &str =
+    "FASTCORE_EVENTS_TOKEN is set, but FASTCORE_BASE_URL is another service, which keeps the leads: set it there";
 
 /// Starts, serves until a signal, drains. Errors are sentences for the operator. `is_trial` says that no database was
 /// chosen.
@@ -90,6 +92,10 @@ async fn run(options: &Options, is_trial: bool, is_traced: bool) -> Result<(), S
         Some(file) => Some((file.clone(), destinations::read(file)?)),
         None => None,
     };
+    let events_tokens = token::of_events()?;
+    if is_site_only && events_tokens.is_some() {
+        return Err(HAS_NO_EVENTS.to_owned());
+    }
     let metrics = metrics::install().map_err(|error| error.to_string())?;
     // Where leads go to another service, there is nothing to keep here.
     let database = if is_site_only { None } else { Some(Database::open(options, has_site).await?) };
@@ -98,8 +104,12 @@ async fn run(options: &Options, is_trial: bool, is_traced: bool) -> Result<(), S
             "DATABASE_URL is not used: this process serves the site alone, and its leads go to FASTCORE_BASE_URL"
         );
     }
-    let committed = Arc::new(Notify::new());
-    let ingest = database.clone().map(|database| options.ingest(database, Arc::clone(&committed)));
+    let (committed, appended) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
+    let wake = [Arc::clone(&committed), Arc::clone(&appended)];
+    let ingest = database.clone().map(|database| options.ingest(database, wake));
+    let feed = events_tokens.zip(database.clone()).map(|(tokens, database)| {
+        EventsEndpoint::builder(database, tokens).payload(options.events_payload).woken_by(appended).build()
+    });
     let telling = told
         .zip(database.clone())
         .map(|((file, destinations), database)| Telling::start(file, destinations, database, committed));
@@ -129,8 +139,12 @@ async fn run(options: &Options, is_trial: bool, is_traced: bool) -> Result<(), S
     };
     let rest = Rest::new(endpoint.clone(), site.clone(), metrics, database);
     let started = match options.framework {
-        options::Framework::Axum => serve(listener, inner, site, app::axum(endpoint, rest), settings).await,
-        options::Framework::Warp => serve(listener, inner, site, app::warp(endpoint, rest), settings).await,
+        options::Framework::Axum => {
+            serve(listener, inner, site, feed.clone(), app::axum(endpoint, feed, rest), settings).await
+        }
+        options::Framework::Warp => {
+            serve(listener, inner, site, feed.clone(), app::warp(endpoint, feed, rest), settings).await
+        }
     };
     // What is queued was sent in time: it is written, also where a stalled connection took all the time there was.
     let left = started.drain_until().max(Instant::now() + LAST_BATCHES);
@@ -157,6 +171,7 @@ async fn serve<S, B>(
     listener: TcpListener,
     inner: Option<TcpListener>,
     site: Option<Site>,
+    feed: Option<EventsEndpoint>,
     service: S,
     settings: Settings,
 ) -> Stopped
@@ -175,7 +190,14 @@ where
         let settings = Settings { max_connections: MAX_INNER_CONNECTIONS, ..settings };
         tokio::spawn(server::run(inner, service.clone(), settings, stop))
     });
-    let stopped = server::run(listener, service, settings, server::told_to_stop()).await;
+    let stop = async {
+        server::told_to_stop().await;
+        // Those who wait for an event would hold up all that is to end.
+        if let Some(feed) = feed {
+            feed.close();
+        }
+    };
+    let stopped = server::run(listener, service, settings, stop).await;
     // Also those whose visitors went away meanwhile; each is on the disk after an attempt of some seconds.
     if let Some(site) = site {
         let left = stopped.drain_until().max(Instant::now() + LAST_LEADS);

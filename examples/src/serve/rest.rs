@@ -3,7 +3,7 @@
 use std::{net::IpAddr, sync::Arc};
 
 use bytes::{Buf, Bytes};
-use fastcore_leads::{Endpoint, INBOUND_LEADS_PATH};
+use fastcore_leads::{Endpoint, INBOUND_EVENTS_PATH, INBOUND_LEADS_PATH};
 use fastcore_leads_examples::{
     answer::{TEXT, answer, not_allowed},
     contract,
@@ -149,8 +149,9 @@ impl Rest {
 }
 
 /// Labels of paths in metrics and traces. Paths that are nobody's share the last one.
-pub(crate) const ROUTES: [&str; 11] = [
+pub(crate) const ROUTES: [&str; 12] = [
     INBOUND_LEADS_PATH,
+    INBOUND_EVENTS_PATH,
     FORM_PATH,
     CONTACT_PATH,
     THANKS_PATH,

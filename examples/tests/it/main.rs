@@ -6,6 +6,7 @@ mod adapters;
 mod contract;
 mod crash;
 mod drivers;
+mod feed;
 mod forward;
 mod golden;
 mod http2;

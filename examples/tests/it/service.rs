@@ -114,6 +114,7 @@ fn command(mut command: Command, dir: &TempDir, options: &[&str], variables: &[(
         .args(options)
         .env("FASTCORE_LISTEN", "127.0.0.1:0")
         .env_remove("FASTCORE_SITE_INGEST_TOKEN")
+        .env_remove("FASTCORE_EVENTS_TOKEN")
         .env_remove("DATABASE_URL")
         .env_remove("RUST_LOG")
         .envs(variables.iter().copied())

@@ -68,7 +68,9 @@ pub(super) fn read(response: &Response<Bytes>) -> Verdict {
         Some(
             Problem::MalformedBody | Problem::BodyTooLarge | Problem::UnsupportedMediaType | Problem::ValidationError,
         ) => Verdict::Refused(AsideReason::Invalid),
-        Some(Problem::Unauthorized | Problem::SourceForbidden | Problem::MethodNotAllowed) => Verdict::Misconfigured,
+        Some(Problem::Unauthorized | Problem::ScopeMissing | Problem::SourceForbidden | Problem::MethodNotAllowed) => {
+            Verdict::Misconfigured
+        }
         Some(Problem::Internal) => Verdict::Failing,
         Some(Problem::RequestTimeout | Problem::Unavailable) => Verdict::Unavailable(retry_after(response)),
         // Whoever stands between says that it is to be tried again, which is right whoever says it.

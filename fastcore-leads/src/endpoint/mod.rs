@@ -2,7 +2,9 @@
 //!
 //! Every decision about a status, a header or a message is made here, once; an adapter only converts bodies.
 
+mod answer;
 mod body;
+mod events;
 mod problem;
 mod refusals;
 #[cfg(feature = "tower-service")]
@@ -13,21 +15,26 @@ use std::{fmt, sync::Arc, time::Duration};
 
 use bytes::{Buf, Bytes};
 use http::{
-    HeaderMap, HeaderValue, Method, Request, Response, StatusCode,
-    header::{ALLOW, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE},
-    response::Builder,
+    HeaderMap, Method, Request, Response, StatusCode,
+    header::{ALLOW, CONTENT_ENCODING, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE},
 };
 use http_body::Body;
 use serde::Serialize;
 
-pub use self::problem::Problem;
-use self::refusals::Refusals;
+use self::{
+    answer::{PROBLEM_JSON, RETRY_AFTER_SECONDS, challenge, finish, or_bare, to_bytes},
+    refusals::Refusals,
+};
+pub use self::{
+    events::{EventsEndpoint, INBOUND_EVENTS_PATH},
+    problem::{EventsProblem, Problem},
+};
 use crate::{
     ingest::{Ingest, IngestError, Ingested},
     lead::{ConsentPolicy, Lead, LeadStatus, ParseError, Violation},
     store::StoreError,
     time,
-    token::{TokenSet, Unauthorized},
+    token::{Scope, TokenSet, Unauthorized},
 };
 
 /// Where adapters mount the endpoint.
@@ -71,8 +78,6 @@ struct Settings {
     validation_status: StatusCode,
     body_timeout: Duration,
     retry_after_seconds: u32,
-    challenge: HeaderValue,
-    challenge_invalid: HeaderValue,
 }
 
 impl Endpoint {
@@ -82,9 +87,7 @@ impl Endpoint {
             consent: ConsentPolicy::default(),
             validation_status: StatusCode::UNPROCESSABLE_ENTITY,
             body_timeout: Duration::from_secs(10),
-            retry_after_seconds: 2,
-            challenge: HeaderValue::from_static(r#"Bearer realm="fastcore""#),
-            challenge_invalid: HeaderValue::from_static(r#"Bearer realm="fastcore", error="invalid_token""#),
+            retry_after_seconds: RETRY_AFTER_SECONDS,
         };
         Self { shared: Arc::new(Shared { ingest, tokens, settings, refusals: Arc::new(Refusals::new()) }) }
     }
@@ -134,7 +137,7 @@ impl Endpoint {
         B: Body,
         B::Data: Buf,
     {
-        let answer = match self.ingest(request).await {
+        or_bare(match self.ingest(request).await {
             Ok(ingested) => created(&ingested),
             Err(refusal) => {
                 // What reached the workflow has its event and its count there.
@@ -143,11 +146,6 @@ impl Endpoint {
                 }
                 self.refused(&refusal)
             }
-        };
-        answer.unwrap_or_else(|_| {
-            let mut bare = Response::new(Bytes::new());
-            *bare.status_mut() = StatusCode::INTERNAL_SERVER_ERROR;
-            bare
         })
     }
 
@@ -162,6 +160,9 @@ impl Endpoint {
             return Err(Refusal::Method);
         }
         let grant = tokens.authenticate(&head.headers).map_err(Refusal::Token)?;
+        if !grant.allows(Scope::Ingest) {
+            return Err(Refusal::Scope);
+        }
         if !is_plain_json(&head.headers) {
             return Err(Refusal::MediaType);
         }
@@ -180,13 +181,10 @@ impl Endpoint {
             Problem::ValidationError => settings.validation_status,
             other => other.status(),
         };
-        let mut response = Response::builder().status(status).header(CONTENT_TYPE, "application/problem+json");
+        let mut response = Response::builder().status(status).header(CONTENT_TYPE, PROBLEM_JSON);
         response = match refusal {
             Refusal::Method => response.header(ALLOW, "POST"),
-            Refusal::Token(Unauthorized::NoToken) => response.header(WWW_AUTHENTICATE, settings.challenge.clone()),
-            Refusal::Token(Unauthorized::InvalidToken) => {
-                response.header(WWW_AUTHENTICATE, settings.challenge_invalid.clone())
-            }
+            Refusal::Token(unauthorized) => response.header(WWW_AUTHENTICATE, challenge(*unauthorized)),
             Refusal::Ingest(IngestError::Unavailable) => response.header(RETRY_AFTER, settings.retry_after_seconds),
             _ => response,
         };
@@ -207,6 +205,7 @@ impl fmt::Debug for Endpoint {
 enum Refusal {
     Method,
     Token(Unauthorized),
+    Scope,
     MediaType,
     TooLarge,
     Truncated,
@@ -228,6 +227,7 @@ impl Refusal {
         match self {
             Self::Method => Problem::MethodNotAllowed,
             Self::Token(_) => Problem::Unauthorized,
+            Self::Scope => Problem::ScopeMissing,
             Self::MediaType => Problem::UnsupportedMediaType,
             Self::TooLarge => Problem::BodyTooLarge,
             Self::Truncated | Self::Lead(ParseError::Malformed) => Problem::MalformedBody,
@@ -260,12 +260,7 @@ fn created(ingested: &Ingested) -> http::Result<Response<Bytes>> {
     if ingested.replayed {
         response = response.header(IDEMPOTENCY_REPLAYED, "true");
     }
-    finish(response, problem::to_bytes(&body))
-}
-
-/// Sets the length too: frameworks and servers that set it themselves put it in different places.
-fn finish(response: Builder, body: Bytes) -> http::Result<Response<Bytes>> {
-    response.header(CACHE_CONTROL, "no-store").header(CONTENT_LENGTH, body.len()).body(body)
+    finish(response, to_bytes(&body))
 }
 
 /// `application/json` with whatever parameters, exactly once, and not compressed.

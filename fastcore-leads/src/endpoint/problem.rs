@@ -1,21 +1,21 @@
-//! Problem details (RFC 9457): the closed list of everything but 201.
+//! Problem details (RFC 9457): the closed lists of everything but success.
 
 use bytes::Bytes;
 use http::StatusCode;
-use serde::Serialize;
 
+use super::answer;
 use crate::lead::Violation;
 
 macro_rules! problems {
-    ($($(#[$doc:meta])* $variant:ident = $word:literal, $status:ident, $title:literal, $detail:literal;)*) => {
-        /// The closed list of problems that the endpoint answers with.
+    ($(#[$about:meta])* $name:ident: $($(#[$doc:meta])* $variant:ident = $word:literal, $status:ident, $title:literal, $detail:literal;)*) => {
+        $(#[$about])*
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
         #[non_exhaustive]
-        pub enum Problem {
+        pub enum $name {
             $($(#[$doc])* $variant,)*
         }
 
-        impl Problem {
+        impl $name {
             /// Every problem, by status.
             pub const ALL: &'static [Self] = &[$(Self::$variant),*];
 
@@ -43,17 +43,35 @@ macro_rules! problems {
             pub const fn type_uri(self) -> &'static str {
                 match self { $(Self::$variant => concat!("https://fast-techservices.com/problems/", $word),)* }
             }
+
+            /// The answer's body, without violations.
+            pub(super) fn document(self, status: StatusCode) -> answer::Document<'static> {
+                answer::Document {
+                    r#type: self.type_uri(),
+                    title: self.title(),
+                    status: status.as_u16(),
+                    detail: self.detail().into(),
+                    ok: false,
+                    error: self.as_str(),
+                    errors: Vec::new(),
+                }
+            }
         }
     };
 }
 
 problems! {
+    /// The closed list of problems that [`Endpoint`](super::Endpoint) answers with.
+    Problem:
     /// The body is not one JSON object, or was cut short.
     MalformedBody = "malformed_body", BAD_REQUEST, "The body is not a JSON object",
         "Send one complete JSON object in UTF-8, each member once";
     /// No token, or one that is not valid.
     Unauthorized = "unauthorized", UNAUTHORIZED, "The request is not authorized",
         "Send one Authorization header with a valid bearer token";
+    /// The token is for something else.
+    ScopeMissing = "scope_missing", FORBIDDEN, "The token is not for this",
+        "Send a token that has this endpoint's scope";
     /// The token is bound to other sources.
     SourceForbidden = "source_forbidden", FORBIDDEN, "The token may not send leads of this source",
         "Send a meta.source that the token is bound to";
@@ -81,23 +99,28 @@ problems! {
         "Try again after Retry-After with the same request id";
 }
 
-#[derive(Serialize)]
-struct Document<'a> {
-    r#type: &'static str,
-    title: &'static str,
-    status: u16,
-    detail: &'a str,
-    ok: bool,
-    error: &'static str,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    errors: Vec<Item<'a>>,
-}
-
-#[derive(Serialize)]
-struct Item<'a> {
-    pointer: &'a str,
-    code: &'static str,
-    detail: String,
+problems! {
+    /// The closed list of problems that [`EventsEndpoint`](super::EventsEndpoint) answers with.
+    EventsProblem:
+    /// A parameter that is unknown, repeated or out of its range.
+    InvalidQuery = "invalid_query", BAD_REQUEST, "The query is not valid",
+        "Send after as the next of an earlier answer, wait from 0 to 60 and limit from 1 to 500, each once or not at all";
+    /// No token, or one that is not valid.
+    Unauthorized = "unauthorized", UNAUTHORIZED, "The request is not authorized",
+        "Send one Authorization header with a valid bearer token";
+    /// The token is for something else.
+    ScopeMissing = "scope_missing", FORBIDDEN, "The token is not for this",
+        "Send a token that has this endpoint's scope";
+    /// Not a GET.
+    MethodNotAllowed = "method_not_allowed", METHOD_NOT_ALLOWED, "The method is not allowed", "Use GET";
+    /// The log does not reach that far.
+    CursorAhead = "cursor_ahead", CONFLICT, "The cursor is ahead of the log",
+        "The database was put back to an earlier state: start again without after, and drop events by their id";
+    /// A fault of the service.
+    Internal = "internal", INTERNAL_SERVER_ERROR, "The service has a fault", "Tell its operators";
+    /// The events cannot be read now.
+    Unavailable = "unavailable", SERVICE_UNAVAILABLE, "The events cannot be read now",
+        "Try again after Retry-After with the same cursor";
 }
 
 impl Problem {
@@ -105,27 +128,20 @@ impl Problem {
     pub(super) fn to_json(self, status: StatusCode, violations: &[Violation]) -> Bytes {
         let mut members: Vec<_> = violations.iter().map(Violation::pointer).collect();
         members.dedup();
-        let counted = match members.len() {
-            0 => None,
-            1 => Some("1 member is not valid".to_owned()),
-            n => Some(format!("{n} members are not valid")),
-        };
-        to_bytes(&Document {
-            r#type: self.type_uri(),
-            title: self.title(),
-            status: status.as_u16(),
-            detail: counted.as_deref().unwrap_or(self.detail()),
-            ok: false,
-            error: self.as_str(),
-            errors: violations
-                .iter()
-                .map(|v| Item { pointer: v.pointer(), code: v.code().as_str(), detail: v.detail() })
-                .collect(),
-        })
+        let mut document = self.document(status);
+        match members.len() {
+            0 => {}
+            1 => document.detail = "1 member is not valid".into(),
+            n => document.detail = format!("{n} members are not valid").into(),
+        }
+        document.errors = violations.iter().map(answer::Item::of).collect();
+        answer::to_bytes(&document)
     }
 }
 
-/// Structs of text and numbers always serialise.
-pub(super) fn to_bytes(document: &impl Serialize) -> Bytes {
-    serde_json::to_vec(document).unwrap_or_default().into()
+impl EventsProblem {
+    /// Writes the answer's body.
+    pub(super) fn to_json(self) -> Bytes {
+        answer::to_bytes(&self.document(self.status()))
+    }
 }

@@ -5,8 +5,8 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::Problem;
-use crate::lead::Violation;
+use super::{EventsProblem, Problem};
+use crate::{lead::Violation, store::StoreError};
 
 /// How long a window of the log is.
 const WINDOW: Duration = Duration::from_secs(60);
@@ -16,15 +16,7 @@ const EVENTS_PER_WINDOW: u64 = 10;
 /// Logs and counts the requests that get no further than the endpoint.
 #[derive(Debug, Default)]
 pub(super) struct Refusals {
-    windows: Mutex<[Option<Window>; Problem::ALL.len()]>,
-}
-
-/// What was logged of one problem since an instant.
-#[derive(Clone, Copy, Debug)]
-struct Window {
-    begun: Instant,
-    events: u64,
-    suppressed: u64,
+    windows: Windows<{ Problem::ALL.len() }>,
 }
 
 impl Refusals {
@@ -38,9 +30,7 @@ impl Refusals {
     pub(super) fn tell(&self, problem: Problem, violations: &[Violation]) {
         #[cfg(feature = "metrics")]
         crate::metrics::refused(problem, violations);
-        let Some(suppressed) = self.admit(problem, Instant::now()) else {
-            return;
-        };
+        let Some(suppressed) = self.windows.admit(problem as usize, Instant::now()) else { return };
         let listed: Vec<_> = violations.iter().map(|v| format!("{} {}", v.pointer(), v.code())).collect();
         tracing::warn!(
             outcome = problem.as_str(),
@@ -49,11 +39,46 @@ impl Refusals {
             "request refused"
         );
     }
+}
 
+/// The same for those who ask for events.
+#[derive(Debug, Default)]
+pub(super) struct EventsRefusals {
+    windows: Windows<{ EventsProblem::ALL.len() }>,
+}
+
+impl EventsRefusals {
+    /// Tells of one refusal. `why` is the store's error, which holds nothing of a lead.
+    pub(super) fn tell(&self, problem: EventsProblem, why: Option<&StoreError>) {
+        let Some(suppressed) = self.windows.admit(problem as usize, Instant::now()) else { return };
+        let why = why.map(tracing::field::display);
+        tracing::warn!(outcome = problem.as_str(), why, suppressed, "request for events refused");
+    }
+}
+
+/// What was logged of each problem, by its place in the closed list.
+#[derive(Debug)]
+struct Windows<const N: usize>(Mutex<[Option<Window>; N]>);
+
+impl<const N: usize> Default for Windows<N> {
+    fn default() -> Self {
+        Self(Mutex::new([None; N]))
+    }
+}
+
+/// What was logged of one problem since an instant.
+#[derive(Clone, Copy, Debug)]
+struct Window {
+    begun: Instant,
+    events: u64,
+    suppressed: u64,
+}
+
+impl<const N: usize> Windows<N> {
     /// Whether there is room for another event: how many were suppressed before it, in the window that it ends.
-    fn admit(&self, problem: Problem, now: Instant) -> Option<u64> {
-        let mut windows = self.windows.lock().unwrap_or_else(PoisonError::into_inner);
-        let window = windows.get_mut(Problem::ALL.iter().position(|known| *known == problem)?)?;
+    fn admit(&self, problem: usize, now: Instant) -> Option<u64> {
+        let mut windows = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let window = windows.get_mut(problem)?;
         match window {
             Some(open) if now.saturating_duration_since(open.begun) < WINDOW => {
                 if open.events < EVENTS_PER_WINDOW {

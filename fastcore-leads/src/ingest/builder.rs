@@ -32,7 +32,7 @@ pub struct IngestBuilder {
     pub(super) max_batch_bytes: usize,
     pub(super) writers: usize,
     clock: Option<Clock>,
-    committed: Option<Arc<Notify>>,
+    committed: Vec<Arc<Notify>>,
 }
 
 impl IngestBuilder {
@@ -46,7 +46,7 @@ impl IngestBuilder {
             max_batch_bytes: 1024 * 1024,
             writers: 2,
             clock: None,
-            committed: None,
+            committed: Vec::new(),
         }
     }
 
@@ -108,9 +108,10 @@ impl IngestBuilder {
         self
     }
 
-    /// Wakes whoever waits on this after each COMMIT, such as a dispatcher of the [outbox](crate::outbox) in the same process.
+    /// Wakes whoever waits on this after each COMMIT, such as a dispatcher of the [outbox](crate::outbox) in the same process. Several may:
+    /// each waits on one of its own.
     pub fn notify(mut self, committed: Arc<Notify>) -> Self {
-        self.committed = Some(committed);
+        self.committed.push(committed);
         self
     }
 

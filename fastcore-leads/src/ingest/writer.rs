@@ -112,7 +112,7 @@ pub(super) struct Inserter {
     pub(super) store: Arc<dyn LeadStore>,
     pub(super) metrics: Arc<Metrics>,
     pub(super) deadline: Duration,
-    pub(super) committed: Option<Arc<Notify>>,
+    pub(super) committed: Vec<Arc<Notify>>,
 }
 
 impl Inserter {
@@ -168,7 +168,7 @@ impl Inserter {
         match result {
             Ok(insertions) if insertions.len() == batch.len() => {
                 tracing::debug!(leads = batch.len(), attempt, elapsed_us, "batch committed");
-                if let Some(committed) = &self.committed {
+                for committed in &self.committed {
                     committed.notify_one();
                 }
                 Ok(insertions)

@@ -210,3 +210,10 @@ pub struct Subject {
     /// How many leads came from the same address before it, and are not erased.
     pub earlier_leads: u64,
 }
+
+impl Subject {
+    /// Whether there is something to be said of an event: of a lead that was erased, only that.
+    pub fn is_told(&self, event: EventType) -> bool {
+        self.lead.erased_at_utc.is_none() || event == EventType::Erased
+    }
+}

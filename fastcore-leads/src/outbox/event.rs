@@ -127,3 +127,10 @@ pub struct Event {
     /// The status that a lead was moved to, as `from`.
     pub to: Option<String>,
 }
+
+impl Event {
+    /// Returns what others know it by, however often and by whatever way they are told: `evt_...`.
+    pub fn id(&self) -> String {
+        format!("evt_{}", self.audit_id.simple())
+    }
+}

@@ -1,37 +1,6 @@
 use bytes::Bytes;
-use serde::Serialize;
-use serde_json::Value;
-use uuid::Uuid;
 
-use super::{Delivery, Event, EventType, Subject};
-use crate::{lead::LeadId, store::StoredLead, time};
-
-/// How much of a lead a webhook is told.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Payload {
-    /// Ids, service, source and status: nothing personal. Whoever wants more asks for it.
-    #[default]
-    Thin,
-    /// The whole lead as well. For receivers that may have personal data.
-    Full,
-}
-
-impl std::str::FromStr for Payload {
-    type Err = UnknownPayload;
-
-    fn from_str(text: &str) -> Result<Self, UnknownPayload> {
-        match text {
-            "thin" => Ok(Self::Thin),
-            "full" => Ok(Self::Full),
-            _ => Err(UnknownPayload),
-        }
-    }
-}
-
-/// The text names no [`Payload`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("not a payload: thin or full")]
-pub struct UnknownPayload;
+use super::{Body, Delivery, Payload, Subject};
 
 /// An event with the lead as it is when it is sent.
 #[derive(Clone, Debug)]
@@ -45,96 +14,18 @@ pub struct Message {
 impl Message {
     /// The id of the event, the same over all attempts: `evt_...`.
     pub fn id(&self) -> String {
-        format!("evt_{}", self.delivery.event.audit_id.simple())
+        self.delivery.event.id()
     }
 
     /// Whether there is something to be said: of a lead that was erased, only that.
     pub fn has_something_to_say(&self) -> bool {
-        self.subject.lead.erased_at_utc.is_none() || self.delivery.event.event_type == EventType::Erased
+        self.subject.is_told(self.delivery.event.event_type)
     }
 
     /// The body of a webhook's request.
     pub fn to_json(&self, payload: Payload) -> Bytes {
-        let (event, lead) = (&self.delivery.event, &self.subject.lead);
-        let body = Body {
-            r#type: event.event_type,
-            timestamp: time::format(event.occurred_at),
-            data: Data {
-                lead_id: lead.id,
-                request_id: lead.request_id,
-                sequence: event.sequence,
-                service: lead.service.as_deref(),
-                source: &lead.source,
-                status: &lead.status,
-                earlier_leads: self.subject.earlier_leads,
-                moved: Moved::of(event),
-                lead: (payload == Payload::Full && lead.erased_at_utc.is_none()).then(|| Lead::of(lead)),
-            },
-        };
+        let body = Body::of(&self.delivery.event, &self.subject, payload);
         // Structs of texts and numbers always serialise.
         serde_json::to_vec(&body).unwrap_or_default().into()
-    }
-}
-
-#[derive(Serialize)]
-struct Body<'a> {
-    r#type: EventType,
-    timestamp: String,
-    data: Data<'a>,
-}
-
-#[derive(Serialize)]
-struct Data<'a> {
-    lead_id: LeadId,
-    request_id: Uuid,
-    sequence: u64,
-    service: Option<&'a str>,
-    source: &'a str,
-    status: &'a str,
-    earlier_leads: u64,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    moved: Option<Moved<'a>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    lead: Option<Lead<'a>>,
-}
-
-/// From which status to which a lead was moved.
-#[derive(Serialize)]
-struct Moved<'a> {
-    from: &'a str,
-    to: &'a str,
-}
-
-impl<'a> Moved<'a> {
-    fn of(event: &'a Event) -> Option<Self> {
-        Some(Self { from: event.from.as_deref()?, to: event.to.as_deref()? })
-    }
-}
-
-/// The whole lead.
-#[derive(Serialize)]
-struct Lead<'a> {
-    name: &'a str,
-    email: &'a str,
-    phone: Option<&'a str>,
-    company: Option<&'a str>,
-    message: &'a str,
-    consent: bool,
-    received_at: String,
-    meta: Option<&'a Value>,
-}
-
-impl<'a> Lead<'a> {
-    fn of(lead: &'a StoredLead) -> Self {
-        Self {
-            name: &lead.name,
-            email: &lead.email,
-            phone: lead.phone.as_deref(),
-            company: lead.company.as_deref(),
-            message: &lead.message,
-            consent: lead.consent,
-            received_at: time::format(lead.created_at_utc),
-            meta: lead.meta_json.as_ref(),
-        }
     }
 }

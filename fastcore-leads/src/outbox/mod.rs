@@ -7,6 +7,7 @@
 #![cfg_attr(not(feature = "outbox"), doc = "`Dispatcher`")]
 //! sends the deliveries.
 
+mod body;
 mod delivery;
 #[cfg(feature = "outbox")]
 mod destination;
@@ -28,7 +29,9 @@ pub mod signature;
 #[cfg(feature = "outbox")]
 mod webhook;
 
+pub(crate) use self::body::Body;
 pub use self::{
+    body::{Payload, UnknownPayload},
     delivery::{
         Claim, Delivery, DeliveryFilter, DeliveryRecord, DeliveryState, DestinationStatus, Place, Settled, Settlement,
         Subject, Subscription, UnknownDeliveryState,
@@ -40,7 +43,7 @@ pub use self::{
 pub use self::{
     destination::{Attempt, AttemptOutcome, Destination},
     dispatcher::{Dispatcher, DispatcherBuilder},
-    message::{Message, Payload, UnknownPayload},
+    message::Message,
     schedule::Schedule,
     signature::{SigningKey, VerifyingKey},
     webhook::{InvalidWebhook, Webhook},

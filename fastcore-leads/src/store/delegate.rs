@@ -174,9 +174,19 @@ macro_rules! __delegate {
     };
 }
 
-/// Makes a type a store by what one of its fields is: `delegate_store!(PgLeadStore, engine)`. For store crates.
+/// Makes a type a store by what one of its fields is: `delegate_store!(PgLeadStore, engine)`; or by another store that may fail to be
+/// there: `delegate_store!(Late, self => self.get()?)`.
 #[macro_export]
 macro_rules! delegate_store {
+    ($store:ident, $self:ident => $to:expr) => {
+        $crate::__delegate! {
+            $self => $to;
+            [impl $crate::LeadStore for $store]
+            [impl $crate::LeadInbox for $store]
+            [impl $crate::LeadOutbox for $store]
+            [impl $crate::LeadMigrations for $store]
+        }
+    };
     ($store:ident, $engine:ident) => {
         $crate::__delegate! {
             self => &self.$engine;

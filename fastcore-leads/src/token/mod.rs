@@ -1,9 +1,10 @@
-//! Bearer tokens: who may post leads.
+//! Bearer tokens: who may post leads, and who may ask for events.
 //!
 //! Tokens live in memory as SHA-256 digests only. A candidate is hashed and compared with every digest in constant
 //! time, without an early exit, so that an answer's timing tells nothing about a token.
 
 mod header;
+mod scope;
 
 use std::{
     collections::BTreeSet,
@@ -15,7 +16,10 @@ use chrono::{DateTime, Utc};
 use sha2::{Digest, Sha256};
 use subtle::{Choice, ConstantTimeEq};
 
-pub use self::header::Unauthorized;
+pub use self::{
+    header::Unauthorized,
+    scope::{Scope, UnknownScope},
+};
 use crate::audit::Actor;
 
 /// The environment variable that holds the site's tokens.
@@ -119,7 +123,7 @@ pub struct Token {
 }
 
 impl Token {
-    /// Takes a token that never expires, may name any source, and acts as [`Actor::SITE_INGEST`].
+    /// Takes a token that never expires, may post leads of any source and nothing else, and acts as [`Actor::SITE_INGEST`].
     ///
     /// # Errors
     /// [`TokenError::TooShort`] below [`MIN_TOKEN_LENGTH`] characters, [`TokenError::BadCharacter`] where it holds
@@ -134,7 +138,11 @@ impl Token {
         Ok(Self {
             digest: Sha256::digest(secret.as_bytes()).into(),
             expires_at: None,
-            grant: Arc::new(GrantParts { actor: Actor::SITE_INGEST, sources: None }),
+            grant: Arc::new(GrantParts {
+                actor: Actor::SITE_INGEST,
+                sources: None,
+                scopes: BTreeSet::from([Scope::Ingest]),
+            }),
         })
     }
 
@@ -144,7 +152,13 @@ impl Token {
         self
     }
 
-    /// Binds the token to these sources: a lead of another `meta.source` is answered 403.
+    /// Says what the token is for, in place of [`Scope::Ingest`]: a request for anything else is answered 403.
+    pub fn with_scopes(mut self, scopes: impl IntoIterator<Item = Scope>) -> Self {
+        Arc::make_mut(&mut self.grant).scopes = scopes.into_iter().collect();
+        self
+    }
+
+    /// Binds the token to these sources: a lead of another `meta.source` is answered 403, and events of its leads are left out.
     pub fn for_sources<S: Into<String>>(mut self, sources: impl IntoIterator<Item = S>) -> Self {
         Arc::make_mut(&mut self.grant).sources = Some(sources.into_iter().map(Into::into).collect());
         self
@@ -162,6 +176,7 @@ impl fmt::Debug for Token {
         f.debug_struct("Token")
             .field("actor", &self.grant.actor)
             .field("sources", &self.grant.sources)
+            .field("scopes", &self.grant.scopes)
             .field("expires_at", &self.expires_at)
             .finish_non_exhaustive()
     }
@@ -175,6 +190,7 @@ pub struct Grant(Arc<GrantParts>);
 struct GrantParts {
     actor: Actor,
     sources: Option<BTreeSet<String>>,
+    scopes: BTreeSet<Scope>,
 }
 
 impl Grant {
@@ -183,7 +199,12 @@ impl Grant {
         &self.0.actor
     }
 
-    /// Whether the bearer may post leads of this `meta.source`.
+    /// Whether the bearer may do this at all.
+    pub fn allows(&self, scope: Scope) -> bool {
+        self.0.scopes.contains(&scope)
+    }
+
+    /// Whether the bearer may post leads of this `meta.source`, or hear of them.
     pub fn allows_source(&self, source: &str) -> bool {
         self.0.sources.as_ref().is_none_or(|sources| sources.contains(source))
     }
@@ -193,12 +214,12 @@ impl Grant {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum TokenError {
     /// No token at all.
-    #[error("no ingest token: set {TOKEN_VARIABLE}, for example to the output of `openssl rand -base64 32`")]
+    #[error("no token: set {TOKEN_VARIABLE}, for example to the output of `openssl rand -base64 32`")]
     Missing,
     /// Easy to guess.
-    #[error("an ingest token is shorter than {MIN_TOKEN_LENGTH} characters: make one with `openssl rand -base64 32`")]
+    #[error("a token is shorter than {MIN_TOKEN_LENGTH} characters: make one with `openssl rand -base64 32`")]
     TooShort,
     /// Could not be sent in a header, or would be read as two.
-    #[error("an ingest token may hold visible ASCII without commas only: make one with `openssl rand -base64 32`")]
+    #[error("a token may hold visible ASCII without commas only: make one with `openssl rand -base64 32`")]
     BadCharacter,
 }

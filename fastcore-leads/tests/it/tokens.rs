@@ -2,7 +2,7 @@
 
 use chrono::{TimeDelta, Utc};
 use fastcore_leads::{
-    Actor, Token, TokenSet,
+    Actor, Scope, Token, TokenSet,
     token::{TokenError, Unauthorized},
 };
 use http::{HeaderMap, HeaderValue, header::AUTHORIZATION};
@@ -102,4 +102,16 @@ fn debug_shows_no_token() {
     let shown = format!("{tokens:?} {grant:?} {:?}", TokenSet::parse("short-secret-x").unwrap_err());
     assert!(!shown.contains("token-0123") && !shown.contains("short-secret"), "{shown}");
     assert!(shown.contains("site_ingest"));
+}
+
+#[test]
+fn a_token_is_for_what_its_scopes_say() {
+    let ingest = TokenSet::parse(NEW).unwrap().verify(NEW.as_bytes()).unwrap();
+    assert!(ingest.allows(Scope::Ingest) && !ingest.allows(Scope::Events));
+    let events = TokenSet::new([Token::new(NEW).unwrap().with_scopes([Scope::Events])]).unwrap();
+    let events = events.verify(NEW.as_bytes()).unwrap();
+    assert!(events.allows(Scope::Events) && !events.allows(Scope::Ingest));
+    for scope in Scope::ALL {
+        assert_eq!(scope.as_str().parse(), Ok(*scope));
+    }
 }

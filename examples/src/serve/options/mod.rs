@@ -3,7 +3,7 @@ mod site;
 use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use clap::{Parser, ValueEnum, value_parser};
-use fastcore_leads::{ConsentPolicy, Ingest, LeadStore};
+use fastcore_leads::{ConsentPolicy, Ingest, IngestBuilder, LeadStore, outbox::Payload};
 use fastcore_leads_examples::database::{Connect, Driver};
 
 use tokio::sync::Notify;
@@ -43,6 +43,11 @@ pub(crate) struct Options {
     /// The file that says who is told of leads, TOML; SIGHUP has it read again. Nobody is told without it.
     #[arg(long, env = "FASTCORE_DESTINATIONS")]
     pub(crate) destinations: Option<PathBuf>,
+
+    /// How much of a lead GET /inbound/events tells: thin (ids, service, source, status) or full. The feed is on where
+    /// `FASTCORE_EVENTS_TOKEN` holds a token for it, or several separated by commas.
+    #[arg(long, env = "FASTCORE_EVENTS_PAYLOAD", default_value = "thin")]
+    pub(crate) events_payload: Payload,
 
     /// PostgreSQL connections that are kept open.
     #[arg(long, env = "FASTCORE_MIN_DB_CONNECTIONS", default_value_t = 10, value_parser = value_parser!(u32).range(..=10_000))]
@@ -94,9 +99,10 @@ impl Options {
     }
 
     /// The ingest workflow over a store.
-    pub(crate) fn ingest(&self, store: impl LeadStore + 'static, committed: Arc<Notify>) -> Ingest {
-        Ingest::builder(store)
-            .notify(committed)
+    pub(crate) fn ingest(&self, store: impl LeadStore + 'static, committed: [Arc<Notify>; 2]) -> Ingest {
+        committed
+            .into_iter()
+            .fold(Ingest::builder(store), IngestBuilder::notify)
             .deadline(Duration::from_millis(self.deadline_ms))
             .queue_capacity(self.queue_capacity as usize)
             .max_batch(self.max_batch as usize)

@@ -5,6 +5,7 @@
 //! long as the server.
 
 mod client;
+mod events;
 mod stores;
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};
@@ -12,15 +13,18 @@ use std::{net::SocketAddr, sync::Arc, time::Duration};
 use serde_json::Value;
 use tokio::{net::TcpListener, task::JoinHandle};
 
-pub use self::client::{Answer, authorized, chunked, exchange, lead_request, request, try_exchange};
 use self::stores::{Down, Outcome};
+pub use self::{
+    client::{Answer, authorized, chunked, exchange, lead_request, request, try_exchange},
+    events::*,
+};
 use super::{BoxFuture, Logs, TOKEN, body};
 use crate::{
     endpoint::{Endpoint, INBOUND_LEADS_PATH, Problem},
     ingest::Ingest,
     lead::limits::MAX_BODY_BYTES,
     store::{Insertion, MemoryLeadStore, StoreErrorKind},
-    token::{Token, TokenSet},
+    token::{Scope, Token, TokenSet},
 };
 
 /// A server under test: where it listens. It ends when dropped.
@@ -172,6 +176,10 @@ pub async fn each_problem_can_be_reached(serve: Serve) {
     let tokens = TokenSet::new([bound]).expect("a token");
     let server = serve(Endpoint::new(Ingest::builder(MemoryLeadStore::new()).start(), tokens)).await;
     reach(&exchange(server.address, &lead_request(&body())).await, Problem::SourceForbidden);
+    let other = Token::new(TOKEN).expect("long enough").with_scopes([Scope::Events]);
+    let tokens = TokenSet::new([other]).expect("a token");
+    let server = serve(Endpoint::new(Ingest::builder(MemoryLeadStore::new()).start(), tokens)).await;
+    reach(&exchange(server.address, &lead_request(&body())).await, Problem::ScopeMissing);
     let server = serve(endpoint(Outcome(Insertion::Erased))).await;
     reach(&exchange(server.address, &lead_request(&body())).await, Problem::LeadErased);
     let server = serve(endpoint(Down(StoreErrorKind::Internal))).await;

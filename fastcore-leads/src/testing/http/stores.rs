@@ -4,7 +4,7 @@ use std::future::pending;
 
 use async_trait::async_trait;
 
-use crate::store::{Insertion, LeadStore, NewLead, StoreError, StoreErrorKind};
+use crate::store::{Insertion, LeadDatabase, LeadStore, NewLead, StoreError, StoreErrorKind};
 
 /// Answers each lead with this.
 pub(super) struct Outcome(pub(super) Insertion);
@@ -34,6 +34,11 @@ impl LeadStore for Down {
         Err(self.0.into())
     }
 }
+
+/// Is not there.
+pub(super) struct Away(pub(super) StoreErrorKind);
+
+crate::delegate_store!(Away, self => Err::<&Box<dyn LeadDatabase>, _>(StoreError::new(self.0))?);
 
 /// Never answers.
 pub(super) struct Silent;

@@ -1,9 +1,10 @@
-//! The OpenAPI 3.1 document of the endpoint.
+//! The OpenAPI 3.1 document of the endpoints.
+
+mod events;
+mod problems;
 
 use fastcore_leads::{
-    INBOUND_LEADS_PATH, Problem, SAMPLE_LEAD,
-    endpoint::IDEMPOTENCY_REPLAYED,
-    lead::{ViolationCode, limits},
+    INBOUND_EVENTS_PATH, INBOUND_LEADS_PATH, Problem, SAMPLE_LEAD, endpoint::IDEMPOTENCY_REPLAYED, lead::limits,
 };
 use serde_json::{Value, json};
 use utoipa::openapi::{
@@ -12,11 +13,12 @@ use utoipa::openapi::{
     header::Header,
     path::OperationBuilder,
     request_body::RequestBodyBuilder,
-    schema::{ArrayBuilder, ObjectBuilder, Type},
+    schema::{ObjectBuilder, Type},
     security::{HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme},
     tag::TagBuilder,
 };
 
+use self::problems::Shown;
 use super::schema;
 
 const TOKEN: &str = "token";
@@ -26,7 +28,9 @@ pub fn document() -> Value {
     let components = ComponentsBuilder::new()
         .schema("Lead", schema::lead())
         .schema("Receipt", receipt())
-        .schema("Problem", problem())
+        .schema("Problem", problems::schema())
+        .schema("Events", events::page())
+        .schema("EventsProblem", problems::schema_of_events())
         .security_scheme(
             TOKEN,
             SecurityScheme::Http(
@@ -42,7 +46,7 @@ pub fn document() -> Value {
                 .title("FASTCore leads")
                 .version(env!("CARGO_PKG_VERSION"))
                 .description(Some(
-                    "Takes in website leads. A 2xx means that the lead and its audit row are committed together, \
+                    "Takes in website leads, and tells of them. A 2xx means that the lead and its audit row are committed together, \
                      durably; the same request_id never makes a second lead; the caller always learns whether to retry.",
                 ))
                 .contact(Some(
@@ -56,8 +60,15 @@ pub fn document() -> Value {
                 )),
         )
         .servers(Some([ServerBuilder::new().url("/").description(Some("The service that this document comes from")).build()]))
-        .tags(Some([TagBuilder::new().name("leads").description(Some("Taking in leads")).build()]))
-        .paths(PathsBuilder::new().path(INBOUND_LEADS_PATH, PathItem::new(HttpMethod::Post, operation())))
+        .tags(Some([
+            TagBuilder::new().name("leads").description(Some("Taking in leads")).build(),
+            TagBuilder::new().name("events").description(Some("Hearing of leads")).build(),
+        ]))
+        .paths(
+            PathsBuilder::new()
+                .path(INBOUND_LEADS_PATH, PathItem::new(HttpMethod::Post, operation()))
+                .path(INBOUND_EVENTS_PATH, PathItem::new(HttpMethod::Get, events::operation())),
+        )
         .components(Some(components.build()))
         .build();
     let mut document = serde_json::to_value(document).unwrap_or_default();
@@ -94,30 +105,7 @@ fn operation() -> OperationBuilder {
         .response("201", created);
     // A POST is never answered that the method is not allowed.
     let problems = Problem::ALL.iter().filter(|problem| **problem != Problem::MethodNotAllowed);
-    problems.fold(operation, |operation, problem| operation.response(problem.status().as_str(), response(*problem)))
-}
-
-fn response(problem: Problem) -> ResponseBuilder {
-    let set = match problem {
-        Problem::MalformedBody => ". A service can be set to answer validation_error with this status, too",
-        Problem::ValidationError => ". A service can be set to answer this with 400",
-        _ => "",
-    };
-    let mut response = ResponseBuilder::new()
-        .description(format!("{}. {}{set}", problem.title(), problem.detail()))
-        .header("cache-control", header(text(), "no-store"))
-        .content("application/problem+json", with_example("Problem", sample_problem(problem)));
-    match problem {
-        Problem::Unauthorized => {
-            response = response.header("www-authenticate", header(text(), "The challenge (RFC 6750, section 3)"));
-        }
-        Problem::Unavailable => {
-            let seconds = ObjectBuilder::new().schema_type(Type::Integer).minimum(Some(0));
-            response = response.header("retry-after", header(seconds, "When to try again, in seconds"));
-        }
-        _ => {}
-    }
-    response
+    problems::answered(operation, problems.copied().map(Shown::from))
 }
 
 fn receipt() -> Object {
@@ -140,39 +128,6 @@ fn receipt() -> Object {
 
 const UUID: &str = "^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$";
 
-fn problem() -> Object {
-    let violation = ObjectBuilder::new()
-        .schema_type(Type::Object)
-        .property("pointer", text().description(Some("Where: a JSON pointer (RFC 6901) into the request's body")))
-        .required("pointer")
-        .property("code", text().enum_values(Some(ViolationCode::ALL.iter().map(|code| code.as_str()))))
-        .required("code")
-        .property("detail", text().description(Some("The rule, for a developer")))
-        .required("detail");
-    ObjectBuilder::new()
-        .schema_type(Type::Object)
-        .title(Some("A problem (RFC 9457)"))
-        .property("type", text().description(Some("A URI that names the kind of problem")))
-        .required("type")
-        .property("title", text())
-        .required("title")
-        .property("status", ObjectBuilder::new().schema_type(Type::Integer).description(Some("The answer's status")))
-        .required("status")
-        .property("detail", text().description(Some("What to do")))
-        .required("detail")
-        .property("ok", ObjectBuilder::new().schema_type(Type::Boolean).enum_values(Some([false])))
-        .required("ok")
-        .property("error", text().enum_values(Some(Problem::ALL.iter().map(|problem| problem.as_str()))))
-        .required("error")
-        .property(
-            "errors",
-            ArrayBuilder::new()
-                .items(violation)
-                .description(Some("Each rule that is broken; only with validation_error")),
-        )
-        .build()
-}
-
 fn sample() -> Value {
     serde_json::from_str(SAMPLE_LEAD).unwrap_or_default()
 }
@@ -183,23 +138,6 @@ fn sample_receipt() -> Value {
         "timestamp": "2026-11-22T10:30:45.123456Z",
         "status": "received",
     })
-}
-
-fn sample_problem(problem: Problem) -> Value {
-    let mut sample = json!({
-        "type": problem.type_uri(),
-        "title": problem.title(),
-        "status": problem.status().as_u16(),
-        "detail": problem.detail(),
-        "ok": false,
-        "error": problem.as_str(),
-    });
-    if problem == Problem::ValidationError {
-        let code = ViolationCode::EmailInvalid;
-        sample["detail"] = "1 member is not valid".into();
-        sample["errors"] = json!([{"pointer": "/email", "code": code.as_str(), "detail": code.rule()}]);
-    }
-    sample
 }
 
 fn text() -> ObjectBuilder {
