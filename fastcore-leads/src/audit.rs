@@ -103,6 +103,9 @@ impl Actor {
     /// The site, by a token of the environment variable.
     pub const SITE_INGEST: Self = Self(Cow::Borrowed("site_ingest"));
 
+    /// Whoever watches that leads are answered in time.
+    pub const SERVICE_LEVEL: Self = Self(Cow::Borrowed("service_level"));
+
     /// Names an actor.
     ///
     /// # Errors

@@ -68,6 +68,12 @@ pub const DELIVERIES_DEAD: &str = "fastcore_leads_deliveries_dead";
 /// Gauge: 1 while a `destination` is paused.
 pub const DESTINATION_PAUSED: &str = "fastcore_leads_destination_paused";
 
+/// Counter: leads that were found unanswered for longer than the service level allows, by a dispatcher of the [outbox](crate::outbox) that
+/// has one.
+pub const UNANSWERED: &str = "fastcore_leads_unanswered_total";
+/// Gauge: how long ago the oldest lead came that nobody works on, in seconds by the clock; 0 where there is none. By every dispatcher.
+pub const OLDEST_UNANSWERED: &str = "fastcore_leads_oldest_unanswered_seconds";
+
 /// Tells the recorder what each metric is and in which unit. Once, after the recorder was installed.
 pub fn describe() {
     use metrics::{Unit, describe_counter, describe_gauge, describe_histogram};
@@ -91,6 +97,8 @@ pub fn describe() {
     describe_gauge!(DELIVERIES_DUE, Unit::Count, "Deliveries that are due, now or later");
     describe_gauge!(DELIVERIES_DEAD, Unit::Count, "Deliveries that were given up");
     describe_gauge!(DESTINATION_PAUSED, "Whether a destination is paused");
+    describe_counter!(UNANSWERED, Unit::Count, "Leads unanswered for longer than the service level allows");
+    describe_gauge!(OLDEST_UNANSWERED, Unit::Seconds, "How long ago the oldest lead came that nobody works on");
     describe_gauge!(SETTING, "Settings of the ingest workflow, by name");
 }
 

@@ -62,7 +62,7 @@ pub(crate) fn measure(cluster: &Cluster, seconds: Duration) {
 fn show_plans(cluster: &Cluster, url: &str) {
     use fastcore_leads::{
         LeadFilter, LeadStatus,
-        inbox::{Cursor, Due},
+        inbox::{Cursor, Due, Unless},
         sql::inbox::Dialect,
         testing::databases::postgres::explain,
     };
@@ -86,7 +86,7 @@ fn show_plans(cluster: &Cluster, url: &str) {
     let due = Due {
         status: Some(LeadStatus::Received),
         before,
-        minds_contact: true,
+        unless: Unless::Contact,
         after: None,
         until: Some(oldest),
         limit: 100,

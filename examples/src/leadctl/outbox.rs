@@ -6,8 +6,7 @@ use fastcore_leads::{
     LeadDatabase, LeadId, StoredLead,
     chrono::Utc,
     outbox::{
-        AttemptOutcome, Delivery, DeliveryRecord, DeliveryState, Destination, Dispatcher, DispatcherBuilder, Event,
-        EventType, Message, Place, SigningKey, Subject,
+        AttemptOutcome, Delivery, DeliveryRecord, DeliveryState, Event, EventType, Message, Place, SigningKey, Subject,
     },
     uuid::Uuid,
 };
@@ -28,11 +27,9 @@ const POLL: Duration = Duration::from_millis(500);
 
 /// Tells others until it is told to stop.
 pub(crate) async fn dispatch(database: Arc<dyn LeadDatabase>, file: &Path) -> Outcome {
-    let destinations = destinations::read(file).map_err(Failure::BadInput)?;
-    let names: Vec<_> = destinations.iter().map(Destination::name).collect();
-    eprintln!("others are told of leads until this is interrupted: {}", names.join(", "));
-    let builder = Dispatcher::builder(database);
-    let dispatcher = destinations.into_iter().fold(builder, DispatcherBuilder::destination).start();
+    let told = destinations::read(file).map_err(Failure::BadInput)?;
+    eprintln!("others are told of leads until this is interrupted: {}", told.names());
+    let dispatcher = told.dispatcher(database).start();
     let mut terminate = signal::unix::signal(signal::unix::SignalKind::terminate())
         .map_err(|error| Failure::Failed(error.to_string()))?;
     tokio::select! {
@@ -139,8 +136,9 @@ pub(crate) async fn pause(database: &dyn LeadDatabase, destination: &str, is_pau
 
 /// Sends a sample to a destination, and says what came of it. Needs no database.
 pub(crate) async fn try_out(file: &Path, name: &str) -> Outcome {
-    let destinations = destinations::read(file).map_err(Failure::BadInput)?;
-    let destination = destinations
+    let told = destinations::read(file).map_err(Failure::BadInput)?;
+    let destination = told
+        .destinations
         .iter()
         .find(|destination| destination.name() == name)
         .ok_or_else(|| Failure::NotFound(format!("{} names no destination {name:?}", file.display())))?;

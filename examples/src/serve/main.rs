@@ -110,9 +110,8 @@ async fn run(options: &Options, is_trial: bool, is_traced: bool) -> Result<(), S
     let feed = events_tokens.zip(database.clone()).map(|(tokens, database)| {
         EventsEndpoint::builder(database, tokens).payload(options.events_payload).woken_by(appended).build()
     });
-    let telling = told
-        .zip(database.clone())
-        .map(|((file, destinations), database)| Telling::start(file, destinations, database, committed));
+    let telling =
+        told.zip(database.clone()).map(|((file, told), database)| Telling::start(file, told, database, committed));
     let endpoint = ingest.clone().map(|ingest| {
         let endpoint = Endpoint::new(ingest, set).consent_policy(options.consent_policy());
         if options.validation_as_bad_request { endpoint.validation_as_bad_request() } else { endpoint }

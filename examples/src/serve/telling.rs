@@ -2,8 +2,7 @@
 
 use std::{path::PathBuf, sync::Arc};
 
-use fastcore_leads::outbox::{Destination, Dispatcher};
-use fastcore_leads_examples::destinations;
+use fastcore_leads_examples::destinations::{self, Told};
 use tokio::{
     signal::unix::{SignalKind, signal},
     sync::{Notify, oneshot},
@@ -20,14 +19,9 @@ pub(crate) struct Telling {
 
 impl Telling {
     /// Begins with destinations that were read from a file. SIGHUP has it read again.
-    pub(crate) fn start(
-        file: PathBuf,
-        destinations: Vec<Destination>,
-        database: Database,
-        committed: Arc<Notify>,
-    ) -> Self {
+    pub(crate) fn start(file: PathBuf, told: Told, database: Database, committed: Arc<Notify>) -> Self {
         let (stop, stopped) = oneshot::channel();
-        Self { stop, task: tokio::spawn(tell(file, destinations, database, committed, stopped)) }
+        Self { stop, task: tokio::spawn(tell(file, told, database, committed, stopped)) }
     }
 
     /// Claims nothing more, and waits for what is under way.
@@ -39,7 +33,7 @@ impl Telling {
 
 async fn tell(
     file: PathBuf,
-    mut destinations: Vec<Destination>,
+    mut told: Told,
     database: Database,
     committed: Arc<Notify>,
     mut stopped: oneshot::Receiver<()>,
@@ -52,21 +46,18 @@ async fn tell(
     let opened = loop {
         tokio::select! {
             opened = database.opened() => break opened,
-            _ = hangup() => destinations = read_again(&file).unwrap_or(destinations),
+            _ = hangup() => told = read_again(&file).unwrap_or(told),
             _ = &mut stopped => return,
         }
     };
-    announce(&destinations);
-    let dispatcher = destinations
-        .into_iter()
-        .fold(Dispatcher::builder(opened).woken_by(committed), fastcore_leads::outbox::DispatcherBuilder::destination)
-        .start();
+    announce(&told);
+    let dispatcher = told.dispatcher(opened).woken_by(committed).start();
     loop {
         tokio::select! {
             _ = hangup() => {
-                if let Some(destinations) = read_again(&file) {
-                    announce(&destinations);
-                    dispatcher.replace(destinations);
+                if let Some(told) = read_again(&file) {
+                    announce(&told);
+                    dispatcher.replace(told.destinations, told.service_level);
                 }
             }
             _ = &mut stopped => break,
@@ -76,9 +67,9 @@ async fn tell(
 }
 
 /// None where it cannot be used: then the former destinations stay.
-fn read_again(file: &std::path::Path) -> Option<Vec<Destination>> {
+fn read_again(file: &std::path::Path) -> Option<Told> {
     match destinations::read(file) {
-        Ok(destinations) => Some(destinations),
+        Ok(told) => Some(told),
         Err(problem) => {
             tracing::error!("the destinations stay as they were: {problem}");
             None
@@ -86,7 +77,6 @@ fn read_again(file: &std::path::Path) -> Option<Vec<Destination>> {
     }
 }
 
-fn announce(destinations: &[Destination]) {
-    let names: Vec<_> = destinations.iter().map(Destination::name).collect();
-    tracing::info!(destinations = names.join(", "), "others are told of leads");
+fn announce(told: &Told) {
+    tracing::info!(destinations = told.names(), "others are told of leads");
 }

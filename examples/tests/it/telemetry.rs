@@ -174,7 +174,8 @@ async fn metrics_tell_what_dashboard_and_alarms_ask_for() {
         let file = dir.path().join("destinations.toml");
         fs::write(dir.path().join("keys"), "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw").unwrap();
         // Nobody listens there.
-        let nobody = "[[destination]]\nname = \"crm\"\nwebhook = \"http://127.0.0.1:9/\"\nkeys_file = \"keys\"\n";
+        let nobody = "[[destination]]\nname = \"crm\"\nwebhook = \"http://127.0.0.1:9/\"\nkeys_file = \"keys\"\n\
+                      [service_level]\nhours = 4\ntime_zone = \"Europe/Paris\"\n";
         fs::write(&file, nobody).unwrap();
         let (site, told) = (["--site", "--site-min-fill-ms", "0"], ["--destinations", file.to_str().unwrap()]);
         let options = [&site[..], &told, &["--database-url", &url, "--driver", driver]].concat();
@@ -184,7 +185,12 @@ async fn metrics_tell_what_dashboard_and_alarms_ask_for() {
         until("the destination is known", async || measured().await.contains("fastcore_leads_deliveries_due")).await;
         assert_eq!(visitor.post(&filled(&visitor.open().await)).await.status, 303);
         assert_eq!(exchange(service.address, &lead_request(&body())).await.status, 201);
-        let has_tried = async || measured().await.contains("fastcore_leads_delivery_duration_seconds");
+        let has_tried = async || {
+            let said = measured().await;
+            ["fastcore_leads_delivery_duration_seconds", "fastcore_leads_oldest_unanswered_seconds"]
+                .iter()
+                .all(|name| said.contains(name))
+        };
         until("the destination was tried", has_tried).await;
         let answer = visitor.get("/metrics").await;
         assert_eq!(answer.header("content-type"), Some("text/plain; version=0.0.4; charset=utf-8"));

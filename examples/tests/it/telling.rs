@@ -14,6 +14,7 @@ use fastcore_leads::testing::{
     http::{exchange, lead_request},
     postgres::Cluster,
 };
+use fastcore_leads_examples::destinations;
 use serde_json::{Value, json};
 
 use crate::{
@@ -292,4 +293,38 @@ fn a_destination_can_be_tried_out() {
     let (code, private, public) = leadctl("sqlite:none.db", &["webhook-key", "--private"]);
     assert_eq!(code, 0);
     assert!(private.starts_with("whsk_") && public.contains("whpk_"));
+}
+
+/// In the hours that clocks show, also where they go back for winter.
+#[test]
+fn a_service_level_is_read_from_the_file() {
+    let dir = TempDir::new();
+    let overdue = |section: &str, now: &str| {
+        let file = write_destinations(&dir, section);
+        let level = destinations::read(&file)?.service_level.unwrap();
+        Ok::<_, String>(level.overdue_before(now.parse().unwrap()).unwrap().to_rfc3339())
+    };
+    let paris = "[service_level]\nhours = 4\ntime_zone = \"Europe/Paris\"\n";
+    // Friday the 23rd of October 15:00 in summer to Monday the 26th 11:00 in winter.
+    assert_eq!(overdue(paris, "2026-10-26T10:00:00Z").unwrap(), "2026-10-23T13:00:00+00:00");
+    let all_day = format!("{paris}days = [\"sat\", \"sun\"]\nfrom = \"00:00\"\nuntil = \"24:00\"\n");
+    assert_eq!(overdue(&all_day, "2026-10-25T03:00:00Z").unwrap(), "2026-10-24T23:00:00+00:00");
+    let holiday = format!("{paris}holidays = [\"2026-12-25\"]\n");
+    assert_eq!(overdue(&holiday, "2026-12-28T08:00:00Z").unwrap(), "2026-12-24T12:00:00+00:00");
+    for (wrong, said) in [
+        (paris.replace("Paris", "Pariss"), "time_zone"),
+        (paris.replace('4', "0"), "hours: a lead may wait for 1 minute to 1000 hours"),
+        (paris.replace('4', "-1.0"), "hours"),
+        (paris.replace('4', "nan"), "hours"),
+        (format!("{paris}days = [\"lundi\"]\n"), "days"),
+        (format!("{paris}days = []\n"), "work begins on"),
+        (format!("{paris}from = \"8:00\"\n"), "from: \"8:00\" is no time of the day"),
+        (format!("{paris}from = \"18:00\"\n"), "work begins on"),
+        (format!("{paris}until = \"24:01\"\n"), "until"),
+        (format!("{paris}holidays = [\"25.12.2026\"]\n"), "holidays"),
+        (entry("crm", "127.0.0.1:1".parse().unwrap(), "events = [\"lead.unanswered\"]"), "a [service_level] section"),
+    ] {
+        let refused = overdue(&wrong, "2026-10-26T10:00:00Z").unwrap_err();
+        assert!(refused.contains(said), "{wrong}: {refused}");
+    }
 }

@@ -37,6 +37,7 @@ enum Action {
     WithdrawConsent,
     Erase,
     Purge,
+    Unanswered,
 }
 
 /// What a change makes of one lead: to be written together, or not at all.
@@ -74,6 +75,11 @@ impl Change {
         Self { target: Target::Due(due), action: Action::Purge, actor, reason: None }
     }
 
+    /// Notes of leads that are due that nobody has worked on them. It changes nothing but the trail.
+    pub fn unanswered(due: Due, actor: Actor) -> Self {
+        Self { target: Target::Due(due), action: Action::Unanswered, actor, reason: None }
+    }
+
     /// Whether what it writes over must not be found in the database's file afterwards.
     pub fn is_erasure(&self) -> bool {
         matches!(self.action, Action::Erase | Action::Purge)
@@ -98,13 +104,24 @@ impl Change {
             return Err(InboxError::NotFound);
         }
         let now = time::now();
+        let last_audited = |row: &StoredLead| audited(row.id.as_uuid());
         rows.into_iter()
+            // Who waited for a lock may have been told of leads that another process has noted meanwhile.
+            .filter(|row| !self.is_noted(last_audited(row)))
             .map(|row| {
-                let earliest = audited(row.id.as_uuid()).map(|last| last + TimeDelta::microseconds(1));
+                let earliest = last_audited(&row).map(|last| last + TimeDelta::microseconds(1));
                 let at = earliest.map_or(now, |earliest| earliest.max(now));
                 self.rewrite(row, at)
             })
             .collect()
+    }
+
+    /// Whether a lead has been touched since it was due, its last audit row says so.
+    fn is_noted(&self, last_audited: Option<DateTime<Utc>>) -> bool {
+        match (self.action, &self.target) {
+            (Action::Unanswered, Target::Due(due)) => last_audited.is_some_and(|last| last >= due.before),
+            _ => false,
+        }
     }
 
     fn rewrite(&self, mut row: StoredLead, at: DateTime<Utc>) -> Result<Rewrite, InboxError> {
@@ -149,6 +166,7 @@ impl Change {
                 row.erase(at);
                 audit::LEAD_PURGED
             }
+            Action::Unanswered => audit::LEAD_UNANSWERED,
         };
         if let (Some(reason), Value::Object(members)) = (&self.reason, &mut details) {
             members.insert("reason".to_owned(), reason.as_str().into());

@@ -1,7 +1,9 @@
 use async_trait::async_trait;
 use tokio::time::{Duration, Instant, sleep};
 
-use super::{Change, Cursor, Due, Export, ExportedLead, InboxError, PurgeReport, Reason, Retention, Target};
+#[cfg(feature = "outbox")]
+use super::retention::BATCH;
+use super::{Change, Cursor, Due, Export, ExportedLead, InboxError, PurgeReport, Reason, Retention, Target, Unless};
 use crate::{
     audit::Actor,
     lead::{LeadId, LeadStatus},
@@ -145,10 +147,28 @@ fn one(rows: Vec<StoredLead>) -> Result<StoredLead, InboxError> {
     rows.into_iter().next().ok_or(InboxError::NotFound)
 }
 
+/// Notes of leads that nobody has worked on since `before` that they are unanswered, behind a place in the order of their coming.
+/// Returns how many, and the place to go on from.
+#[cfg(feature = "outbox")]
+pub(crate) async fn note_unanswered<I: LeadInbox + ?Sized>(
+    inbox: &I,
+    before: chrono::DateTime<chrono::Utc>,
+    after: Option<Cursor>,
+) -> Result<(u64, Option<Cursor>), InboxError> {
+    let status = Some(LeadStatus::Received);
+    let mut due = Due { status, before, unless: Unless::Touched, after: None, until: after, limit: BATCH };
+    let mut noted = 0;
+    while next_window(inbox, &mut due).await? {
+        let leads = changed(inbox, &Change::unanswered(due, Actor::SERVICE_LEVEL)).await?;
+        noted += u64::try_from(leads.len()).unwrap_or(u64::MAX);
+    }
+    Ok((noted, due.after))
+}
+
 /// Goes on to the next few leads of the status and age, whatever contact there was: a statement that looks for contact looks
 /// at so many leads and no more. False where there are no more.
 async fn next_window<I: LeadInbox + ?Sized>(inbox: &I, due: &mut Due) -> Result<bool, StoreError> {
-    let behind = Due { after: due.until, until: None, minds_contact: false, ..*due };
+    let behind = Due { after: due.until, until: None, unless: Unless::Never, ..*due };
     let last = inbox.due(&behind).await?.last().map(Cursor::at);
     (due.after, due.until) = (due.until, last);
     Ok(last.is_some())

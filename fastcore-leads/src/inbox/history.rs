@@ -46,6 +46,7 @@ fn step(state: Option<LeadState>, record: &AuditRecord) -> Option<LeadState> {
         audit::CONSENT_WITHDRAWN if !state.is_consent_withdrawn => {
             Some(LeadState { is_consent_withdrawn: true, ..state })
         }
+        audit::LEAD_UNANSWERED if state.status == LeadStatus::Received => Some(state),
         event => {
             let (from, to) = (status("from")?, status("to")?);
             let is_release =

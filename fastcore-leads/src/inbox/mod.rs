@@ -32,8 +32,11 @@ mod history;
 mod page;
 mod reason;
 mod retention;
+mod service_level;
 
 pub(crate) use self::address::{is_same_address, spellings};
+#[cfg(feature = "outbox")]
+pub(crate) use self::ext::note_unanswered;
 pub(crate) use self::page::page_size;
 pub(crate) use self::retention::CONTACTS;
 pub use self::{
@@ -44,5 +47,6 @@ pub use self::{
     history::{BrokenTrail, LeadState},
     page::{Cursor, InvalidCursor, LeadFilter, LeadPage, MAX_PAGE},
     reason::{InvalidReason, Reason},
-    retention::{Due, PurgeReport, Retention},
+    retention::{Due, PurgeReport, Retention, Unless},
+    service_level::{InvalidServiceLevel, ServiceLevel, WorkHours},
 };

@@ -33,18 +33,18 @@ impl Retention {
         let statuses = LeadStatus::ALL.iter().copied().map(Some).chain([None]);
         statuses
             .filter_map(|status| {
-                let (days, minds_contact) = match status {
-                    Some(LeadStatus::Quarantined) => (self.quarantine_days?, false),
-                    _ => (self.without_contact_days?, true),
+                let (days, unless) = match status {
+                    Some(LeadStatus::Quarantined) => (self.quarantine_days?, Unless::Never),
+                    _ => (self.without_contact_days?, Unless::Contact),
                 };
-                Some(Due { status, before: before(days)?, minds_contact, after: None, until: None, limit: BATCH })
+                Some(Due { status, before: before(days)?, unless, after: None, until: None, limit: BATCH })
             })
             .collect()
     }
 }
 
 /// Leads of a transaction: few enough that nobody waits long for its locks.
-const BATCH: u32 = 100;
+pub(super) const BATCH: u32 = 100;
 
 /// The events that are contact.
 pub(crate) const CONTACTS: [&str; 2] = [LEAD_PROCESSED, LEAD_RESOLVED];
@@ -56,13 +56,13 @@ pub struct Due {
     pub status: Option<LeadStatus>,
     /// Taken in before this instant.
     pub before: DateTime<Utc>,
-    /// Whether contact since then keeps a lead.
-    pub minds_contact: bool,
+    /// What since then keeps a lead from being one of them.
+    pub unless: Unless,
     /// Only those behind this place.
     pub after: Option<Cursor>,
     /// Only those up to this place, it included.
     pub until: Option<Cursor>,
-    /// So many are looked at, at most; of those, the ones with contact are left out.
+    /// So many are looked at, at most; of those, the ones that something keeps are left out.
     pub limit: u32,
 }
 
@@ -71,6 +71,17 @@ impl Due {
     pub(crate) fn reaches(&self, status: &str) -> bool {
         status.parse::<LeadStatus>().ok() == self.status
     }
+}
+
+/// What keeps a lead from being due.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unless {
+    /// Nothing.
+    Never,
+    /// Contact: a move to processing or resolved, or a later lead from the same address that is not in quarantine.
+    Contact,
+    /// Anything that was audited, or that it was audited as [unanswered](crate::audit::LEAD_UNANSWERED) whenever.
+    Touched,
 }
 
 /// What a purge did, or would do.

@@ -14,7 +14,8 @@ use super::{
     sqlite::{self, ids_json},
 };
 use crate::{
-    inbox::{CONTACTS, Cursor, Due, LeadFilter, Rewrite, Target, page_size, spellings},
+    audit::LEAD_UNANSWERED,
+    inbox::{CONTACTS, Cursor, Due, LeadFilter, Rewrite, Target, Unless, page_size, spellings},
     lead::{LeadId, LeadStatus},
     time,
 };
@@ -295,16 +296,19 @@ impl Statement {
         let limit = self.bind(Param::BigInt(due.limit.into()));
         let contacts = CONTACTS.map(|event| format!("'{event}'")).join(", ");
         // Each lead of the window is asked for by an index, whatever the planner thinks of joining all of the log.
-        let is_silent = if due.minds_contact {
-            format!(
+        let is_silent = match due.unless {
+            Unless::Never => "true".to_owned(),
+            Unless::Touched => format!(
+                "(SELECT 1 FROM audit_log AS audit WHERE audit.lead_id = lead.id \
+                 AND (audit.created_at_utc >= {before} OR audit.event = '{LEAD_UNANSWERED}') LIMIT 1) IS NULL"
+            ),
+            Unless::Contact => format!(
                 "(SELECT 1 FROM audit_log AS audit WHERE audit.lead_id = lead.id AND audit.created_at_utc >= {before} \
                  AND audit.event IN ({contacts}) LIMIT 1) IS NULL \
                  AND (SELECT 1 FROM lead_inbox AS later WHERE lower(later.email) = lower(lead.email) \
                  AND later.erased_at_utc IS NULL AND later.created_at_utc >= {before} \
                  AND later.status <> 'quarantined' LIMIT 1) IS NULL"
-            )
-        } else {
-            "true".to_owned()
+            ),
         };
         format!(
             "SELECT {COLUMNS} FROM (SELECT * FROM lead_inbox WHERE {window} ORDER BY created_at_utc, id LIMIT {limit}) \

@@ -1,15 +1,16 @@
 mod courier;
 mod sequencer;
+mod watch;
 
 use std::{fmt, sync::Arc, time::Duration};
 
 use tokio::{
-    sync::{Notify, watch},
+    sync::{Notify, watch as channel},
     task::{JoinHandle, JoinSet},
 };
 
 use super::{Destination, metrics::Metrics};
-use crate::store::LeadOutbox;
+use crate::{inbox::ServiceLevel, store::LeadOutbox};
 
 /// How often the database is asked for what other processes wrote, and for what is due again.
 const POLL: Duration = Duration::from_secs(1);
@@ -25,8 +26,8 @@ const AFTER_PANIC: Duration = Duration::from_secs(5);
 /// is sent by one of them. It works on tasks of its own, and stops when it is dropped: what is under way is waited for by
 /// [`shutdown`](Self::shutdown) alone.
 pub struct Dispatcher {
-    destinations: watch::Sender<Vec<Destination>>,
-    stop: watch::Sender<bool>,
+    told: channel::Sender<Told>,
+    stop: channel::Sender<bool>,
     supervisor: JoinHandle<()>,
 }
 
@@ -35,16 +36,17 @@ impl Dispatcher {
     pub fn builder(store: impl LeadOutbox + 'static) -> DispatcherBuilder {
         DispatcherBuilder {
             store: Arc::new(store),
-            destinations: Vec::new(),
+            told: Told::default(),
             committed: Arc::default(),
             poll: POLL,
             keep: KEEP,
         }
     }
 
-    /// Tells these destinations from now on. What is under way to the others is waited for first.
-    pub fn replace(&self, destinations: Vec<Destination>) {
-        self.destinations.send_replace(destinations);
+    /// Tells these destinations from now on, and watches that leads are answered as the service level says. What is under way
+    /// to the others is waited for first.
+    pub fn replace(&self, destinations: Vec<Destination>, service_level: Option<ServiceLevel>) {
+        self.told.send_replace(Told { destinations, service_level });
     }
 
     /// Claims nothing more, and returns once what is under way has been answered and noted, or has taken too long.
@@ -64,7 +66,7 @@ impl fmt::Debug for Dispatcher {
 /// Settings of a [`Dispatcher`].
 pub struct DispatcherBuilder {
     store: Arc<dyn LeadOutbox>,
-    destinations: Vec<Destination>,
+    told: Told,
     committed: Arc<Notify>,
     poll: Duration,
     keep: Duration,
@@ -73,7 +75,15 @@ pub struct DispatcherBuilder {
 impl DispatcherBuilder {
     /// Adds a destination. Two of one name share one queue: do not.
     pub fn destination(mut self, destination: Destination) -> Self {
-        self.destinations.push(destination);
+        self.told.destinations.push(destination);
+        self
+    }
+
+    /// Watches that leads are answered in time: of one that has waited for longer it is audited, once, by
+    /// [`Actor::SERVICE_LEVEL`](crate::Actor::SERVICE_LEVEL), and [`lead.unanswered`](super::EventType::Unanswered) is told. Leads that
+    /// have waited for more than 30 days are left alone. Default: nobody watches.
+    pub fn service_level(mut self, service_level: ServiceLevel) -> Self {
+        self.told.service_level = Some(service_level);
         self
     }
 
@@ -97,8 +107,8 @@ impl DispatcherBuilder {
     /// # Panics
     /// If called outside of a tokio runtime.
     pub fn start(self) -> Dispatcher {
-        let (destinations, changed) = watch::channel(self.destinations);
-        let (stop, stopped) = watch::channel(false);
+        let (told, changed) = channel::channel(self.told);
+        let (stop, stopped) = channel::channel(false);
         let shared = Arc::new(Shared {
             store: self.store,
             metrics: Metrics::begin(),
@@ -107,7 +117,7 @@ impl DispatcherBuilder {
             keep: self.keep,
         });
         let supervisor = tokio::spawn(supervise(shared, changed, stopped));
-        Dispatcher { destinations, stop, supervisor }
+        Dispatcher { told, stop, supervisor }
     }
 }
 
@@ -115,6 +125,13 @@ impl fmt::Debug for DispatcherBuilder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("DispatcherBuilder").field("poll", &self.poll).finish_non_exhaustive()
     }
+}
+
+/// Who is told, and of what besides.
+#[derive(Clone, Default)]
+struct Told {
+    destinations: Vec<Destination>,
+    service_level: Option<ServiceLevel>,
 }
 
 /// What the tasks have in common.
@@ -127,17 +144,14 @@ struct Shared {
 }
 
 /// Runs the sequencer and a courier for each destination, until there are others or it is to end.
-async fn supervise(
-    shared: Arc<Shared>,
-    mut changed: watch::Receiver<Vec<Destination>>,
-    mut stopped: watch::Receiver<bool>,
-) {
+async fn supervise(shared: Arc<Shared>, mut changed: channel::Receiver<Told>, mut stopped: channel::Receiver<bool>) {
     loop {
-        let destinations = changed.borrow_and_update().clone();
-        let (end, ended) = watch::channel(false);
-        let (wake, woken) = watch::channel(());
+        let Told { destinations, service_level } = changed.borrow_and_update().clone();
+        let (end, ended) = channel::channel(false);
+        let (wake, woken) = channel::channel(());
         let mut tasks = JoinSet::new();
         tasks.spawn(sequencer::run(Arc::clone(&shared), destinations.clone(), wake, ended.clone()));
+        tasks.spawn(watch::run(Arc::clone(&shared), service_level, ended.clone()));
         for destination in destinations {
             tasks.spawn(courier::run(Arc::clone(&shared), destination, woken.clone(), ended.clone()));
         }

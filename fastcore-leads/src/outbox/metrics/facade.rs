@@ -1,10 +1,12 @@
 use std::time::Duration;
 
+use chrono::{DateTime, Utc};
 use metrics::{counter, gauge, histogram};
 
 use crate::{
     metrics::{
         DELIVERIES_DEAD, DELIVERIES_DUE, DELIVERY_ATTEMPTS, DELIVERY_DURATION, DELIVERY_LAG, DESTINATION_PAUSED,
+        OLDEST_UNANSWERED, UNANSWERED,
     },
     outbox::{DestinationStatus, Settled},
     time,
@@ -38,11 +40,23 @@ impl Metrics {
         for result in RESULTS {
             counter!(DELIVERY_ATTEMPTS, "destination" => name(), "result" => result).increment(0);
         }
-        let lag = status.oldest_due.map_or(0.0, |at| (time::now() - at).as_seconds_f64().max(0.0));
+        let lag = status.oldest_due.map_or(0.0, seconds_since);
         gauge!(DELIVERY_LAG, "destination" => name()).set(lag);
         gauge!(DELIVERIES_DUE, "destination" => name()).set(status.due as f64);
         gauge!(DELIVERIES_DEAD, "destination" => name()).set(status.dead as f64);
         let is_paused = if status.paused_at.is_some() { 1.0 } else { 0.0 };
         gauge!(DESTINATION_PAUSED, "destination" => name()).set(is_paused);
     }
+
+    pub(in crate::outbox) fn unanswered(&self, leads: u64) {
+        counter!(UNANSWERED).increment(leads);
+    }
+
+    pub(in crate::outbox) fn oldest_unanswered(&self, received_at: Option<DateTime<Utc>>) {
+        gauge!(OLDEST_UNANSWERED).set(received_at.map_or(0.0, seconds_since));
+    }
+}
+
+fn seconds_since(instant: DateTime<Utc>) -> f64 {
+    (time::now() - instant).as_seconds_f64().max(0.0)
 }

@@ -12,8 +12,10 @@ use uuid::Uuid;
 
 use super::{Insertion, LeadInbox, LeadStore, NewLead, StoreError, StoredLead};
 use crate::{
-    audit::{AuditRecord, LEAD_RECEIVED},
-    inbox::{CONTACTS, Change, Cursor, Due, InboxError, LeadFilter, LeadPage, Target, is_same_address, page_size},
+    audit::{AuditRecord, LEAD_RECEIVED, LEAD_UNANSWERED},
+    inbox::{
+        CONTACTS, Change, Cursor, Due, InboxError, LeadFilter, LeadPage, Target, Unless, is_same_address, page_size,
+    },
     lead::{LeadId, LeadStatus, RequestId},
     sql::inbox::{MAX_LOCKED, counts_of},
 };
@@ -156,8 +158,17 @@ impl State {
                 && due.until.is_none_or(|until| Cursor::at(lead) <= until)
         });
         leads.truncate(due.limit as usize);
-        leads.retain(|lead| !(due.minds_contact && self.has_contact_since(lead, due.before)));
+        leads.retain(|lead| match due.unless {
+            Unless::Never => true,
+            Unless::Contact => !self.has_contact_since(lead, due.before),
+            Unless::Touched => !self.is_touched_since(lead, due.before),
+        });
         leads
+    }
+
+    fn is_touched_since(&self, lead: &StoredLead, instant: DateTime<Utc>) -> bool {
+        let is_touch = |record: &AuditRecord| record.created_at >= instant || record.event == LEAD_UNANSWERED;
+        self.trail(lead.id.as_uuid()).any(is_touch)
     }
 
     fn has_contact_since(&self, lead: &StoredLead, instant: DateTime<Utc>) -> bool {

@@ -5,7 +5,7 @@ use super::{
     assert_refused_alone, assert_still_ready, assert_unknown_status_is_seen, assert_upgraded, sql_of_a_newer_version,
 };
 use crate::{
-    inbox::{Cursor, Due},
+    inbox::{Cursor, Due, Unless},
     lead::LeadStatus,
     sql::{inbox::Dialect, sqlite as sql},
     store::StoreErrorKind,
@@ -276,8 +276,14 @@ pub async fn pages_are_read_from_an_index(open: Open, execute: Execute) {
     let (_, dir) = migrated(open).await;
     let cursor = Cursor { created_at: new_lead().created_at(), id: new_lead().id().as_uuid() };
     let (status, before) = (LeadStatus::Received, cursor.created_at);
-    let due =
-        Due { status: Some(status), before, minds_contact: true, after: Some(cursor), until: Some(cursor), limit: 100 };
+    let due = Due {
+        status: Some(status),
+        before,
+        unless: Unless::Contact,
+        after: Some(cursor),
+        until: Some(cursor),
+        limit: 100,
+    };
     let by_status = crate::LeadFilter { statuses: vec![LeadStatus::Resolved], ..Default::default() };
     let (pages, emails) = ("ix_lead_inbox_status_created_at", "ix_lead_inbox_email");
     for (statement, index) in [

@@ -1,5 +1,6 @@
 //! Quarantine, consent, erasure, export, purge.
 
+use chrono::{DateTime, Utc};
 use serde_json::json;
 use tokio::time::{Duration, sleep};
 
@@ -9,7 +10,7 @@ use super::{
 };
 use crate::{
     audit::Actor,
-    inbox::{Due, InboxExt, Retention, Target},
+    inbox::{Change, Due, InboxExt, Retention, Target, Unless},
     lead::LeadId,
     sql::inbox::MAX_LOCKED,
     store::LeadStore,
@@ -229,11 +230,52 @@ pub async fn contact_keeps_a_lead(store: Store) {
     spam["email"] = "imitated@example.com".into();
     spam["meta"]["suspicion"] = json!(["honeypot"]);
     insert(&store, parse(&spam)).await;
-    let due = async |status: LeadStatus, minds_contact: bool| -> Vec<LeadId> {
-        let due = Due { status: Some(status), before, minds_contact, after: None, until: None, limit: 10 };
+    let due = async |status: LeadStatus, unless: Unless| -> Vec<LeadId> {
+        let due = Due { status: Some(status), before, unless, after: None, until: None, limit: 10 };
         store.due(&due).await.expect("due").iter().map(|lead| lead.id).collect()
     };
-    assert_eq!(due(LeadStatus::Received, true).await, [silent, imitated]);
-    assert_eq!(due(LeadStatus::Archived, true).await, [archived]);
-    assert_eq!(due(LeadStatus::Received, false).await, [silent, moved, wrote, imitated]);
+    assert_eq!(due(LeadStatus::Received, Unless::Contact).await, [silent, imitated]);
+    assert_eq!(due(LeadStatus::Archived, Unless::Contact).await, [archived]);
+    assert_eq!(due(LeadStatus::Received, Unless::Never).await, [silent, moved, wrote, imitated]);
+}
+
+/// Of leads that nobody has touched for too long, each is noted once, however many look at once; and never again.
+pub async fn a_lead_that_nobody_answers_is_noted_once(store: Store) {
+    let from = async |address: &str| {
+        let mut sent = body();
+        sent["email"] = address.into();
+        insert(&store, parse(&sent)).await
+    };
+    let (silent, moved, worked) =
+        (from("silent@example.com").await, from("moved@example.com").await, from("worked@example.com").await);
+    sleep(Duration::from_millis(2)).await;
+    let before = crate::time::now();
+    sleep(Duration::from_millis(2)).await;
+    for (id, back) in [(moved, true), (worked, false)] {
+        store.transition(id, LeadStatus::Received, LeadStatus::Processing, marie(), None).await.expect("moved");
+        if back {
+            store
+                .transition(id, LeadStatus::Processing, LeadStatus::Received, marie(), None)
+                .await
+                .expect("moved back");
+        }
+    }
+    from("later@example.com").await;
+    let note = async |before: DateTime<Utc>| -> Vec<LeadId> {
+        let status = Some(LeadStatus::Received);
+        let due = Due { status, before, unless: Unless::Touched, after: None, until: None, limit: 10 };
+        let noted = store.change(&Change::unanswered(due, Actor::SERVICE_LEVEL)).await;
+        noted.expect("noted").iter().map(|lead| lead.id).collect()
+    };
+    let (one, two, three, four) = tokio::join!(note(before), note(before), note(before), note(before));
+    assert_eq!([one, two, three, four].concat(), [silent]);
+    // What was touched meanwhile is due later; what was noted is never noted again.
+    sleep(Duration::from_millis(2)).await;
+    assert_eq!(note(crate::time::now()).await.iter().filter(|id| **id == silent).count(), 0);
+    let trail = store.audit_trail(silent).await.expect("a trail");
+    let events: Vec<_> = trail.iter().map(|record| record.event.as_str()).collect();
+    assert_eq!(events, [audit::LEAD_RECEIVED, audit::LEAD_UNANSWERED]);
+    assert_eq!(LeadState::from_trail(&trail).map(|state| state.status), Ok(LeadStatus::Received));
+    let lead = store.get(silent).await.expect("an answer").expect("it is there");
+    assert_eq!((lead.status.as_str(), lead.email.as_str()), ("received", "silent@example.com"));
 }

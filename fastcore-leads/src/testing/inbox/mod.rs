@@ -55,6 +55,7 @@ cases! {
     an_export_holds_all_that_is_held
     a_purge_erases_what_is_due_and_nothing_else
     contact_keeps_a_lead
+    a_lead_that_nobody_answers_is_noted_once
     a_walk_sees_each_older_lead_once
     pages_show_what_the_filter_says
     leads_are_counted_by_status

@@ -3,6 +3,7 @@
 mod guard;
 mod mail;
 mod signatures;
+mod unanswered;
 mod webhooks;
 
 use std::{

@@ -166,7 +166,7 @@ async fn destinations_can_be_replaced_while_it_runs() {
     known(&store, 1).await;
     receive(&store, |_| ()).await;
     until("the first was told", async || first.requests().len() == 1).await;
-    dispatcher.replace(vec![second.destination("second")]);
+    dispatcher.replace(vec![second.destination("second")], None);
     known(&store, 2).await;
     receive(&store, |_| ()).await;
     until("the second was told", async || second.requests().len() == 1).await;

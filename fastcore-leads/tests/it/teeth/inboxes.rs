@@ -5,7 +5,7 @@ use fastcore_leads::{
     AuditRecord, Insertion, LeadFilter, LeadId, LeadInbox, LeadPage, LeadStatus, LeadStore, MemoryLeadStore, NewLead,
     RequestId, StoreError, StoredLead,
     audit::LEAD_RECEIVED,
-    inbox::{Change, Cursor, Due, InboxError, Target},
+    inbox::{Change, Cursor, Due, InboxError, Target, Unless},
     testing::inbox,
 };
 
@@ -101,8 +101,9 @@ impl LeadInbox for Broken {
     }
 
     async fn due(&self, due: &Due) -> Result<Vec<StoredLead>, StoreError> {
-        let minds_contact = due.minds_contact && self.fault != Fault::OverlooksContact;
-        self.inner.due(&Due { minds_contact, ..*due }).await
+        let is_overlooked = due.unless == Unless::Contact && self.fault == Fault::OverlooksContact;
+        let unless = if is_overlooked { Unless::Never } else { due.unless };
+        self.inner.due(&Due { unless, ..*due }).await
     }
 
     async fn change(&self, change: &Change) -> Result<Vec<StoredLead>, InboxError> {

@@ -77,7 +77,7 @@ pub async fn pages_are_read_from_an_index(open: Open) {
     let due = crate::inbox::Due {
         status: Some(LeadStatus::Received),
         before: new.created_at() - chrono::TimeDelta::seconds(100),
-        minds_contact: true,
+        unless: crate::inbox::Unless::Contact,
         after: Some(at(15_400)),
         until: Some(at(15_000)),
         limit: 100,

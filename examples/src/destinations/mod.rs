@@ -1,4 +1,7 @@
-//! Who is told of leads, as a file says it: TOML, a `[[destination]]` for each, and `[mail]` for the server that sends mail.
+//! Who is told of leads, as a file says it: TOML, a `[[destination]]` for each, `[mail]` for the server that sends mail, and
+//! `[service_level]` for how long a lead may wait.
+
+mod service_level;
 
 use std::{
     collections::HashSet,
@@ -10,9 +13,10 @@ use std::{
 };
 
 use fastcore_leads::{
-    EmailAddress, Service,
+    EmailAddress, LeadOutbox, Service,
+    inbox::ServiceLevel,
     outbox::{
-        Destination, EventType, Payload, Schedule, SigningKey, Subscription, Webhook,
+        Destination, Dispatcher, DispatcherBuilder, EventType, Payload, Schedule, SigningKey, Subscription, Webhook,
         mail::{Language, SmtpMailer, StaffMail},
     },
     transport::{ReqwestTransport, is_public},
@@ -23,11 +27,36 @@ use serde::Deserialize;
 /// How long a receiver's machine may take to answer a connection.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
+/// Who is told, and of what besides.
+#[derive(Clone, Debug)]
+pub struct Told {
+    /// Those who are told.
+    pub destinations: Vec<Destination>,
+    /// How long a lead may wait, where it is watched.
+    pub service_level: Option<ServiceLevel>,
+}
+
+impl Told {
+    /// Their names, for the operator.
+    pub fn names(&self) -> String {
+        self.destinations.iter().map(Destination::name).collect::<Vec<_>>().join(", ")
+    }
+
+    /// A dispatcher that tells them.
+    pub fn dispatcher(self, store: impl LeadOutbox + 'static) -> DispatcherBuilder {
+        let builder = self.destinations.into_iter().fold(Dispatcher::builder(store), DispatcherBuilder::destination);
+        match self.service_level {
+            Some(level) => builder.service_level(level),
+            None => builder,
+        }
+    }
+}
+
 /// Reads the file, and checks every destination in it.
 ///
 /// # Errors
 /// A sentence for the operator that names the destination and what to change. It holds no key.
-pub fn read(file: &Path) -> Result<Vec<Destination>, String> {
+pub fn read(file: &Path) -> Result<Told, String> {
     let shown = file.display();
     let text = std::fs::read_to_string(file).map_err(|error| format!("{shown}: {error}"))?;
     // Where it cannot be read as TOML, the library shows the line, which may hold a key.
@@ -38,6 +67,8 @@ pub fn read(file: &Path) -> Result<Vec<Destination>, String> {
     let folder = file.parent().unwrap_or_else(|| Path::new("."));
     let post = parsed.mail.as_ref().map(|mail| mail.open(folder)).transpose();
     let post = post.map_err(|problem| format!("{shown}: [mail]: {problem}"))?;
+    let service_level = parsed.service_level.as_ref().map(service_level::Section::service_level).transpose();
+    let service_level = service_level.map_err(|problem| format!("{shown}: [service_level]: {problem}"))?;
     let mut names = HashSet::new();
     let mut destinations = Vec::new();
     for entry in parsed.destination {
@@ -45,19 +76,27 @@ pub fn read(file: &Path) -> Result<Vec<Destination>, String> {
         if !names.insert(name.clone()) {
             return Err(format!("{shown}: two destinations are named {name:?}: they would share one queue"));
         }
+        let wants_unanswered = entry.events.iter().any(|event| event == EventType::Unanswered.as_str());
+        if wants_unanswered && service_level.is_none() {
+            return Err(format!(
+                "{shown}: destination {name:?} wants {}: a [service_level] section has to say how long a lead may wait",
+                EventType::Unanswered
+            ));
+        }
         destinations.push(
             entry
                 .destination(folder, post.as_ref())
                 .map_err(|problem| format!("{shown}: destination {name:?}: {problem}"))?,
         );
     }
-    Ok(destinations)
+    Ok(Told { destinations, service_level })
 }
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct File {
     mail: Option<MailServer>,
+    service_level: Option<service_level::Section>,
     #[serde(default)]
     destination: Vec<Entry>,
 }

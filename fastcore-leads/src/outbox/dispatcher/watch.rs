@@ -1,0 +1,85 @@
+//! Whether leads are answered in time.
+
+use std::{sync::Arc, time::Duration};
+
+use chrono::{DateTime, TimeDelta, Utc};
+use tokio::{
+    sync::watch,
+    time::{Instant, sleep},
+};
+use uuid::Uuid;
+
+use super::Shared;
+use crate::{
+    inbox::{Cursor, Due, InboxError, ServiceLevel, Unless, note_unanswered},
+    jitter,
+    lead::LeadStatus,
+    store::StoreError,
+    time,
+};
+
+/// It looks once in so many polls.
+const POLLS: u32 = 15;
+/// How often it begins at the start again: a lead may have gone back to those that nobody works on.
+const WALK: Duration = Duration::from_secs(60 * 60);
+/// Leads that came earlier are not looked at: whoever begins to use a service level is not told of years.
+const OLDEST: TimeDelta = TimeDelta::days(30);
+
+pub(super) async fn run(shared: Arc<Shared>, level: Option<ServiceLevel>, mut ended: watch::Receiver<bool>) {
+    let mut watch = Watch { shared, level, walk: None, is_failing: false };
+    while !*ended.borrow() {
+        watch.look().await;
+        let rest = jitter::around(watch.shared.poll * POLLS);
+        tokio::select! {
+            () = sleep(rest) => {}
+            _ = ended.wait_for(|is_ended| *is_ended) => return,
+        }
+    }
+}
+
+struct Watch {
+    shared: Arc<Shared>,
+    level: Option<ServiceLevel>,
+    /// How far the walk over those that wait has come, and when it began.
+    walk: Option<(Option<Cursor>, Instant)>,
+    is_failing: bool,
+}
+
+impl Watch {
+    async fn look(&mut self) {
+        let now = time::now();
+        let result = match self.note(now).await {
+            Ok(()) => self.measure(now).await.map_err(InboxError::from),
+            Err(error) => Err(error),
+        };
+        if let Err(error) = &result
+            && !self.is_failing
+        {
+            tracing::warn!(%error, "it is not known which leads are unanswered: tried again");
+        }
+        self.is_failing = result.is_err();
+    }
+
+    /// Notes of leads that have waited for too long that they are unanswered.
+    async fn note(&mut self, now: DateTime<Utc>) -> Result<(), InboxError> {
+        let Some(before) = self.level.as_ref().and_then(|level| level.overdue_before(now)) else { return Ok(()) };
+        let oldest = now.checked_sub_signed(OLDEST).map(|created_at| Cursor { created_at, id: Uuid::nil() });
+        let going_on = self.walk.filter(|(_, begun)| begun.elapsed() < WALK);
+        let (after, begun) = going_on.unwrap_or_else(|| (oldest, Instant::now()));
+        let (noted, reached) = note_unanswered(&*self.shared.store, before, after).await?;
+        self.walk = Some((reached, begun));
+        self.shared.metrics.unanswered(noted);
+        if noted > 0 {
+            tracing::info!(leads = noted, "leads are unanswered for longer than the service level allows");
+        }
+        Ok(())
+    }
+
+    async fn measure(&self, now: DateTime<Utc>) -> Result<(), StoreError> {
+        let status = Some(LeadStatus::Received);
+        let first = Due { status, before: now, unless: Unless::Never, after: None, until: None, limit: 1 };
+        let oldest = self.shared.store.due(&first).await?.first().map(|lead| lead.created_at_utc);
+        self.shared.metrics.oldest_unanswered(oldest);
+        Ok(())
+    }
+}
