@@ -98,6 +98,7 @@ impl Target {
         Err(last)
     }
 
+    #[cfg_attr(not(feature = "tls"), allow(clippy::clone_on_copy, reason = "with TLS it is more"))]
     async fn open_at(&self, config: &Config) -> Result<(Client, Connection<Socket, Stream>), tokio_postgres::Error> {
         match config.connect(self.tls.clone()).await {
             Err(error) if error.as_db_error().is_none() && self.is_clear_too => {
