@@ -26,20 +26,20 @@ const KILLS: usize = 20;
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Writers that go on until told to stop, and what they know.
-struct Writers {
+pub(crate) struct Writers {
     /// Where the service is now; it may move.
-    address: Mutex<SocketAddr>,
+    pub(crate) address: Mutex<SocketAddr>,
     stop: AtomicBool,
     acknowledged: AtomicUsize,
 }
 
 impl Writers {
-    fn new(address: SocketAddr) -> Arc<Self> {
+    pub(crate) fn new(address: SocketAddr) -> Arc<Self> {
         let (stop, acknowledged) = (AtomicBool::new(false), AtomicUsize::new(0));
         Arc::new(Self { address: Mutex::new(address), stop, acknowledged })
     }
 
-    fn start(self: &Arc<Self>) -> JoinSet<HashSet<String>> {
+    pub(crate) fn start(self: &Arc<Self>) -> JoinSet<HashSet<String>> {
         let mut tasks = JoinSet::new();
         for _ in 0..WRITERS {
             let writers = Arc::clone(self);
@@ -73,7 +73,7 @@ impl Writers {
     }
 
     /// Waits for so many acknowledgements more.
-    async fn wait_for(&self, more: usize) {
+    pub(crate) async fn wait_for(&self, more: usize) {
         let target = self.acknowledged.load(Ordering::Relaxed) + more;
         let end = Instant::now() + PATIENCE;
         while self.acknowledged.load(Ordering::Relaxed) < target {
@@ -82,7 +82,7 @@ impl Writers {
         }
     }
 
-    async fn finish(&self, tasks: JoinSet<HashSet<String>>) -> HashSet<String> {
+    pub(crate) async fn finish(&self, tasks: JoinSet<HashSet<String>>) -> HashSet<String> {
         self.stop.store(true, Ordering::Relaxed);
         tasks.join_all().await.into_iter().flatten().collect()
     }

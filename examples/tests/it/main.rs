@@ -29,4 +29,5 @@ mod spool;
 mod stores;
 mod telemetry;
 mod telling;
+mod told_kills;
 mod visitor;

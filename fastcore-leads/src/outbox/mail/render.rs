@@ -118,7 +118,7 @@ impl Letter<'_> {
             (texts.at, event.occurred_at.format("%Y-%m-%d %H:%M UTC").to_string()),
             (texts.service, service),
             (texts.source, lead.source.clone()),
-            (texts.status, lead.status.clone()),
+            (texts.status_label, texts.status(&lead.status)),
         ];
         let is_known = event.event_type != EventType::Erased && lead.erased_at_utc.is_none();
         if is_known && self.is_revealed {

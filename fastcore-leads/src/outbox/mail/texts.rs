@@ -1,5 +1,5 @@
 use super::Language;
-use crate::outbox::EventType;
+use crate::{lead::LeadStatus, outbox::EventType};
 
 /// What is said in a language.
 pub(super) struct Texts {
@@ -17,7 +17,8 @@ pub(super) struct Texts {
     pub(super) service: &'static str,
     pub(super) no_service: &'static str,
     pub(super) source: &'static str,
-    pub(super) status: &'static str,
+    pub(super) status_label: &'static str,
+    statuses: fn(LeadStatus) -> &'static str,
     pub(super) name: &'static str,
     pub(super) email: &'static str,
     pub(super) phone: &'static str,
@@ -35,6 +36,11 @@ impl Texts {
             Language::French => &FRENCH,
             Language::English => &ENGLISH,
         }
+    }
+
+    /// A status in words; one that this version does not know, as it is stored.
+    pub(super) fn status(&self, status: &str) -> String {
+        status.parse().map_or_else(|_| status.to_owned(), |known| (self.statuses)(known).to_owned())
     }
 
     /// What happened, so many times.
@@ -64,7 +70,14 @@ static FRENCH: Texts = Texts {
     service: "Sujet",
     no_service: "non précisé",
     source: "Site",
-    status: "État",
+    status_label: "État",
+    statuses: |status| match status {
+        LeadStatus::Received => "reçue",
+        LeadStatus::Processing => "en cours",
+        LeadStatus::Resolved => "traitée",
+        LeadStatus::Archived => "classée",
+        LeadStatus::Quarantined => "en quarantaine",
+    },
     name: "Nom",
     email: "Adresse e-mail",
     phone: "Téléphone",
@@ -89,7 +102,14 @@ static ENGLISH: Texts = Texts {
     service: "Subject",
     no_service: "not given",
     source: "Site",
-    status: "Status",
+    status_label: "Status",
+    statuses: |status| match status {
+        LeadStatus::Received => "received",
+        LeadStatus::Processing => "in progress",
+        LeadStatus::Resolved => "resolved",
+        LeadStatus::Archived => "archived",
+        LeadStatus::Quarantined => "in quarantine",
+    },
     name: "Name",
     email: "Email address",
     phone: "Phone",
