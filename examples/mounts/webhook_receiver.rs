@@ -26,6 +26,7 @@ struct Receiver {
     seen: Mutex<HashSet<String>>,
 }
 
+#[allow(clippy::print_stderr, reason = "it says where it listens")]
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let key: VerifyingKey = std::env::var("WEBHOOK_KEY")?.parse()?;

@@ -37,7 +37,7 @@ pub use self::network::{
 };
 pub use self::outbox::{
     a_dump_that_is_restored_loses_no_event, a_row_that_is_committed_late_is_told_late,
-    rows_of_the_fastapi_service_are_told,
+    rows_of_the_fastapi_service_are_told, rows_that_are_committed_in_any_order_are_numbered_once,
 };
 use super::{
     CANARY, Database, Open, all_migrate, assert_erased, assert_mismatch, assert_poison_fails_alone,
@@ -111,6 +111,7 @@ cases! {
     callers_may_go_away_at_any_moment
     an_older_version_is_brought_up_to_date
     a_row_that_is_committed_late_is_told_late
+    rows_that_are_committed_in_any_order_are_numbered_once
     rows_of_the_fastapi_service_are_told
     a_dump_that_is_restored_loses_no_event
     an_erased_person_is_nowhere

@@ -1,7 +1,9 @@
 //! What others are told of, in PostgreSQL: rows that are committed late, that other programs write, that were restored.
 
-use std::process::Command;
+use std::{collections::HashMap, process::Command, sync::Arc, time::Instant};
 
+use chrono::{DateTime, Utc};
+use tokio::{sync::watch, task::JoinSet};
 use uuid::Uuid;
 
 use super::{migrated, psql};
@@ -10,6 +12,7 @@ use crate::{
     lead::LeadId,
     outbox::Event,
     testing::{
+        Random,
         databases::{Database, Open},
         new_lead,
         postgres::{Cluster, program},
@@ -18,7 +21,7 @@ use crate::{
 
 async fn told(database: &Database) -> Vec<Event> {
     while database.sequence(100).await.expect("sequence") > 0 {}
-    database.events(0, 10_000).await.expect("events")
+    database.events(0, 1_000_000).await.expect("events")
 }
 
 fn audit_row(lead: LeadId) -> String {
@@ -55,6 +58,69 @@ pub async fn a_row_that_is_committed_late_is_told_late(open: Open) {
     let mark = psql(&url, "SELECT mark FROM lead_sequencer");
     let next = psql(&url, "SELECT pg_snapshot_xmin(pg_current_snapshot())");
     assert!(mark.parse::<u64>().expect("a number") <= next.parse().expect("a number"));
+}
+
+/// Sixteen who commit after a while that varies, or do not, and one whose transaction stays open all the time, while two number: each
+/// row that is committed gets one number, the older of a lead first. `OPEN_SECONDS` is how long that transaction stays open at least.
+pub async fn rows_that_are_committed_in_any_order_are_numbered_once(open: Open) {
+    const WRITERS: usize = 16;
+    let seconds = std::env::var("OPEN_SECONDS").map_or(1.0, |seconds| seconds.parse().expect("a number"));
+    let (database, url) = migrated(open).await;
+    let database = Arc::new(database);
+    let late = some_lead();
+    let mut long = Cluster::shared().session(&url, &format!("BEGIN; {}", audit_row(late)));
+    let opened = Instant::now();
+    let (done, is_done) = watch::channel(false);
+    let mut sequencers = JoinSet::new();
+    for _ in 0..2 {
+        let (database, is_done) = (Arc::clone(&database), is_done.clone());
+        sequencers.spawn(async move {
+            while !*is_done.borrow() {
+                database.sequence(500).await.expect("sequence");
+                tokio::task::yield_now().await;
+            }
+        });
+    }
+    let seed = Random::from_env().below(1_000_000);
+    loop {
+        let mut writers = JoinSet::new();
+        for writer in 0..WRITERS {
+            let (url, lead) = (url.clone(), some_lead());
+            let row = audit_row(lead);
+            #[allow(clippy::cast_precision_loss, reason = "a seed")]
+            let seed = (seed + writer) as f64 / 2_000_000.0;
+            let script = format!(
+                "DO $$ BEGIN PERFORM setseed({seed}); FOR i IN 1..20 LOOP
+                     {row} PERFORM pg_sleep(random() * 0.02);
+                     IF random() < 0.2 THEN ROLLBACK; ELSE COMMIT; END IF;
+                 END LOOP; END $$"
+            );
+            writers.spawn_blocking(move || psql(&url, &script));
+        }
+        writers.join_all().await;
+        if opened.elapsed().as_secs_f64() >= seconds {
+            break;
+        }
+    }
+    let numbered = database.last_sequence().await.expect("last");
+    assert!(numbered > 0, "they are told while a transaction is open");
+    long.say("COMMIT;");
+    drop(long);
+    done.send_replace(true);
+    sequencers.join_all().await;
+    let events = told(&database).await;
+    let numbers: Vec<_> = events.iter().map(|event| event.sequence).collect();
+    assert_eq!(numbers, (1..=events.len() as u64).collect::<Vec<_>>());
+    let mut audited: Vec<Uuid> = events.iter().map(|event| event.audit_id).collect();
+    audited.sort_unstable();
+    let rows = psql(&url, "SELECT id FROM audit_log ORDER BY id");
+    assert_eq!(audited, rows.lines().map(|id| id.parse().expect("an id")).collect::<Vec<Uuid>>());
+    assert!(events.iter().any(|event| event.lead_id == late), "what was committed last is told, too");
+    let mut last: HashMap<LeadId, DateTime<Utc>> = HashMap::new();
+    for event in &events {
+        let before = last.insert(event.lead_id, event.occurred_at);
+        assert!(before.is_none_or(|before| before <= event.occurred_at), "of a lead, the older row first");
+    }
 }
 
 /// What the FastAPI service wrote before is not told, what it writes from then on is.
