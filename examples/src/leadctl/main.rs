@@ -105,6 +105,7 @@ async fn run(options: &Options) -> Outcome {
                 }
                 Command::Pause { destination } => outbox::pause(&*database, destination, true).await,
                 Command::Resume { destination } => outbox::pause(&*database, destination, false).await,
+                Command::Forget { destination, yes } => outbox::forget(&*database, destination, *yes).await,
                 Command::Events { after, follow } => outbox::events(&*database, *after, *follow).await,
                 Command::Notify(_)
                 | Command::Listen { .. }

@@ -6,7 +6,8 @@ use fastcore_leads::{
     LeadDatabase, LeadId, StoredLead,
     chrono::Utc,
     outbox::{
-        AttemptOutcome, Delivery, DeliveryRecord, DeliveryState, Event, EventType, Message, Place, SigningKey, Subject,
+        AttemptOutcome, Delivery, DeliveryRecord, DeliveryState, DestinationStatus, Event, EventType, Message, Place,
+        SigningKey, Subject,
     },
     uuid::Uuid,
 };
@@ -16,7 +17,7 @@ use tokio::{signal, time::sleep};
 
 use crate::{
     options::{DeliveryArguments, Options},
-    outcome::{Failure, Outcome},
+    outcome::{Failure, Outcome, confirm},
     shown,
 };
 
@@ -126,12 +127,24 @@ pub(crate) async fn pause(database: &dyn LeadDatabase, destination: &str, is_pau
     if database.pause(destination, is_paused).await? {
         return Ok(());
     }
-    let is_known = database.destinations().await?.iter().any(|status| status.destination == destination);
-    match is_known {
-        true if is_paused => Err(Failure::Refused("it is paused already".to_owned())),
-        true => Err(Failure::Refused("it is not paused".to_owned())),
-        false => Err(Failure::NotFound("no destination of this name was ever told of anything".to_owned())),
-    }
+    status_of(database, destination).await?;
+    Err(Failure::Refused(if is_paused { "it is paused already" } else { "it is not paused" }.to_owned()))
+}
+
+/// Forgets a destination, with what waits for it.
+pub(crate) async fn forget(database: &dyn LeadDatabase, destination: &str, yes: bool) -> Outcome {
+    let DestinationStatus { due, dead, .. } = status_of(database, destination).await?;
+    confirm(
+        &format!("Deliveries to {destination} that are never made: {due} due, {dead} given up. Forget them for good?"),
+        yes,
+    )?;
+    database.unsubscribe(destination).await?;
+    Ok(())
+}
+
+async fn status_of(database: &dyn LeadDatabase, destination: &str) -> Result<DestinationStatus, Failure> {
+    let known = database.destinations().await?.into_iter().find(|status| status.destination == destination);
+    known.ok_or_else(|| Failure::NotFound("no destination of this name was ever told of anything".to_owned()))
 }
 
 /// Sends a sample to a destination, and says what came of it. Needs no database.

@@ -149,10 +149,14 @@ async fn a_receiver_hears_of_each_lead_that_it_wants() {
         assert_eq!(listed["deliveries"].as_array().unwrap().len(), 3);
         assert!(done(&url, &["deliveries", "--dead"]).contains("sequence"));
         assert_eq!(done(&url, &["replay", "--lead", &id, "--dry-run"]).trim(), "3 deliveries would be sent again");
+        assert_ne!(leadctl(&url, &["forget", "crm"]).0, 0, "it asks, and nobody is there to answer");
         let events = done(&url, &["events", "--after", "1"]);
         let sequences: Vec<Value> =
             events.lines().map(|line| serde_json::from_str::<Value>(line).unwrap()["sequence"].clone()).collect();
         assert_eq!(sequences, [json!(2), json!(3), json!(4)]);
+        done(&url, &["forget", "crm", "--yes"]);
+        assert!(!done(&url, &["deliveries", "--json"]).contains("delivered"));
+        assert_ne!(leadctl(&url, &["forget", "crm", "--yes"]).0, 0, "it is not known any more");
         assert!(!service.logs().contains("jean@") && !service.logs().contains("whsec_"), "{}", service.logs());
     }
 }

@@ -95,6 +95,10 @@ macro_rules! __delegate {
                 $crate::LeadOutbox::subscribe($to, destination).await
             }
 
+            async fn unsubscribe(&$self, destination: &str) -> Result<bool, $crate::StoreError> {
+                $crate::LeadOutbox::unsubscribe($to, destination).await
+            }
+
             async fn fan_out(
                 &$self,
                 subscription: &$crate::outbox::Subscription,

@@ -49,6 +49,13 @@ pub trait LeadOutbox: LeadInbox {
     /// [`StoreError`] where the database does not answer.
     async fn subscribe(&self, destination: &str) -> Result<(), StoreError>;
 
+    /// Forgets a destination, with whatever waits for it or was given up. Returns whether it was known. A dispatcher that still has it
+    /// enters it anew once it is started again: take it out of the configuration first.
+    ///
+    /// # Errors
+    /// [`StoreError`] where the database does not answer; then some of its deliveries may be gone already.
+    async fn unsubscribe(&self, destination: &str) -> Result<bool, StoreError>;
+
     /// Enters deliveries of events that a destination has not been looked at for, up to so many events. Returns how many events
     /// it looked at: fewer than asked for where there are no more, none where the destination is not known.
     ///

@@ -160,6 +160,14 @@ pub(crate) enum Command {
         /// Its name.
         destination: String,
     },
+    /// Forgets a destination that was taken out of the file, with whatever waits for it or was given up.
+    Forget {
+        /// Its name.
+        destination: String,
+        /// Do not ask.
+        #[arg(long)]
+        yes: bool,
+    },
     /// Prints what happened to leads, in the order of commits, a line of JSON each.
     Events {
         /// Begins behind this sequence number.

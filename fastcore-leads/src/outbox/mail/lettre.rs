@@ -3,6 +3,7 @@ use std::{fmt, time::Duration};
 use async_trait::async_trait;
 use lettre::{
     Address, AsyncSmtpTransport, AsyncTransport, Message as Letter, Tokio1Executor,
+    address::Envelope,
     message::{Mailbox, MultiPart, header},
     transport::smtp::authentication::Credentials,
 };
@@ -58,10 +59,26 @@ impl SmtpMailer {
 #[async_trait]
 impl Mailer for SmtpMailer {
     async fn send(&self, mail: &Mail) -> Result<u16, NotMailed> {
-        let letter = letter(mail).map_err(|error| NotMailed::new(None, error))?;
-        match self.transport.send(letter).await {
-            Ok(response) => Ok(response.code().into()),
-            Err(error) => Err(NotMailed::new(error.status().map(Into::into), error)),
+        let letter = letter(mail).map_err(|error| NotMailed::new(None, error))?.formatted();
+        let (mut taken, mut refused) = (None, None);
+        for address in &mail.to {
+            let envelope = envelope(mail, address).map_err(|error| NotMailed::new(None, error))?;
+            match self.transport.send_raw(&envelope, &letter).await {
+                Ok(response) => taken = Some(response.code().into()),
+                Err(error) => refused = Some(error),
+            }
+        }
+        match (taken, refused) {
+            // An address that the server will never take must not keep the others from hearing of it.
+            (Some(code), Some(error)) if error.is_permanent() => {
+                let status = error.status().map(u16::from);
+                tracing::warn!(mail = mail.message_id, status, "the server refused one of the addresses of a mail");
+                Ok(code)
+            }
+            // Sent again it comes twice to those who have it, under its id.
+            (_, Some(error)) => Err(NotMailed::new(error.status().map(Into::into), error)),
+            (Some(code), None) => Ok(code),
+            (None, None) => Err(NotMailed::new(None, "the mail is to nobody")),
         }
     }
 }
@@ -70,6 +87,12 @@ impl fmt::Debug for SmtpMailer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("SmtpMailer").finish_non_exhaustive()
     }
+}
+
+/// One for each address: where the server refuses one, the others are not refused with it.
+fn envelope(mail: &Mail, to: &EmailAddress) -> Result<Envelope, Refused> {
+    let address = |address: &EmailAddress| address.as_str().parse::<Address>();
+    Ok(Envelope::new(Some(address(&mail.from)?), vec![address(to)?])?)
 }
 
 type Refused = Box<dyn std::error::Error + Send + Sync>;

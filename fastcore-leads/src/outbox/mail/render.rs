@@ -34,7 +34,7 @@ impl Letter<'_> {
         let what = texts.event(event, self.messages.len());
         let services = |message: &Message| message.subject.lead.service.clone();
         match services(first).filter(|service| rest.iter().all(|other| services(other).as_ref() == Some(service))) {
-            Some(service) if is_a_word(&service) => format!("{what} : {service}"),
+            Some(service) if is_a_word(&service) => format!("{what}{}{service}", texts.colon),
             _ => what,
         }
     }
@@ -44,10 +44,10 @@ impl Letter<'_> {
         for entry in self.entries() {
             let _ = writeln!(text, "{}\n", entry.title);
             for (label, value) in entry.rows {
-                let _ = writeln!(text, "{label} : {value}");
+                let _ = writeln!(text, "{label}{}{value}", texts.colon);
             }
             if let Some(link) = entry.link {
-                let _ = writeln!(text, "{} : {link}", texts.open);
+                let _ = writeln!(text, "{}{}{link}", texts.open, texts.colon);
             }
             text.push_str("\n----\n\n");
         }

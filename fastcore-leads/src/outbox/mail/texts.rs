@@ -4,6 +4,8 @@ use crate::{lead::LeadStatus, outbox::EventType};
 /// What is said in a language.
 pub(super) struct Texts {
     pub(super) tag: &'static str,
+    /// With the space that a language has before it.
+    pub(super) colon: &'static str,
     /// One event, and the number of several before it.
     received: [&'static str; 2],
     released: [&'static str; 2],
@@ -59,6 +61,7 @@ impl Texts {
 
 static FRENCH: Texts = Texts {
     tag: "fr",
+    colon: " : ",
     received: ["Nouvelle demande", "nouvelles demandes"],
     released: ["Demande sortie de quarantaine", "demandes sorties de quarantaine"],
     status_changed: ["Demande mise à jour", "demandes mises à jour"],
@@ -91,6 +94,7 @@ static FRENCH: Texts = Texts {
 
 static ENGLISH: Texts = Texts {
     tag: "en",
+    colon: ": ",
     received: ["New enquiry", "new enquiries"],
     released: ["Enquiry released from quarantine", "enquiries released from quarantine"],
     status_changed: ["Enquiry updated", "enquiries updated"],

@@ -16,8 +16,8 @@ use crate::{
     store::{LeadOutbox, StoreError},
 };
 
-/// How many deliveries are removed in one transaction: few enough that nobody waits long for it.
-const FORGOTTEN_AT_ONCE: u32 = 1000;
+/// How many deliveries are removed, or made due again, in one transaction: few enough that nobody waits long for it.
+const AT_ONCE: u32 = 1000;
 
 #[async_trait]
 impl<C: Connections> LeadOutbox for Engine<C> {
@@ -38,6 +38,19 @@ impl<C: Connections> LeadOutbox for Engine<C> {
     async fn subscribe(&self, destination: &str) -> Result<(), StoreError> {
         let statement = C::DIALECT.subscribe(destination);
         self.connections().write(Box::new(|session| session.write(statement))).await
+    }
+
+    async fn unsubscribe(&self, destination: &str) -> Result<bool, StoreError> {
+        loop {
+            let statement = C::DIALECT.drop_deliveries(destination, AT_ONCE);
+            let some = self.transact(move |session| Box::pin(count_of(session, C::DIALECT, statement))).await?;
+            if some < u64::from(AT_ONCE) {
+                break;
+            }
+        }
+        let statement = C::DIALECT.unsubscribe(destination);
+        let removed = self.connections().write(Box::new(|session| session.answers(statement))).await?;
+        Ok(!removed.is_empty())
     }
 
     async fn fan_out(&self, subscription: &Subscription, limit: u32) -> Result<u32, StoreError> {
@@ -93,17 +106,24 @@ impl<C: Connections> LeadOutbox for Engine<C> {
     }
 
     async fn replay(&self, filter: &DeliveryFilter) -> Result<u64, StoreError> {
-        let statement = C::DIALECT.replay(filter);
-        self.transact(move |session| Box::pin(count_of(session, C::DIALECT, statement))).await
+        let (mut replayed, mut after) = (0, None::<(u64, String)>);
+        loop {
+            let place = after.as_ref().map(|(sequence, destination)| (*sequence, destination.as_str()));
+            let shown = self.deliveries(filter, place, AT_ONCE).await?;
+            let Some(last) = shown.last() else { return Ok(replayed) };
+            after = Some((last.event.sequence, last.destination.clone()));
+            let statement = C::DIALECT.replay(&shown);
+            replayed += self.transact(move |session| Box::pin(count_of(session, C::DIALECT, statement))).await?;
+        }
     }
 
     async fn forget_delivered(&self, before: DateTime<Utc>) -> Result<u64, StoreError> {
         let mut forgotten = 0;
         loop {
-            let statement = C::DIALECT.forget(before, FORGOTTEN_AT_ONCE);
+            let statement = C::DIALECT.forget(before, AT_ONCE);
             let some = self.transact(move |session| Box::pin(count_of(session, C::DIALECT, statement))).await?;
             forgotten += some;
-            if some < u64::from(FORGOTTEN_AT_ONCE) {
+            if some < u64::from(AT_ONCE) {
                 return Ok(forgotten);
             }
         }

@@ -5,7 +5,7 @@ use chrono::{DateTime, Utc};
 use super::{EVENT, is_told, json, rows::SettledRow, signed};
 use crate::{
     lead::Service,
-    outbox::{Claim, Delivery, DeliveryFilter, Settlement, Subscription},
+    outbox::{Claim, Delivery, DeliveryFilter, DeliveryRecord, Settlement, Subscription},
     sql::inbox::{Dialect, Param, Statement},
     time,
 };
@@ -223,15 +223,46 @@ impl Dialect {
         statement
     }
 
-    /// Makes settled deliveries due that a filter shows. Answers nothing.
-    pub(in crate::sql) fn replay(self, filter: &DeliveryFilter) -> Statement {
+    /// Makes settled deliveries due. Answers nothing.
+    pub(in crate::sql) fn replay(self, deliveries: &[DeliveryRecord]) -> Statement {
         let mut statement = Statement::new(self);
         let now = statement.now();
-        let shown = statement.shown(filter);
+        let places: Vec<_> =
+            deliveries.iter().map(|delivery| (signed(delivery.event.sequence), &delivery.destination)).collect();
+        let places = statement.text(&json(&places));
+        let is_one = match self {
+            Self::Postgres => format!(
+                "(destination, sequence) IN (SELECT place ->> 1, (place ->> 0)::bigint \
+                 FROM jsonb_array_elements({places}::jsonb) AS place)"
+            ),
+            Self::Sqlite => format!(
+                "(destination, sequence) IN (SELECT value ->> '$[1]', value ->> '$[0]' FROM json_each({places}))"
+            ),
+        };
         statement.text = Cow::Owned(format!(
-            "UPDATE lead_delivery AS delivery SET state = 'due', due_at_utc = {now}, attempts = 0, settled_at_utc = NULL \
-               FROM lead_event AS event WHERE event.sequence = delivery.sequence AND delivery.state <> 'due' AND {shown}"
+            "UPDATE lead_delivery SET state = 'due', due_at_utc = {now}, attempts = 0, settled_at_utc = NULL \
+             WHERE state <> 'due' AND {is_one}"
         ));
+        statement
+    }
+
+    /// Removes deliveries of a destination, up to so many. Answers nothing.
+    pub(in crate::sql) fn drop_deliveries(self, destination: &str, limit: u32) -> Statement {
+        let mut statement = Statement::new(self);
+        let (name, limit) = (statement.text(destination), statement.bind(Param::BigInt(limit.into())));
+        statement.text = Cow::Owned(format!(
+            "DELETE FROM lead_delivery WHERE destination = {name} AND sequence IN (SELECT sequence FROM lead_delivery \
+             WHERE destination = {name} LIMIT {limit})"
+        ));
+        statement
+    }
+
+    /// Removes a destination. Answers a row where it was there.
+    pub(in crate::sql) fn unsubscribe(self, destination: &str) -> Statement {
+        let mut statement = Statement::new(self);
+        let name = statement.text(destination);
+        statement.text =
+            Cow::Owned(format!("DELETE FROM lead_destination WHERE name = {name} RETURNING name AS answer"));
         statement
     }
 

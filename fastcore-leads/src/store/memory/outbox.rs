@@ -71,6 +71,12 @@ impl LeadOutbox for MemoryLeadStore {
         Ok(())
     }
 
+    async fn unsubscribe(&self, destination: &str) -> Result<bool, StoreError> {
+        let outbox = &mut self.lock().outbox;
+        outbox.deliveries.retain(|(_, name), _| name != destination);
+        Ok(outbox.destinations.remove(destination).is_some())
+    }
+
     async fn fan_out(&self, subscription: &Subscription, limit: u32) -> Result<u32, StoreError> {
         let mut state = self.lock();
         let Some(position) = state.outbox.destinations.get(&subscription.destination).map(|known| known.position)

@@ -2,10 +2,13 @@ use std::{collections::HashSet, sync::Arc, time::Duration};
 
 use tokio::task::JoinSet;
 
-use super::{Outbox, claim, claim_all, deliver_to, marie, process, receive, sequences, settle, settled, to_crm};
+use super::{
+    DESTINATION, Outbox, claim, claim_all, deliver_to, marie, process, receive, sequence_all, sequences, settle,
+    settled, to_crm,
+};
 use crate::{
     inbox::{InboxExt, Target},
-    outbox::{Claim, DeliveryFilter, DeliveryState, Settled},
+    outbox::{Claim, DeliveryFilter, DeliveryState, Settled, Subscription},
     time,
 };
 
@@ -245,4 +248,24 @@ pub async fn earlier_leads_of_an_address_are_counted(store: Outbox) {
     assert_eq!((earlier(ids[2]).await, earlier(ids[3]).await), (0, 2));
     store.erase(Target::Lead(ids[0]), marie(), None).await.expect("erased");
     assert_eq!(earlier(ids[3]).await, 1);
+}
+
+/// Of another, all stays. Known anew, it is told what happens from then on.
+pub async fn a_destination_that_is_forgotten_leaves_nothing(store: Outbox) {
+    with_leads(&store, 3).await;
+    let claimed = claim_all(&store).await;
+    settle(&store, &claimed[0], Settled::Dead).await;
+    let other = Subscription { destination: "other".to_owned(), ..Subscription::default() };
+    store.subscribe("other").await.expect("subscribe");
+    receive(&store, |_| ()).await;
+    sequence_all(&store).await;
+    assert_eq!(store.fan_out(&other, 10).await.expect("fan_out"), 1);
+    assert!(store.unsubscribe(DESTINATION).await.expect("unsubscribe"));
+    assert!(!store.unsubscribe(DESTINATION).await.expect("unsubscribe"), "it is not known any more");
+    assert_eq!(store.fan_out(&to_crm(), 10).await.expect("fan_out"), 0);
+    let left = store.deliveries(&all(), None, 10).await.expect("deliveries");
+    assert_eq!(left.iter().map(|record| record.destination.as_str()).collect::<Vec<_>>(), ["other"]);
+    assert_eq!(settle(&store, &claimed[1], Settled::Delivered).await, 0, "what was under way counts no more");
+    store.subscribe(DESTINATION).await.expect("subscribe");
+    assert_eq!(store.fan_out(&to_crm(), 10).await.expect("fan_out"), 0, "what was before is not told");
 }

@@ -59,6 +59,7 @@ cases! {
     a_destination_rests_between_two_claims
     the_dead_are_kept_and_sent_again_on_demand
     what_arrived_is_forgotten_in_time
+    a_destination_that_is_forgotten_leaves_nothing
     a_walk_over_what_is_due_goes_on_where_it_stopped
     a_queue_holds_nothing_of_a_person
     earlier_leads_of_an_address_are_counted

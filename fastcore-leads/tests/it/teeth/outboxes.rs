@@ -114,6 +114,10 @@ impl LeadOutbox for Broken {
         self.inner.subscribe(destination).await
     }
 
+    async fn unsubscribe(&self, destination: &str) -> Result<bool, StoreError> {
+        self.inner.unsubscribe(destination).await
+    }
+
     async fn fan_out(&self, subscription: &Subscription, limit: u32) -> Result<u32, StoreError> {
         let mut subscription = subscription.clone();
         match self.fault {
