@@ -39,7 +39,7 @@ pub use async_trait::async_trait as __async_trait;
 
 pub use self::{
     audit::{Actor, AuditRecord},
-    endpoint::{Endpoint, EventsEndpoint, INBOUND_EVENTS_PATH, INBOUND_LEADS_PATH, Problem},
+    endpoint::{Endpoint, EventsEndpoint, EventsProblem, INBOUND_EVENTS_PATH, INBOUND_LEADS_PATH, Problem},
     inbox::{LeadFilter, LeadPage},
     ingest::{Ingest, IngestBuilder, IngestError, Ingested},
     lead::{ConsentPolicy, EmailAddress, Lead, LeadDraft, LeadId, LeadStatus, ParseError, RequestId, Service},

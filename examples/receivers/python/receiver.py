@@ -23,12 +23,13 @@ class Receiver(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
 
     def do_POST(self):
-        length = int(self.headers.get("content-length", 0))
-        if length > LONGEST:
+        length = self.headers.get("content-length", "")
+        if not (length.isascii() and length.isdigit() and int(length) <= LONGEST):
+            self.close_connection = True
             self.answer(413)
             return
         # The bytes as they came: parsed and written anew, they have another signature.
-        body = self.rfile.read(length)
+        body = self.rfile.read(int(length))
         try:
             WEBHOOK.verify(body, dict(self.headers))
         except WebhookVerificationError:

@@ -54,22 +54,29 @@ const verify = key.startsWith("whpk_") ? publicKey(key) : shared(key);
 // A real receiver keeps these in its database, in the transaction that does what the event asks for.
 const seen = new Set<string>();
 
-const server = createServer(async (request, response) => {
-  const answer = (status: number) => response.writeHead(status).end();
+async function receive(request: IncomingMessage): Promise<number> {
   const body = await read(request);
-  if (body === undefined) return answer(413);
+  if (body === undefined) return 413;
   const headers = single(request.headers);
   try {
     verify(body, headers);
   } catch {
-    return answer(401);
+    return 401;
   }
   const id = headers["webhook-id"] ?? "";
   if (!seen.has(id)) {
-    seen.add(id);
     console.log(JSON.stringify({ id, ...JSON.parse(body) }));
+    seen.add(id);
   }
-  answer(204);
+  return 204;
+}
+
+const server = createServer((request, response) => {
+  receive(request).then(
+    (status) => response.writeHead(status, status === 413 ? { connection: "close" } : {}).end(),
+    // Whoever sent it went away in the middle of it.
+    () => response.destroy(),
+  );
 });
 server.listen(Number(process.argv[2] ?? 0), "127.0.0.1", () => {
   console.error(`listening on http://127.0.0.1:${(server.address() as AddressInfo).port}/`);

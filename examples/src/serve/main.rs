@@ -78,7 +78,7 @@ const HAS_NO_EVENTS: &str =
 /// Starts, serves until a signal, drains. Errors are sentences for the operator. `is_trial` says that no database was
 /// chosen.
 async fn run(options: &Options, is_trial: bool, is_traced: bool) -> Result<(), String> {
-    let Tokens { set, made, own } = token::from_environment(&options.listen)?;
+    let Tokens { set, has_events, made, own } = token::from_environment(&options.listen)?;
     let has_site = options.site.is_on(is_trial && made.is_some());
     let is_site_only = has_site && !options.site.posts_here();
     if is_site_only && made.is_some() {
@@ -92,8 +92,7 @@ async fn run(options: &Options, is_trial: bool, is_traced: bool) -> Result<(), S
         Some(file) => Some((file.clone(), destinations::read(file)?)),
         None => None,
     };
-    let events_tokens = token::of_events()?;
-    if is_site_only && events_tokens.is_some() {
+    if is_site_only && has_events {
         return Err(HAS_NO_EVENTS.to_owned());
     }
     let metrics = metrics::install().map_err(|error| error.to_string())?;
@@ -107,8 +106,8 @@ async fn run(options: &Options, is_trial: bool, is_traced: bool) -> Result<(), S
     let (committed, appended) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
     let wake = [Arc::clone(&committed), Arc::clone(&appended)];
     let ingest = database.clone().map(|database| options.ingest(database, wake));
-    let feed = events_tokens.zip(database.clone()).map(|(tokens, database)| {
-        EventsEndpoint::builder(database, tokens).payload(options.events_payload).woken_by(appended).build()
+    let feed = database.clone().filter(|_| has_events).map(|database| {
+        EventsEndpoint::builder(database, set.clone()).payload(options.events_payload).woken_by(appended).build()
     });
     let telling =
         told.zip(database.clone()).map(|((file, told), database)| Telling::start(file, told, database, committed));

@@ -39,9 +39,10 @@ async fn who_waits_hears_of_a_lead_as_soon_as_it_is_committed() {
             told["next"].as_str().unwrap().clone_into(&mut cursor);
         }
         // Each token is for one of the two alone.
-        assert_eq!(ask(service.address, "", TOKEN).await.status, 401);
+        assert_eq!(ask(service.address, "", TOKEN).await.json()["error"], "scope_missing");
         let with_events_token = String::from_utf8(lead_request(&body())).unwrap().replace(TOKEN, EVENTS_TOKEN);
-        assert_eq!(exchange(service.address, with_events_token.as_bytes()).await.status, 401);
+        let refused = exchange(service.address, with_events_token.as_bytes()).await;
+        assert_eq!(refused.json()["error"], "scope_missing");
     }
 }
 
@@ -65,4 +66,7 @@ async fn without_a_token_of_its_own_there_is_no_feed() {
     assert!(!status.success() && said.contains("FASTCORE_EVENTS_TOKEN") && !said.contains("short\""), "{said}");
     let (status, said) = start_in_vain(&[], &[("FASTCORE_EVENTS_TOKEN", "")]);
     assert!(!status.success() && said.contains("FASTCORE_EVENTS_TOKEN is empty"), "{said}");
+    let both = [("FASTCORE_SITE_INGEST_TOKEN", TOKEN), ("FASTCORE_EVENTS_TOKEN", TOKEN)];
+    let (status, said) = start_in_vain(&[], &both);
+    assert!(!status.success() && said.contains("need not read them") && !said.contains(TOKEN), "{said}");
 }

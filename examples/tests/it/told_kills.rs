@@ -154,6 +154,6 @@ async fn no_event_is_lost_whoever_is_killed() {
 fn destination(address: SocketAddr, retries: &str) -> String {
     format!(
         "[[destination]]\nname = \"crm\"\nwebhook = \"http://{address}/\"\nkeys_file = \"keys\"\nin_flight = {IN_FLIGHT}\n\
-         timeout_seconds = 1\nretry_seconds = [{retries}]\n"
+         timeout_seconds = 5\nretry_seconds = [{retries}]\n"
     )
 }

@@ -26,7 +26,7 @@ use self::{
     refusals::Refusals,
 };
 pub use self::{
-    events::{EventsEndpoint, INBOUND_EVENTS_PATH},
+    events::{EventsEndpoint, EventsEndpointBuilder, INBOUND_EVENTS_PATH},
     problem::{EventsProblem, Problem},
 };
 use crate::{

@@ -113,8 +113,8 @@ problems! {
         "Send a token that has this endpoint's scope";
     /// Not a GET.
     MethodNotAllowed = "method_not_allowed", METHOD_NOT_ALLOWED, "The method is not allowed", "Use GET";
-    /// The log does not reach that far.
-    CursorAhead = "cursor_ahead", CONFLICT, "The cursor is ahead of the log",
+    /// The log has no such place.
+    CursorUnknown = "cursor_unknown", CONFLICT, "The cursor is of no place in the log",
         "The database was put back to an earlier state: start again without after, and drop events by their id";
     /// A fault of the service.
     Internal = "internal", INTERNAL_SERVER_ERROR, "The service has a fault", "Tell its operators";

@@ -85,6 +85,11 @@ impl Change {
         matches!(self.action, Action::Erase | Action::Purge)
     }
 
+    /// Whether it writes to the leads themselves, and not to their trails alone.
+    pub(crate) fn rewrites_leads(&self) -> bool {
+        self.action != Action::Unanswered
+    }
+
     /// Which leads it is for.
     pub fn target(&self) -> &Target {
         &self.target

@@ -147,8 +147,8 @@ fn one(rows: Vec<StoredLead>) -> Result<StoredLead, InboxError> {
     rows.into_iter().next().ok_or(InboxError::NotFound)
 }
 
-/// Notes of leads that nobody has worked on since `before` that they are unanswered, behind a place in the order of their coming.
-/// Returns how many, and the place to go on from.
+/// Notes of a few leads that nobody has worked on since `before` that they are unanswered: of those behind a place in the order of
+/// their coming. Returns how many, and the place to go on from; none where there are no more.
 #[cfg(feature = "outbox")]
 pub(crate) async fn note_unanswered<I: LeadInbox + ?Sized>(
     inbox: &I,
@@ -157,12 +157,12 @@ pub(crate) async fn note_unanswered<I: LeadInbox + ?Sized>(
 ) -> Result<(u64, Option<Cursor>), InboxError> {
     let status = Some(LeadStatus::Received);
     let mut due = Due { status, before, unless: Unless::Touched, after: None, until: after, limit: BATCH };
-    let mut noted = 0;
-    while next_window(inbox, &mut due).await? {
-        let leads = changed(inbox, &Change::unanswered(due, Actor::SERVICE_LEVEL)).await?;
-        noted += u64::try_from(leads.len()).unwrap_or(u64::MAX);
+    // Where none is due, nothing is to be written either: readers do not wait for each other.
+    if !next_window(inbox, &mut due).await? || inbox.due(&due).await?.is_empty() {
+        return Ok((0, due.until));
     }
-    Ok((noted, due.after))
+    let leads = changed(inbox, &Change::unanswered(due, Actor::SERVICE_LEVEL)).await?;
+    Ok((u64::try_from(leads.len()).unwrap_or(u64::MAX), due.until))
 }
 
 /// Goes on to the next few leads of the status and age, whatever contact there was: a statement that looks for contact looks

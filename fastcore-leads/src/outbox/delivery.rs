@@ -202,12 +202,15 @@ pub struct DestinationStatus {
     pub oldest_due: Option<DateTime<Utc>>,
 }
 
+/// How far earlier leads of an address are counted: a machine may send without end.
+pub const MAX_EARLIER_LEADS: u64 = 1000;
+
 /// A lead that an event tells of, as it is now.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Subject {
     /// The lead.
     pub lead: StoredLead,
-    /// How many leads came from the same address before it, and are not erased.
+    /// How many leads came from the same address before it, and are not erased; counted up to [`MAX_EARLIER_LEADS`].
     pub earlier_leads: u64,
 }
 

@@ -33,8 +33,8 @@ pub(crate) use self::body::Body;
 pub use self::{
     body::{Payload, UnknownPayload},
     delivery::{
-        Claim, Delivery, DeliveryFilter, DeliveryRecord, DeliveryState, DestinationStatus, Place, Settled, Settlement,
-        Subject, Subscription, UnknownDeliveryState,
+        Claim, Delivery, DeliveryFilter, DeliveryRecord, DeliveryState, DestinationStatus, MAX_EARLIER_LEADS, Place,
+        Settled, Settlement, Subject, Subscription, UnknownDeliveryState,
     },
     event::{AuditedEvent, Event, EventType, UnknownEventType},
 };

@@ -24,7 +24,7 @@ use crate::{
 #[async_trait]
 pub trait LeadOutbox: LeadInbox {
     /// Numbers audit rows that have no number yet: up to so many, and others of the same leads. Returns how many it numbered:
-    /// fewer than asked for where there are no more, none where another process is at it.
+    /// fewer than asked for where there are no more. Waits for another process that is at it.
     ///
     /// # Errors
     /// [`StoreError`] where the database does not answer.
@@ -109,7 +109,7 @@ pub trait LeadOutbox: LeadInbox {
     /// already stay as they are. Returns how many.
     ///
     /// # Errors
-    /// [`StoreError`] where the database does not answer.
+    /// [`StoreError`] where the database does not answer; then some of them may be due already.
     async fn replay(&self, filter: &DeliveryFilter) -> Result<u64, StoreError>;
 
     /// Removes deliveries that arrived, or were skipped, before an instant. Returns how many.

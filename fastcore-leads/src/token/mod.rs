@@ -204,6 +204,10 @@ impl Grant {
         self.0.scopes.contains(&scope)
     }
 
+    pub(crate) fn is_for_some_sources(&self) -> bool {
+        self.0.sources.is_some()
+    }
+
     /// Whether the bearer may post leads of this `meta.source`, or hear of them.
     pub fn allows_source(&self, source: &str) -> bool {
         self.0.sources.as_ref().is_none_or(|sources| sources.contains(source))

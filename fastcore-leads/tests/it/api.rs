@@ -9,8 +9,8 @@ use std::{
 use bytes::Bytes;
 use chrono::{DateTime, TimeDelta, Utc};
 use fastcore_leads::{
-    Actor, EmailAddress, Endpoint, INBOUND_LEADS_PATH, Ingest, Lead, LeadId, LeadInbox, LeadStatus, MemoryLeadStore,
-    RequestId, SAMPLE_LEAD, Service, TokenSet,
+    Actor, EmailAddress, Endpoint, EventsEndpoint, INBOUND_EVENTS_PATH, INBOUND_LEADS_PATH, Ingest, Lead, LeadId,
+    LeadInbox, LeadStatus, MemoryLeadStore, RequestId, SAMPLE_LEAD, Service, TokenSet,
     inbox::Cursor,
     testing::{TOKEN, lead},
 };
@@ -123,4 +123,7 @@ async fn an_endpoint_is_a_service() {
         .unwrap();
     let response = endpoint.call(request).await.unwrap();
     assert_eq!(response.status(), 201);
+    let mut feed = EventsEndpoint::new(MemoryLeadStore::new(), TokenSet::parse(TOKEN).unwrap());
+    let request = Request::get(INBOUND_EVENTS_PATH).body(()).unwrap();
+    assert_eq!(feed.call(request).await.unwrap().status(), 401);
 }

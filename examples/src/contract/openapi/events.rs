@@ -15,12 +15,15 @@ use super::{
     text, with_example,
 };
 
+/// Of an event: its number and its id, as far as a client has to know.
+const CURSOR: &str = "^(?:0|[1-9][0-9]{0,17}-[0-9a-f]{32})$";
+
 pub(super) fn operation() -> OperationBuilder {
     let found = ResponseBuilder::new()
         .description("What happened after the cursor, in the order of commits; nothing where nothing did in the time")
         .header("cache-control", header(text(), "no-store"))
         .content("application/json", with_example("Events", sample()));
-    let digits = text().pattern(Some("^[0-9]{1,18}$"));
+    let digits = text().pattern(Some(CURSOR));
     let number =
         |from: u32, to: u32| ObjectBuilder::new().schema_type(Type::Integer).minimum(Some(from)).maximum(Some(to));
     let operation = OperationBuilder::new()
@@ -94,10 +97,7 @@ pub(super) fn page() -> Object {
         .title(Some("Events"))
         .property("events", ArrayBuilder::new().items(event))
         .required("events")
-        .property(
-            "next",
-            text().description(Some("The cursor to ask with for what comes next")).pattern(Some("^[0-9]+$")),
-        )
+        .property("next", text().description(Some("The cursor to ask with for what comes next")).pattern(Some(CURSOR)))
         .required("next")
         .property(
             "more",
@@ -123,7 +123,7 @@ fn sample() -> Value {
                 "earlier_leads": 0,
             },
         }],
-        "next": "4711",
+        "next": "4711-019ab8d13c557c1e9d5e3f2b1a0c4d6f",
         "more": false,
     })
 }

@@ -1,5 +1,6 @@
 //! The feed: events in the order of commits, for whoever asks.
 
+mod cursor;
 mod query;
 mod tail;
 
@@ -16,13 +17,14 @@ use tokio::{
     time::Instant,
 };
 
-use self::{query::Query, tail::Tail};
+use self::{cursor::Cursor, query::Query, tail::Tail};
 use super::{
     answer::{PROBLEM_JSON, RETRY_AFTER_SECONDS, challenge, finish, or_bare, to_bytes},
     problem::EventsProblem,
     refusals::EventsRefusals,
 };
 use crate::{
+    lead::LeadId,
     outbox::{Body, Event, Payload, Subject},
     store::{LeadOutbox, StoreError, StoreErrorKind},
     token::{Grant, Scope, TokenSet, Unauthorized},
@@ -35,13 +37,16 @@ pub const INBOUND_EVENTS_PATH: &str = "/inbound/events";
 const POLL: Duration = Duration::from_secs(1);
 /// How many requests may wait at once.
 const MAX_WAITING: usize = 256;
+/// How many events are looked through at once where the bearer hears of some alone.
+const WINDOW: usize = 500;
 
 /// `GET /inbound/events?after=CURSOR&wait=30&limit=100`: what happened to leads, in the order of commits, for systems that no
 /// webhook reaches.
 ///
 /// An answer holds up to `limit` events (1 to 500, 100 by default) and `next`, the cursor to ask with for what comes after
 /// them. Without `after` it begins at the first event. Where there is none yet, the answer waits for one, up to `wait` seconds
-/// (0 to 60, 0 by default). Whoever stores `next` together with what it made of the events misses nothing.
+/// (0 to 60, 0 by default). Whoever stores `next` together with what it made of the events misses nothing: a cursor names the event
+/// that it lies behind, so that a database that was put back to an earlier state is noticed (409).
 ///
 /// A token needs [`Scope::Events`]; one that is bound to sources hears of their leads alone. An event is told with the lead as it
 /// is now: of a lead that was erased, there is nothing but `lead.erased`.
@@ -72,10 +77,11 @@ pub struct EventsEndpoint {
 }
 
 struct Shared {
-    tail: Tail,
+    tail: Arc<Tail>,
     tokens: TokenSet,
     payload: Payload,
     waiting: Semaphore,
+    max_waiting: usize,
     refusals: EventsRefusals,
 }
 
@@ -95,6 +101,11 @@ impl EventsEndpoint {
             poll: POLL,
             max_waiting: MAX_WAITING,
         }
+    }
+
+    /// Returns how many requests wait for an event just now.
+    pub fn waiting(&self) -> usize {
+        self.shared.max_waiting - self.shared.waiting.available_permits()
     }
 
     /// Answers whoever waits at once, and lets nobody wait any more: for a service that is about to stop.
@@ -135,51 +146,80 @@ impl EventsEndpoint {
         let Query { after, wait, limit } = Query::parse(head.uri.query().unwrap_or_default()).ok_or(Refusal::Query)?;
         let until = Instant::now() + wait;
         let mut last = tail.look().await?;
-        if after > last {
-            return Err(Refusal::CursorAhead);
+        if !after.is_in(&*tail.store).await? {
+            return Err(Refusal::CursorUnknown);
         }
         let (mut next, mut place) = (after, None);
         loop {
-            let page = self.read(&grant, next, limit, last).await?;
-            if !page.events.is_empty() || Instant::now() >= until {
+            let page = self.read(&grant, next, limit).await?;
+            if !page.events.is_empty() || Instant::now() >= until || tail.is_closing() {
                 return Ok(page.to_json(self.shared.payload));
             }
             // Of what was looked at, the bearer is told nothing.
             next = page.next;
-            if page.has_more {
-                continue;
-            }
             if place.is_none() {
                 place = Some(waiting.try_acquire().map_err(|_| Refusal::Busy)?);
             }
-            match tail.wait(next, until).await? {
+            if page.has_more {
+                continue;
+            }
+            match tail.wait(last, until).await? {
                 Some(reached) => last = reached,
                 None => return Ok(page.to_json(self.shared.payload)),
             }
         }
     }
 
-    /// Events behind a number that the bearer is told of, as far as the log reaches.
-    async fn read(&self, grant: &Grant, after: u64, limit: u32, last: u64) -> Result<Page, StoreError> {
+    /// Events behind a place that the bearer is told of.
+    async fn read(&self, grant: &Grant, after: Cursor, limit: u32) -> Result<Page, StoreError> {
         let store = &self.shared.tail.store;
-        let events = store.events(after, limit).await?;
-        let has_more = events.len() >= limit as usize;
-        let reached = events.last().map_or(after, |event| event.sequence);
-        // Behind the last event are numbers of audit rows that nobody is told of.
-        let next = if has_more { reached } else { reached.max(last) };
-        let ids: Vec<_> = events.iter().map(|event| event.lead_id).collect();
-        let subjects = if ids.is_empty() { Vec::new() } else { store.subjects(&ids).await? };
-        let subjects: HashMap<_, _> = subjects
-            .into_iter()
-            .filter(|subject| grant.allows_source(&subject.lead.source))
-            .map(|subject| (subject.lead.id, Arc::new(subject)))
-            .collect();
+        let limit = limit as usize;
+        // Whoever hears of some sources may have to look through many events of others.
+        let window = if grant.is_for_some_sources() { WINDOW } else { limit };
+        let events = store.events(after.sequence, u32::try_from(window).unwrap_or(u32::MAX)).await?;
+        let has_more = events.len() >= window;
+        let next = events.last().map_or(after, Cursor::behind);
+        let subjects = subjects(&**store, &events).await?;
         let told = events.into_iter().filter_map(|event| {
-            let subject = subjects.get(&event.lead_id).filter(|subject| subject.is_told(event.event_type))?;
-            Some((event, Arc::clone(subject)))
+            let subject = subjects.get(&event.lead_id)?;
+            let is_told = grant.allows_source(&subject.lead.source) && subject.is_told(event.event_type);
+            is_told.then(|| (event, Arc::clone(subject)))
         });
-        Ok(Page { events: told.collect(), next, has_more })
+        let mut told: Vec<_> = told.collect();
+        if told.len() <= limit {
+            return Ok(Page { events: told, next, has_more });
+        }
+        told.truncate(limit);
+        let next = told.last().map_or(after, |(event, _)| Cursor::behind(event));
+        Ok(Page { events: told, next, has_more: true })
     }
+}
+
+/// The leads of events.
+async fn subjects(store: &dyn LeadOutbox, events: &[Event]) -> Result<HashMap<LeadId, Arc<Subject>>, StoreError> {
+    let mut ids: Vec<_> = events.iter().map(|event| event.lead_id).collect();
+    ids.sort_unstable_by_key(|id| id.as_uuid());
+    ids.dedup();
+    if ids.is_empty() {
+        return Ok(HashMap::new());
+    }
+    let found = match store.subjects(&ids).await {
+        Err(error) if error.kind() == StoreErrorKind::Internal => {
+            // One row that cannot be read must not hold up the others.
+            let mut found = Vec::new();
+            for id in ids {
+                match store.subjects(&[id]).await {
+                    Err(error) if error.kind() == StoreErrorKind::Internal => {
+                        tracing::error!(lead_id = %id, %error, "events of a lead that cannot be read are left out");
+                    }
+                    one => found.extend(one?),
+                }
+            }
+            found
+        }
+        found => found?,
+    };
+    Ok(found.into_iter().map(|subject| (subject.lead.id, Arc::new(subject))).collect())
 }
 
 impl fmt::Debug for EventsEndpoint {
@@ -227,12 +267,14 @@ impl EventsEndpointBuilder {
 
     /// The feed.
     pub fn build(self) -> EventsEndpoint {
+        let max_waiting = self.max_waiting.min(Semaphore::MAX_PERMITS);
         EventsEndpoint {
             shared: Arc::new(Shared {
                 tail: Tail::new(self.store, self.committed, self.poll),
                 tokens: self.tokens,
                 payload: self.payload,
-                waiting: Semaphore::new(self.max_waiting.min(Semaphore::MAX_PERMITS)),
+                waiting: Semaphore::new(max_waiting),
+                max_waiting,
                 refusals: EventsRefusals::default(),
             }),
         }
@@ -248,7 +290,7 @@ impl fmt::Debug for EventsEndpointBuilder {
 /// Events that a bearer is told of, each with its lead.
 struct Page {
     events: Vec<(Event, Arc<Subject>)>,
-    next: u64,
+    next: Cursor,
     has_more: bool,
 }
 
@@ -282,7 +324,7 @@ enum Refusal {
     Token(Unauthorized),
     Scope,
     Query,
-    CursorAhead,
+    CursorUnknown,
     /// As many wait as may.
     Busy,
     Store(StoreError),
@@ -305,7 +347,7 @@ impl Refusal {
             Self::Token(_) => EventsProblem::Unauthorized,
             Self::Scope => EventsProblem::ScopeMissing,
             Self::Query => EventsProblem::InvalidQuery,
-            Self::CursorAhead => EventsProblem::CursorAhead,
+            Self::CursorUnknown => EventsProblem::CursorUnknown,
             Self::Busy => EventsProblem::Unavailable,
             Self::Store(error) => match error.kind() {
                 StoreErrorKind::Rejected | StoreErrorKind::Internal => EventsProblem::Internal,

@@ -1,5 +1,7 @@
 use std::{ops::RangeInclusive, time::Duration};
 
+use super::cursor::Cursor;
+
 /// How long a request may wait for an event, in seconds.
 const WAIT: RangeInclusive<u64> = 0..=60;
 /// How many events an answer may hold.
@@ -9,7 +11,7 @@ const DEFAULT_LIMIT: u32 = 100;
 /// What a request asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Query {
-    pub(super) after: u64,
+    pub(super) after: Cursor,
     pub(super) wait: Duration,
     pub(super) limit: u32,
 }
@@ -21,7 +23,7 @@ impl Query {
         for pair in query.split('&').filter(|pair| !pair.is_empty()) {
             let (name, value) = pair.split_once('=')?;
             let is_repeated = match name {
-                "after" => after.replace(number(value).filter(|after| i64::try_from(*after).is_ok())?).is_some(),
+                "after" => after.replace(Cursor::parse(value)?).is_some(),
                 "wait" => wait.replace(number(value).filter(|wait| WAIT.contains(wait))?).is_some(),
                 "limit" => {
                     let value = u32::try_from(number(value)?).ok().filter(|limit| LIMIT.contains(limit))?;

@@ -80,8 +80,8 @@ impl DispatcherBuilder {
     }
 
     /// Watches that leads are answered in time: of one that has waited for longer it is audited, once, by
-    /// [`Actor::SERVICE_LEVEL`](crate::Actor::SERVICE_LEVEL), and [`lead.unanswered`](super::EventType::Unanswered) is told. Leads that
-    /// have waited for more than 30 days are left alone. Default: nobody watches.
+    /// [`Actor::SERVICE_LEVEL`](crate::Actor::SERVICE_LEVEL), and [`lead.unanswered`](super::EventType::Unanswered) is told, within ten
+    /// minutes or so. Leads that came more than 30 days before those that are due now are left alone. Default: nobody watches.
     pub fn service_level(mut self, service_level: ServiceLevel) -> Self {
         self.told.service_level = Some(service_level);
         self

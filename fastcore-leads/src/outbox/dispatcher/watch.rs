@@ -21,14 +21,22 @@ use crate::{
 /// It looks once in so many polls.
 const POLLS: u32 = 15;
 /// How often it begins at the start again: a lead may have gone back to those that nobody works on.
-const WALK: Duration = Duration::from_secs(60 * 60);
-/// Leads that came earlier are not looked at: whoever begins to use a service level is not told of years.
+const WALK: Duration = Duration::from_secs(10 * 60);
+/// How long it rests between two steps at least, and so many times as long as the last one took, so that ingest gets its turn.
+const REST: Duration = Duration::from_millis(10);
+const REST_FACTOR: u32 = 4;
+/// Leads that came so much earlier than those that are due now are not looked at: whoever begins to use a service level is not told
+/// of years.
 const OLDEST: TimeDelta = TimeDelta::days(30);
 
 pub(super) async fn run(shared: Arc<Shared>, level: Option<ServiceLevel>, mut ended: watch::Receiver<bool>) {
     let mut watch = Watch { shared, level, walk: None, is_failing: false };
+    if watch.level.is_some() {
+        // From the start: an alarm on an increase does not see a series that begins with its first event.
+        watch.shared.metrics.unanswered(0);
+    }
     while !*ended.borrow() {
-        watch.look().await;
+        watch.look(&ended).await;
         let rest = jitter::around(watch.shared.poll * POLLS);
         tokio::select! {
             () = sleep(rest) => {}
@@ -46,9 +54,9 @@ struct Watch {
 }
 
 impl Watch {
-    async fn look(&mut self) {
+    async fn look(&mut self, ended: &watch::Receiver<bool>) {
         let now = time::now();
-        let result = match self.note(now).await {
+        let result = match self.note(now, ended).await {
             Ok(()) => self.measure(now).await.map_err(InboxError::from),
             Err(error) => Err(error),
         };
@@ -61,16 +69,25 @@ impl Watch {
     }
 
     /// Notes of leads that have waited for too long that they are unanswered.
-    async fn note(&mut self, now: DateTime<Utc>) -> Result<(), InboxError> {
+    async fn note(&mut self, now: DateTime<Utc>, ended: &watch::Receiver<bool>) -> Result<(), InboxError> {
         let Some(before) = self.level.as_ref().and_then(|level| level.overdue_before(now)) else { return Ok(()) };
-        let oldest = now.checked_sub_signed(OLDEST).map(|created_at| Cursor { created_at, id: Uuid::nil() });
+        let oldest = before.checked_sub_signed(OLDEST).map(|created_at| Cursor { created_at, id: Uuid::nil() });
         let going_on = self.walk.filter(|(_, begun)| begun.elapsed() < WALK);
         let (after, begun) = going_on.unwrap_or_else(|| (oldest, Instant::now()));
-        let (noted, reached) = note_unanswered(&*self.shared.store, before, after).await?;
-        self.walk = Some((reached, begun));
-        self.shared.metrics.unanswered(noted);
-        if noted > 0 {
-            tracing::info!(leads = noted, "leads are unanswered for longer than the service level allows");
+        self.walk = Some((after, begun));
+        let mut all = 0;
+        while !*ended.borrow() {
+            let asked = Instant::now();
+            let after = self.walk.and_then(|(place, _)| place);
+            let (noted, reached) = note_unanswered(&*self.shared.store, before, after).await?;
+            self.shared.metrics.unanswered(noted);
+            all += noted;
+            let Some(reached) = reached else { break };
+            self.walk = Some((Some(reached), begun));
+            sleep((asked.elapsed() * REST_FACTOR).max(REST)).await;
+        }
+        if all > 0 {
+            tracing::info!(leads = all, "leads are unanswered for longer than the service level allows");
         }
         Ok(())
     }

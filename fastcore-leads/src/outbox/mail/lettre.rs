@@ -1,4 +1,9 @@
-use std::{fmt, time::Duration};
+use std::{
+    collections::VecDeque,
+    fmt,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
 
 use async_trait::async_trait;
 use lettre::{
@@ -15,10 +20,17 @@ use crate::{lead::EmailAddress, outbox::webhook::is_loopback};
 const TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Sends mail with [lettre](::lettre), to a server of SMTP (RFC 5321).
+///
+/// Each address has an envelope of its own: one that the server refuses for good does not keep the others from hearing of it. Who has
+/// a mail is remembered for a while, so that a mail that comes again for one does not come to all.
 #[derive(Clone)]
 pub struct SmtpMailer {
     transport: Smtp,
+    taken: Arc<Mutex<VecDeque<(String, EmailAddress)>>>,
 }
+
+/// How many addresses are remembered that have a mail which others wait for.
+const REMEMBERED: usize = 10_000;
 
 type Smtp = AsyncSmtpTransport<Tokio1Executor>;
 
@@ -52,7 +64,7 @@ impl SmtpMailer {
             Some((user, password)) => builder.credentials(Credentials::new(user, password)),
             None => builder,
         };
-        Ok(Self { transport: builder.timeout(Some(TIMEOUT)).build() })
+        Ok(Self { transport: builder.timeout(Some(TIMEOUT)).build(), taken: Arc::default() })
     }
 }
 
@@ -60,26 +72,62 @@ impl SmtpMailer {
 impl Mailer for SmtpMailer {
     async fn send(&self, mail: &Mail) -> Result<u16, NotMailed> {
         let letter = letter(mail).map_err(|error| NotMailed::new(None, error))?.formatted();
-        let (mut taken, mut refused) = (None, None);
+        let (mut code, mut not_now, mut never) = (None, None, None);
         for address in &mail.to {
+            if self.has(mail, address) {
+                // The code of an answer that was noted as a failure, since others had none.
+                code = code.or(Some(ACCEPTED));
+                continue;
+            }
             let envelope = envelope(mail, address).map_err(|error| NotMailed::new(None, error))?;
             match self.transport.send_raw(&envelope, &letter).await {
-                Ok(response) => taken = Some(response.code().into()),
-                Err(error) => refused = Some(error),
+                Ok(response) => {
+                    code = Some(response.code().into());
+                    self.remember(mail, address);
+                }
+                Err(error) if error.is_permanent() || error.is_client() => never = Some(error),
+                Err(error) => not_now = Some(error),
             }
         }
-        match (taken, refused) {
-            // An address that the server will never take must not keep the others from hearing of it.
-            (Some(code), Some(error)) if error.is_permanent() => {
-                let status = error.status().map(u16::from);
-                tracing::warn!(mail = mail.message_id, status, "the server refused one of the addresses of a mail");
+        match (code, not_now, never) {
+            (_, Some(error), _) | (None, None, Some(error)) => {
+                Err(NotMailed::new(error.status().map(Into::into), error))
+            }
+            (Some(code), None, never) => {
+                self.forget(mail);
+                if let Some(error) = never {
+                    let status = error.status().map(u16::from);
+                    tracing::warn!(mail = mail.message_id, status, "the server refused one of the addresses of a mail");
+                }
                 Ok(code)
             }
-            // Sent again it comes twice to those who have it, under its id.
-            (_, Some(error)) => Err(NotMailed::new(error.status().map(Into::into), error)),
-            (Some(code), None) => Ok(code),
-            (None, None) => Err(NotMailed::new(None, "the mail is to nobody")),
+            (None, None, None) => Err(NotMailed::new(None, "the mail is to nobody")),
         }
+    }
+}
+
+/// Requested mail action okay, completed (RFC 5321, 4.2.3).
+const ACCEPTED: u16 = 250;
+
+impl SmtpMailer {
+    fn has(&self, mail: &Mail, address: &EmailAddress) -> bool {
+        self.taken().iter().any(|(id, taker)| *id == mail.message_id && taker == address)
+    }
+
+    fn remember(&self, mail: &Mail, address: &EmailAddress) {
+        let mut taken = self.taken();
+        if taken.len() >= REMEMBERED {
+            taken.pop_front();
+        }
+        taken.push_back((mail.message_id.clone(), address.clone()));
+    }
+
+    fn forget(&self, mail: &Mail) {
+        self.taken().retain(|(id, _)| *id != mail.message_id);
+    }
+
+    fn taken(&self) -> MutexGuard<'_, VecDeque<(String, EmailAddress)>> {
+        self.taken.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -24,8 +24,9 @@ const DIGEST: Duration = Duration::from_secs(60);
 /// Hands a mail to a server. Feature `lettre` brings `SmtpMailer`.
 ///
 /// # Contract
-/// A mailer sends a mail once, to all of its receivers, under its `Message-ID`; it may be dropped at any point. Where the
-/// connection is cut behind the text, the mail may have arrived: it is sent once more under the same `Message-ID`.
+/// A mailer sends a mail to all of its receivers, under its `Message-ID`; it may be dropped at any point. Where the connection is cut
+/// behind the text, the mail may have arrived: it is sent once more under the same `Message-ID`. Where some have it and others
+/// are refused for good, it counts as taken; where others are to be tried again, as not taken.
 #[async_trait]
 pub trait Mailer: Send + Sync + 'static {
     /// Sends a mail. Returns the server's reply code.

@@ -61,8 +61,10 @@ async fn carry_out<S: Session>(session: &mut S, dialect: Dialect, change: Change
         Ok(rewrites) => rewrites,
         Err(refusal) => return Ok(Err(refusal)),
     };
-    for statement in dialect.rewrite(&rewrites) {
-        session.write(statement).await?;
+    let [leads, trails] = dialect.rewrite(&rewrites);
+    if change.rewrites_leads() {
+        session.write(leads).await?;
     }
+    session.write(trails).await?;
     Ok(Ok(rewrites.into_iter().map(|rewrite| rewrite.row).collect()))
 }

@@ -48,9 +48,16 @@ impl<C: Connections> LeadOutbox for Engine<C> {
                 break;
             }
         }
-        let statement = C::DIALECT.unsubscribe(destination);
-        let removed = self.connections().write(Box::new(|session| session.answers(statement))).await?;
-        Ok(!removed.is_empty())
+        // First the destination, so that nobody enters what would be left.
+        let statements = (C::DIALECT.unsubscribe(destination), C::DIALECT.drop_deliveries(destination, u32::MAX));
+        self.transact(move |session| {
+            Box::pin(async move {
+                let removed = session.answers(statements.0).await?;
+                session.write(statements.1).await?;
+                Ok(!removed.is_empty())
+            })
+        })
+        .await
     }
 
     async fn fan_out(&self, subscription: &Subscription, limit: u32) -> Result<u32, StoreError> {
@@ -150,7 +157,7 @@ const START: &str = "1";
 async fn sequence<S: Session>(session: &mut S, dialect: Dialect, limit: u32) -> Result<u32, StoreError> {
     let limit = limit.max(1);
     let sequencer: Vec<Sequencer> = ask(session, dialect.lock_sequencer()).await?;
-    // Another process is at it.
+    // Whoever emptied the table has to migrate.
     let Some((last, mark, stage)) = sequencer.into_iter().next() else { return Ok(0) };
     let mark = if stage == Stage::Moved { START.to_owned() } else { mark };
     let (rows, end, found) = Unnumbered::read(ask(session, dialect.unnumbered(&mark, stage, limit)).await?)?;

@@ -12,7 +12,12 @@ use uuid::Uuid;
 
 pub(super) use self::rows::{DueRow, EventRow, Numbered, RecordRow, StatusRow, Unnumbered};
 use super::inbox::{COLUMNS, Dialect, Param, Statement};
-use crate::{audit, lead::LeadStatus, outbox::EventType, time};
+use crate::{
+    audit,
+    lead::LeadStatus,
+    outbox::{EventType, MAX_EARLIER_LEADS},
+    time,
+};
 
 /// Where the sequencer is: its last number, its mark, and how it goes on from there.
 pub(super) type Sequencer = (i64, String, Stage);
@@ -30,7 +35,8 @@ pub(super) enum Stage {
 }
 
 impl Dialect {
-    /// Locks the sequencer's row. Answers a [`Sequencer`]; no row where another process has it.
+    /// Locks the sequencer's row, and waits for whoever has it: what it numbers was not committed when it looked. Answers a
+    /// [`Sequencer`].
     pub(super) fn lock_sequencer(self) -> Statement {
         Statement::of(
             self,
@@ -40,7 +46,7 @@ impl Dialect {
                             CASE system_identifier WHEN here.id THEN 'following' WHEN 'sweeping ' || here.id THEN 'sweeping'
                                                    ELSE 'moved' END)::text AS answer
                        FROM lead_sequencer, (SELECT system_identifier::text AS id FROM pg_control_system()) AS here
-                        FOR UPDATE OF lead_sequencer SKIP LOCKED"
+                        FOR UPDATE OF lead_sequencer"
                 }
                 Self::Sqlite => "SELECT json_array(last_sequence, mark, 'following') AS answer FROM lead_sequencer",
             },
@@ -184,10 +190,11 @@ impl Dialect {
     pub(super) fn earlier_leads(self, ids: &[Uuid]) -> Statement {
         let mut statement = Statement::new(self);
         let is_one = statement.is_one_of("lead.id", ids);
-        let answer = self.json_array(
-            "lead.id, (SELECT count(*) FROM lead_inbox AS earlier WHERE lower(earlier.email) = lower(lead.email) \
-             AND earlier.erased_at_utc IS NULL AND earlier.created_at_utc < lead.created_at_utc)",
-        );
+        let answer = self.json_array(&format!(
+            "lead.id, (SELECT count(*) FROM (SELECT 1 FROM lead_inbox AS earlier \
+                 WHERE lower(earlier.email) = lower(lead.email) AND earlier.erased_at_utc IS NULL \
+                 AND earlier.created_at_utc < lead.created_at_utc LIMIT {MAX_EARLIER_LEADS}) AS some)"
+        ));
         statement.text = Cow::Owned(format!(
             "SELECT {answer} AS answer FROM lead_inbox AS lead WHERE {is_one} AND lead.erased_at_utc IS NULL"
         ));

@@ -14,7 +14,7 @@ use crate::{
     lead::{LeadId, LeadStatus},
     outbox::{
         AuditedEvent, Claim, Delivery, DeliveryFilter, DeliveryRecord, DeliveryState, DestinationStatus, Event,
-        EventType, Place, Settled, Settlement, Subject, Subscription,
+        EventType, MAX_EARLIER_LEADS, Place, Settled, Settlement, Subject, Subscription,
     },
     store::{LeadOutbox, StoreError, StoredLead},
     time,
@@ -172,7 +172,8 @@ impl LeadOutbox for MemoryLeadStore {
             state.by_request.values().filter(|other| is_earlier(other)).count()
         };
         let subject = |lead: StoredLead| {
-            let earlier_leads = if lead.erased_at_utc.is_some() { 0 } else { number(earlier_than(&lead)) };
+            let earlier_leads =
+                if lead.erased_at_utc.is_some() { 0 } else { number(earlier_than(&lead)).min(MAX_EARLIER_LEADS) };
             Subject { lead, earlier_leads }
         };
         Ok(leads.into_iter().map(subject).collect())

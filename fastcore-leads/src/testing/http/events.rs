@@ -3,9 +3,11 @@
 //! [`events_conformance!`](crate::events_conformance) makes each case a test of its own, as
 //! [`http_conformance!`](crate::http_conformance) does.
 
-use std::{net::SocketAddr, time::Duration};
+use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use serde_json::Value;
+use tokio::sync::Notify;
+use uuid::Uuid;
 
 use super::{Answer, Server, exchange, stores::Away};
 use crate::{
@@ -47,6 +49,7 @@ cases! {
     who_waits_is_answered_once_something_happens
     who_waits_in_vain_keeps_the_cursor
     a_feed_that_closes_lets_nobody_wait
+    a_cursor_of_another_log_is_refused
     each_problem_of_the_feed_can_be_reached
     a_token_of_some_sources_hears_of_these_alone
     of_an_erased_lead_its_erasure_alone_is_told
@@ -83,18 +86,21 @@ pub async fn events_are_handed_out_in_order_page_by_page(serve: ServeEvents) {
     assert_eq!(page(server.address, "").await["events"].as_array().map(Vec::len), Some(5), "from the first one");
 }
 
-/// Many of them, each with what was asked for.
+/// Many of them, each with what was asked for, and none by the poll.
 pub async fn who_waits_is_answered_once_something_happens(serve: ServeEvents) {
-    let store = MemoryLeadStore::new();
-    let feed = EventsEndpoint::builder(store.clone(), tokens()).poll(Duration::from_millis(5)).build();
-    let server = serve(feed).await;
+    let (store, committed) = (MemoryLeadStore::new(), Arc::new(Notify::new()));
+    let builder = EventsEndpoint::builder(store.clone(), tokens()).woken_by(Arc::clone(&committed));
+    let feed = builder.poll(Duration::from_secs(3600)).build();
+    let server = serve(feed.clone()).await;
     let before = receive(&store, "site.example").await;
     let cursor = page(server.address, "").await["next"].as_str().expect("a cursor").to_owned();
     let query = format!("after={cursor}&wait=60");
     let asked = || page(server.address, &query);
     let happens = async {
-        tokio::task::yield_now().await;
-        receive(&store, "site.example").await
+        so_many_wait(&feed, 3).await;
+        let id = receive(&store, "site.example").await;
+        committed.notify_one();
+        id
     };
     let (first, second, third, id) = tokio::join!(asked(), asked(), asked(), happens);
     for page in [first, second, third] {
@@ -103,6 +109,16 @@ pub async fn who_waits_is_answered_once_something_happens(serve: ServeEvents) {
         assert_eq!(told, [id.to_string().as_str()]);
         assert_ne!(told, [before.to_string().as_str()]);
     }
+}
+
+async fn so_many_wait(feed: &EventsEndpoint, requests: usize) {
+    for _ in 0..30_000 {
+        if feed.waiting() == requests {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+    panic!("after 30 s not so many wait: {requests}");
 }
 
 /// The answer comes after the time that was asked for, and not before.
@@ -121,9 +137,28 @@ pub async fn who_waits_in_vain_keeps_the_cursor(serve: ServeEvents) {
 pub async fn a_feed_that_closes_lets_nobody_wait(serve: ServeEvents) {
     let feed = EventsEndpoint::new(MemoryLeadStore::new(), tokens());
     let server = serve(feed.clone()).await;
-    let (waited, ()) = tokio::join!(page(server.address, "wait=60"), async { feed.close() });
+    let closes = async {
+        so_many_wait(&feed, 1).await;
+        feed.close();
+    };
+    let (waited, ()) = tokio::join!(page(server.address, "wait=60"), closes);
     assert_eq!(waited["events"].as_array().map(Vec::len), Some(0));
     assert_eq!(page(server.address, "wait=60").await["next"], "0");
+}
+
+/// Put back to an earlier state it has other events under the same numbers: whoever asks is told, and misses nothing.
+pub async fn a_cursor_of_another_log_is_refused(serve: ServeEvents) {
+    let (before, after) = (MemoryLeadStore::new(), MemoryLeadStore::new());
+    for store in [&before, &after] {
+        for _ in 0..3 {
+            receive(store, "site.example").await;
+        }
+    }
+    let server = serve(EventsEndpoint::new(before, tokens())).await;
+    let cursor = page(server.address, "limit=2").await["next"].as_str().expect("a cursor").to_owned();
+    let server = serve(EventsEndpoint::new(after, tokens())).await;
+    let refused = ask(server.address, "GET", &format!("after={cursor}&wait=60"), TOKEN).await;
+    assert_eq!((refused.status, &refused.json()["error"]), (409, &Value::from("cursor_unknown")));
 }
 
 /// The whole closed list, with the headers that belong to it.
@@ -166,8 +201,10 @@ pub async fn each_problem_of_the_feed_can_be_reached(serve: ServeEvents) {
         assert_eq!(answer.header("allow"), Some("GET"));
         reach(&answer, EventsProblem::MethodNotAllowed);
     }
-    reach(&ask(address, "GET", "after=2", TOKEN).await, EventsProblem::CursorAhead);
-    let busy = ask(address, "GET", "after=1&wait=1", TOKEN).await;
+    let ahead = format!("after=2-{}", Uuid::now_v7().simple());
+    reach(&ask(address, "GET", &ahead, TOKEN).await, EventsProblem::CursorUnknown);
+    let next = ask(address, "GET", "", TOKEN).await.json()["next"].as_str().expect("a cursor").to_owned();
+    let busy = ask(address, "GET", &format!("after={next}&wait=1"), TOKEN).await;
     assert_eq!(busy.header("retry-after"), Some("2"));
     reach(&busy, EventsProblem::Unavailable);
 
