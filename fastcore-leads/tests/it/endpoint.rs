@@ -11,8 +11,8 @@ use std::{
 use async_trait::async_trait;
 use bytes::Bytes;
 use fastcore_leads::{
-    Actor, ConsentPolicy, Endpoint, Ingest, Insertion, LeadStore, MemoryLeadStore, NewLead, Problem, StoreError,
-    StoreErrorKind, Token, TokenSet,
+    Actor, ConsentPolicy, Endpoint, EventsProblem, Ingest, Insertion, LeadStore, MemoryLeadStore, NewLead, Problem,
+    StoreError, StoreErrorKind, Token, TokenSet,
     testing::{self, Logs, TOKEN, body, post},
 };
 use http::{Request, Response, StatusCode};
@@ -322,6 +322,7 @@ fn the_list_of_problems_is_the_contracts() {
         [
             (400, "malformed_body"),
             (401, "unauthorized"),
+            (403, "scope_missing"),
             (403, "source_forbidden"),
             (405, "method_not_allowed"),
             (408, "request_timeout"),
@@ -339,16 +340,17 @@ fn the_list_of_problems_is_the_contracts() {
 #[test]
 fn the_page_lists_every_problem_and_code() {
     let page = include_str!("../../docs/problems.md");
-    for problem in Problem::ALL {
-        let row = format!(
-            "| {} | `{}` | {} | {} |",
-            problem.status().as_u16(),
-            problem.as_str(),
-            problem.title(),
-            problem.detail()
-        );
-        assert!(page.contains(&row), "{row}");
+    macro_rules! assert_listed {
+        ($list:ty) => {
+            for problem in <$list>::ALL {
+                let (status, word) = (problem.status().as_u16(), problem.as_str());
+                let row = format!("| {status} | `{word}` | {} | {} |", problem.title(), problem.detail());
+                assert!(page.contains(&row), "{row}");
+            }
+        };
     }
+    assert_listed!(Problem);
+    assert_listed!(EventsProblem);
     for code in fastcore_leads::lead::ViolationCode::ALL {
         let row = format!("| `{code}` | {} |", code.rule());
         assert!(page.contains(&row), "{row}");
@@ -356,8 +358,8 @@ fn the_page_lists_every_problem_and_code() {
     let rows = page.lines().filter(|line| line.starts_with("| ") && line.contains('`')).count();
     assert_eq!(
         rows,
-        Problem::ALL.len() + fastcore_leads::lead::ViolationCode::ALL.len() + 1,
-        "and the head of a table"
+        Problem::ALL.len() + EventsProblem::ALL.len() + fastcore_leads::lead::ViolationCode::ALL.len() + 2,
+        "and the heads of two tables"
     );
 }
 
