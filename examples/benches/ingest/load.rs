@@ -61,6 +61,7 @@ impl Load {
 async fn client(address: SocketAddr, start: Instant, end: Instant) -> (u64, Vec<Duration>) {
     let mut request = template();
     let id_at = find(&request, b"\"request_id\":\"").expect("the template has one") + 14;
+    let address_at = find(&request, ADDRESS.as_bytes()).expect("the template has one");
     let mut stream = TcpStream::connect(address).await.expect("the service listens");
     stream.set_nodelay(true).expect("TCP_NODELAY");
     let mut answer = Vec::with_capacity(1024);
@@ -70,7 +71,9 @@ async fn client(address: SocketAddr, start: Instant, end: Instant) -> (u64, Vec<
         if sent >= end {
             return (acknowledged, times);
         }
-        Uuid::now_v7().hyphenated().encode_lower(&mut request[id_at..id_at + 36]);
+        let id = Uuid::now_v7().hyphenated();
+        id.encode_lower(&mut request[id_at..id_at + 36]);
+        id.encode_lower(&mut request[address_at..address_at + 36]);
         stream.write_all(&request).await.expect("the service reads");
         read_answer(&mut stream, &mut answer).await;
         assert!(answer.starts_with(b"HTTP/1.1 201 "), "{}", String::from_utf8_lossy(&answer));
@@ -82,8 +85,13 @@ async fn client(address: SocketAddr, start: Instant, end: Instant) -> (u64, Vec<
     }
 }
 
+/// Each lead has an address of its own in the place of the digits.
+const ADDRESS: &str = "00000000-0000-0000-0000-000000000000@example.com";
+
 pub(crate) fn template() -> Vec<u8> {
-    let body = body().to_string();
+    let mut body = body();
+    body["email"] = ADDRESS.into();
+    let body = body.to_string();
     format!(
         "POST /inbound/leads HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\nauthorization: Bearer {TOKEN}\r\n\
          content-length: {}\r\n\r\n{body}",

@@ -27,6 +27,7 @@ use fastcore_leads::{
 use fastcore_leads_store_sqlx::PgLeadStore;
 use serde_json::Value;
 use tokio::time::sleep;
+use uuid::Uuid;
 
 use crate::{
     candidates::{Candidate, Database, Kind, block_on},
@@ -179,7 +180,9 @@ fn how_soon(cluster: &Cluster) {
             let begun = Instant::now();
             for number in 0..2000u32 {
                 sleep((begun + number * Duration::from_millis(5)).saturating_duration_since(Instant::now())).await;
-                let answer = exchange(service.address(), &lead_request(&body())).await;
+                let mut sent = body();
+                sent["email"] = format!("{}@example.com", Uuid::now_v7()).into();
+                let answer = exchange(service.address(), &lead_request(&sent)).await;
                 assert_eq!(answer.status, 201);
             }
             receiver.wait_for(2000).await;
@@ -233,7 +236,12 @@ fn throughput(cluster: &Cluster, rounds: usize) {
 
 async fn insert(store: &PgLeadStore, leads: usize) {
     for _ in 0..leads.div_ceil(250) {
-        let batch: Vec<_> = (0..250).map(|_| NewLead::new(parse(&body()), Actor::SITE_INGEST)).collect();
+        let lead = || {
+            let mut sent = body();
+            sent["email"] = format!("{}@example.com", Uuid::now_v7()).into();
+            NewLead::new(parse(&sent), Actor::SITE_INGEST)
+        };
+        let batch: Vec<_> = (0..250).map(|_| lead()).collect();
         store.insert(&batch).await.expect("inserted");
     }
 }

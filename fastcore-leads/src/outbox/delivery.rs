@@ -202,8 +202,8 @@ pub struct DestinationStatus {
     pub oldest_due: Option<DateTime<Utc>>,
 }
 
-/// How far earlier leads of an address are counted: a machine may send without end.
-pub const MAX_EARLIER_LEADS: u64 = 1000;
+/// How far earlier leads of an address are counted: a machine may send without end, and each is looked at for each event.
+pub const MAX_EARLIER_LEADS: u64 = 100;
 
 /// A lead that an event tells of, as it is now.
 #[derive(Clone, Debug, PartialEq)]
