@@ -193,7 +193,7 @@ impl Dialect {
         let answer = self.json_array(&format!(
             "lead.id, (SELECT count(*) FROM (SELECT 1 FROM lead_inbox AS earlier \
                  WHERE lower(earlier.email) = lower(lead.email) AND earlier.erased_at_utc IS NULL \
-                 AND earlier.created_at_utc < lead.created_at_utc LIMIT {MAX_EARLIER_LEADS}) AS some)"
+                 AND earlier.created_at_utc < lead.created_at_utc LIMIT {MAX_EARLIER_LEADS}) AS counted)"
         ));
         statement.text = Cow::Owned(format!(
             "SELECT {answer} AS answer FROM lead_inbox AS lead WHERE {is_one} AND lead.erased_at_utc IS NULL"
