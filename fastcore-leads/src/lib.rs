@@ -41,7 +41,7 @@ pub use self::{
     audit::{Actor, AuditRecord},
     endpoint::{Endpoint, EventsEndpoint, EventsProblem, INBOUND_EVENTS_PATH, INBOUND_LEADS_PATH, Problem},
     inbox::{LeadFilter, LeadPage},
-    ingest::{Ingest, IngestBuilder, IngestError, Ingested},
+    ingest::{Commits, Ingest, IngestBuilder, IngestError, Ingested},
     lead::{ConsentPolicy, EmailAddress, Lead, LeadDraft, LeadId, LeadStatus, ParseError, RequestId, Service},
     mask::mask_email,
     store::{

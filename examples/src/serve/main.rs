@@ -17,14 +17,14 @@ mod token;
 use std::{convert::Infallible, net::Ipv4Addr, process::ExitCode, sync::Arc, time::Duration};
 
 use clap::{CommandFactory, FromArgMatches, parser::ValueSource};
-use fastcore_leads::{Endpoint, EventsEndpoint, token::TOKEN_VARIABLE};
+use fastcore_leads::{Commits, Endpoint, EventsEndpoint, token::TOKEN_VARIABLE};
 use fastcore_leads_examples::{destinations, metrics, site::Site, telemetry::Telemetry};
 use http::{Request, Response};
 use http_body::Body;
 use hyper::body::Incoming;
 use tokio::{
     net::TcpListener,
-    sync::{Notify, oneshot},
+    sync::oneshot,
     time::{Instant, timeout_at},
 };
 use tower_service::Service;
@@ -103,11 +103,11 @@ async fn run(options: &Options, is_trial: bool, is_traced: bool) -> Result<(), S
             "DATABASE_URL is not used: this process serves the site alone, and its leads go to FASTCORE_BASE_URL"
         );
     }
-    let (committed, appended) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
+    let (committed, appended) = (Commits::new(), Commits::new());
     let wake = [Arc::clone(&committed), Arc::clone(&appended)];
     let ingest = database.clone().map(|database| options.ingest(database, wake));
     let feed = database.clone().filter(|_| has_events).map(|database| {
-        EventsEndpoint::builder(database, set.clone()).payload(options.events_payload).woken_by(appended).build()
+        EventsEndpoint::builder(database, set.clone()).payload(options.events_payload).follow(appended).build()
     });
     let telling =
         told.zip(database.clone()).map(|((file, told), database)| Telling::start(file, told, database, committed));

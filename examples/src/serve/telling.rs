@@ -2,10 +2,11 @@
 
 use std::{path::PathBuf, sync::Arc};
 
+use fastcore_leads::Commits;
 use fastcore_leads_examples::destinations::{self, Told};
 use tokio::{
     signal::unix::{SignalKind, signal},
-    sync::{Notify, oneshot},
+    sync::oneshot,
     task::JoinHandle,
 };
 
@@ -19,9 +20,9 @@ pub(crate) struct Telling {
 
 impl Telling {
     /// Begins with destinations that were read from a file. SIGHUP has it read again.
-    pub(crate) fn start(file: PathBuf, told: Told, database: Database, committed: Arc<Notify>) -> Self {
+    pub(crate) fn start(file: PathBuf, told: Told, database: Database, commits: Arc<Commits>) -> Self {
         let (stop, stopped) = oneshot::channel();
-        Self { stop, task: tokio::spawn(tell(file, told, database, committed, stopped)) }
+        Self { stop, task: tokio::spawn(tell(file, told, database, commits, stopped)) }
     }
 
     /// Claims nothing more, and waits for what is under way.
@@ -35,7 +36,7 @@ async fn tell(
     file: PathBuf,
     mut told: Told,
     database: Database,
-    committed: Arc<Notify>,
+    commits: Arc<Commits>,
     mut stopped: oneshot::Receiver<()>,
 ) {
     let mut reload = signal(SignalKind::hangup()).ok();
@@ -51,7 +52,7 @@ async fn tell(
         }
     };
     announce(&told);
-    let dispatcher = told.dispatcher(opened).woken_by(committed).start();
+    let dispatcher = told.dispatcher(opened).follow(commits).start();
     loop {
         tokio::select! {
             _ = hangup() => {

@@ -23,12 +23,11 @@ pub(crate) struct Tokens {
 /// variable that is set and holds no good token is an error: somebody meant to protect this service.
 pub(crate) fn from_environment(listen: &str) -> Result<Tokens, String> {
     let events = secrets(EVENTS_TOKEN_VARIABLE);
-    let (leads, made) = match secrets(TOKEN_VARIABLE) {
-        Some(leads) => (leads, None),
-        None => {
-            let token = make(listen)?;
-            (vec![token.clone()], Some(token))
-        }
+    let (leads, made) = if let Some(leads) = secrets(TOKEN_VARIABLE) {
+        (leads, None)
+    } else {
+        let token = make(listen)?;
+        (vec![token.clone()], Some(token))
     };
     let own = leads.first().cloned().ok_or_else(|| TokenError::Missing.to_string())?;
     if events.iter().flatten().any(|secret| leads.contains(secret)) {

@@ -1,13 +1,10 @@
 use std::{fmt, sync::Arc, time::Duration};
 
 use chrono::{DateTime, Utc};
-use tokio::{
-    runtime::Handle,
-    sync::{Notify, mpsc},
-};
+use tokio::{runtime::Handle, sync::mpsc};
 
 use super::{
-    Clock, Ingest,
+    Clock, Commits, Ingest,
     many::ImportWindow,
     metrics::Metrics,
     queue::Queue,
@@ -32,7 +29,7 @@ pub struct IngestBuilder {
     pub(super) max_batch_bytes: usize,
     pub(super) writers: usize,
     clock: Option<Clock>,
-    committed: Vec<Arc<Notify>>,
+    committed: Vec<Arc<Commits>>,
 }
 
 impl IngestBuilder {
@@ -108,10 +105,10 @@ impl IngestBuilder {
         self
     }
 
-    /// Wakes whoever waits on this after each COMMIT, such as a dispatcher of the [outbox](crate::outbox) in the same process. Several may:
-    /// each waits on one of its own.
-    pub fn notify(mut self, committed: Arc<Notify>) -> Self {
-        self.committed.push(committed);
+    /// Notes here what is committed, and wakes whoever follows: a dispatcher of the [outbox](crate::outbox) in the same process, a feed
+    /// of events. Each needs one of its own.
+    pub fn followed_by(mut self, commits: Arc<Commits>) -> Self {
+        self.committed.push(commits);
         self
     }
 

@@ -1,6 +1,7 @@
 //! The ingest workflow: from a parsed lead to a committed row, or to an error that says whether to retry.
 
 mod builder;
+mod commits;
 mod many;
 mod metrics;
 mod outcome;
@@ -15,6 +16,7 @@ use tokio::time::{Instant, timeout};
 
 pub use self::{
     builder::IngestBuilder,
+    commits::Commits,
     outcome::{IngestError, Ingested},
 };
 use self::{

@@ -11,13 +11,13 @@ use std::{
 };
 
 use tokio::{
-    sync::{Notify, mpsc::UnboundedSender},
+    sync::mpsc::UnboundedSender,
     time::{Instant, sleep, timeout_at},
 };
 use tracing::{Instrument, Span};
 
 use super::{
-    IngestError,
+    Commits, IngestError,
     metrics::Metrics,
     queue::{Batch, Intake, Job},
 };
@@ -112,7 +112,7 @@ pub(super) struct Inserter {
     pub(super) store: Arc<dyn LeadStore>,
     pub(super) metrics: Arc<Metrics>,
     pub(super) deadline: Duration,
-    pub(super) committed: Vec<Arc<Notify>>,
+    pub(super) committed: Vec<Arc<Commits>>,
 }
 
 impl Inserter {
@@ -169,7 +169,7 @@ impl Inserter {
             Ok(insertions) if insertions.len() == batch.len() => {
                 tracing::debug!(leads = batch.len(), attempt, elapsed_us, "batch committed");
                 for committed in &self.committed {
-                    committed.notify_one();
+                    committed.add(batch.len());
                 }
                 Ok(insertions)
             }

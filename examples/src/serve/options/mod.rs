@@ -3,10 +3,8 @@ mod site;
 use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use clap::{Parser, ValueEnum, value_parser};
-use fastcore_leads::{ConsentPolicy, Ingest, IngestBuilder, LeadStore, outbox::Payload};
+use fastcore_leads::{Commits, ConsentPolicy, Ingest, IngestBuilder, LeadStore, outbox::Payload};
 use fastcore_leads_examples::database::{Connect, Driver};
-
-use tokio::sync::Notify;
 
 use self::site::SiteOptions;
 
@@ -99,10 +97,10 @@ impl Options {
     }
 
     /// The ingest workflow over a store.
-    pub(crate) fn ingest(&self, store: impl LeadStore + 'static, committed: [Arc<Notify>; 2]) -> Ingest {
-        committed
+    pub(crate) fn ingest(&self, store: impl LeadStore + 'static, commits: [Arc<Commits>; 2]) -> Ingest {
+        commits
             .into_iter()
-            .fold(Ingest::builder(store), IngestBuilder::notify)
+            .fold(Ingest::builder(store), IngestBuilder::followed_by)
             .deadline(Duration::from_millis(self.deadline_ms))
             .queue_capacity(self.queue_capacity as usize)
             .max_batch(self.max_batch as usize)

@@ -12,10 +12,7 @@ use http::{
     header::{ALLOW, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE},
 };
 use serde::Serialize;
-use tokio::{
-    sync::{Notify, Semaphore},
-    time::Instant,
-};
+use tokio::{sync::Semaphore, time::Instant};
 
 use self::{cursor::Cursor, query::Query, tail::Tail};
 use super::{
@@ -24,6 +21,7 @@ use super::{
     refusals::EventsRefusals,
 };
 use crate::{
+    ingest::Commits,
     lead::LeadId,
     outbox::{Body, Event, Payload, Subject},
     store::{LeadOutbox, StoreError, StoreErrorKind},
@@ -97,7 +95,7 @@ impl EventsEndpoint {
             store: Arc::new(store),
             tokens,
             payload: Payload::Thin,
-            committed: Arc::default(),
+            commits: Commits::new(),
             poll: POLL,
             max_waiting: MAX_WAITING,
         }
@@ -236,7 +234,7 @@ pub struct EventsEndpointBuilder {
     store: Arc<dyn LeadOutbox>,
     tokens: TokenSet,
     payload: Payload,
-    committed: Arc<Notify>,
+    commits: Arc<Commits>,
     poll: Duration,
     max_waiting: usize,
 }
@@ -247,12 +245,10 @@ impl EventsEndpointBuilder {
         Self { payload, ..self }
     }
 
-    /// Has those who wait be woken by [`IngestBuilder::notify`](crate::IngestBuilder::notify). A
-    #[cfg_attr(feature = "outbox", doc = "[`Dispatcher`](crate::outbox::Dispatcher)")]
-    #[cfg_attr(not(feature = "outbox"), doc = "dispatcher")]
-    /// needs another one.
-    pub fn woken_by(self, committed: Arc<Notify>) -> Self {
-        Self { committed, ..self }
+    /// Follows an ingest in the same process, by [`IngestBuilder::followed_by`](crate::IngestBuilder::followed_by): those who wait do
+    /// not wait for the next poll.
+    pub fn follow(self, commits: Arc<Commits>) -> Self {
+        Self { commits, ..self }
     }
 
     /// How often the database is asked while somebody waits, half as often or half as often again by chance. Default: 1 s.
@@ -270,7 +266,7 @@ impl EventsEndpointBuilder {
         let max_waiting = self.max_waiting.min(Semaphore::MAX_PERMITS);
         EventsEndpoint {
             shared: Arc::new(Shared {
-                tail: Tail::new(self.store, self.committed, self.poll),
+                tail: Tail::new(self.store, self.commits, self.poll),
                 tokens: self.tokens,
                 payload: self.payload,
                 waiting: Semaphore::new(max_waiting),

@@ -9,11 +9,12 @@ use std::{
 };
 
 use tokio::{
-    sync::{Mutex, Notify, OwnedMutexGuard, watch},
+    sync::{Mutex, OwnedMutexGuard, watch},
     time::{Instant, sleep, sleep_until, timeout},
 };
 
 use crate::{
+    ingest::Commits,
     jitter,
     store::{LeadOutbox, StoreError, StoreErrorKind},
 };
@@ -27,7 +28,7 @@ const REST_FACTOR: u32 = 4;
 
 pub(super) struct Tail {
     pub(super) store: Arc<dyn LeadOutbox>,
-    committed: Arc<Notify>,
+    commits: Arc<Commits>,
     poll: Duration,
     reached: watch::Sender<Reached>,
     closing: watch::Sender<bool>,
@@ -50,10 +51,10 @@ struct Reached {
 }
 
 impl Tail {
-    pub(super) fn new(store: Arc<dyn LeadOutbox>, committed: Arc<Notify>, poll: Duration) -> Arc<Self> {
+    pub(super) fn new(store: Arc<dyn LeadOutbox>, commits: Arc<Commits>, poll: Duration) -> Arc<Self> {
         Arc::new(Self {
             store,
-            committed,
+            commits,
             poll,
             reached: watch::Sender::new(Reached::default()),
             closing: watch::Sender::new(false),
@@ -118,7 +119,7 @@ impl Tail {
 
     async fn ask(self: Arc<Self>, _turn: OwnedMutexGuard<()>) {
         while self.reached.receiver_count() > 0 && !self.is_closing() {
-            let _ = timeout(jitter::around(self.poll), self.committed.notified()).await;
+            let _ = timeout(jitter::around(self.poll), self.commits.next()).await;
             let begun = Instant::now();
             if let Err(error) = self.look().await {
                 self.reached.send_modify(|reached| reached.failures = (reached.failures.0 + 1, Some(error.kind())));

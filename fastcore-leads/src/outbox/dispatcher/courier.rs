@@ -8,7 +8,7 @@ use tokio::{
     time::{Instant, sleep},
 };
 
-use super::Shared;
+use super::{Shared, burst};
 use crate::{
     jitter,
     lead::LeadId,
@@ -35,6 +35,7 @@ pub(super) async fn run(
         under_way: JoinSet::new(),
         unsettled: Vec::new(),
         walk: None,
+        claimed_at: None,
         is_failing: false,
     };
     let (mut is_due, mut has_sequencer) = (true, true);
@@ -46,8 +47,11 @@ pub(super) async fn run(
             return;
         }
         let room = courier.room();
+        let has_rested =
+            courier.claimed_at.is_none_or(|at| at.elapsed() >= burst::REST) || !courier.shared.burst.is_on();
         // Many at once, also where answers come one by one: a claim is a transaction.
-        if is_due && !is_ending && room * 2 >= courier.destination.slots() {
+        if is_due && !is_ending && has_rested && room * 2 >= courier.destination.slots() {
+            courier.claimed_at = Some(Instant::now());
             is_due = courier.claim(room).await;
         }
         let poll = jitter::around(courier.shared.poll);
@@ -79,6 +83,7 @@ struct Courier {
     unsettled: Vec<Settlement>,
     /// How far the walk over what is due has come, and when it began.
     walk: Option<(Place, Instant)>,
+    claimed_at: Option<Instant>,
     is_failing: bool,
 }
 

@@ -8,7 +8,7 @@ use tokio::{
     time::{Instant, sleep, timeout},
 };
 
-use super::Shared;
+use super::{Shared, burst};
 use crate::{jitter, outbox::Destination, store::StoreError, time};
 
 /// Rows of one transaction: few enough that nobody waits long for it.
@@ -43,13 +43,14 @@ pub(super) async fn run(
             tidied = Instant::now();
             sequencer.tidy().await;
         }
-        if has_more {
+        let is_burst = sequencer.shared.burst.is_on();
+        if has_more && !is_burst {
             continue;
         }
-        let rest = (started.elapsed() * REST_FACTOR).max(REST);
+        let rest = if is_burst { burst::REST } else { (started.elapsed() * REST_FACTOR).max(REST) };
         let until_next = async {
             sleep(rest).await;
-            let _ = timeout(jitter::around(sequencer.shared.poll), sequencer.shared.committed.notified()).await;
+            let _ = timeout(jitter::around(sequencer.shared.poll), sequencer.shared.burst.next_commit()).await;
         };
         tokio::select! {
             () = until_next => {}

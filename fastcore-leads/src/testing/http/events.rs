@@ -6,7 +6,6 @@
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use serde_json::Value;
-use tokio::sync::Notify;
 use uuid::Uuid;
 
 use super::{Answer, Server, exchange, stores::Away};
@@ -14,6 +13,7 @@ use crate::{
     audit::Actor,
     endpoint::{EventsEndpoint, EventsProblem, INBOUND_EVENTS_PATH},
     inbox::{InboxExt, Target},
+    ingest::Commits,
     lead::{LeadId, LeadStatus},
     outbox::Payload,
     store::{LeadStore, MemoryLeadStore, NewLead, StoreErrorKind},
@@ -88,8 +88,8 @@ pub async fn events_are_handed_out_in_order_page_by_page(serve: ServeEvents) {
 
 /// Many of them, each with what was asked for, and none by the poll.
 pub async fn who_waits_is_answered_once_something_happens(serve: ServeEvents) {
-    let (store, committed) = (MemoryLeadStore::new(), Arc::new(Notify::new()));
-    let builder = EventsEndpoint::builder(store.clone(), tokens()).woken_by(Arc::clone(&committed));
+    let (store, committed) = (MemoryLeadStore::new(), Commits::new());
+    let builder = EventsEndpoint::builder(store.clone(), tokens()).follow(Arc::clone(&committed));
     let feed = builder.poll(Duration::from_secs(3600)).build();
     let server = serve(feed.clone()).await;
     let before = receive(&store, "site.example").await;
@@ -99,7 +99,7 @@ pub async fn who_waits_is_answered_once_something_happens(serve: ServeEvents) {
     let happens = async {
         so_many_wait(&feed, 3).await;
         let id = receive(&store, "site.example").await;
-        committed.notify_one();
+        committed.add(1);
         id
     };
     let (first, second, third, id) = tokio::join!(asked(), asked(), asked(), happens);

@@ -1,7 +1,7 @@
 use std::{collections::HashSet, sync::Arc, time::Duration};
 
 use fastcore_leads::{
-    Actor, Ingest, LeadOutbox, LeadStatus, MemoryLeadStore, bytes,
+    Actor, Commits, Ingest, LeadOutbox, LeadStatus, MemoryLeadStore, bytes,
     http::Response,
     inbox::{InboxExt, Target},
     outbox::{
@@ -11,7 +11,8 @@ use fastcore_leads::{
     serde_json::json,
     testing::{Nobody, lead},
 };
-use tokio::sync::Notify;
+
+use tokio::time::{Instant, sleep};
 
 use super::{Receiver, answer, dispatcher, in_state, key, known, quick, receive, subscription, until};
 
@@ -196,14 +197,14 @@ async fn many_dispatchers_tell_each_event_once() {
 #[tokio::test]
 async fn a_commit_in_the_same_process_is_told_at_once() {
     let (store, receiver) = (MemoryLeadStore::new(), Receiver::content());
-    let committed = Arc::new(Notify::new());
+    let committed = Commits::new();
     let dispatcher = Dispatcher::builder(store.clone())
-        .woken_by(Arc::clone(&committed))
+        .follow(Arc::clone(&committed))
         .poll(Duration::from_secs(3600))
         .destination(receiver.destination("crm"))
         .start();
     known(&store, 1).await;
-    let ingest = Ingest::builder(store.clone()).notify(committed).start();
+    let ingest = Ingest::builder(store.clone()).followed_by(committed).start();
     ingest.ingest(lead(), Actor::SITE_INGEST).await.unwrap();
     until("it is told", async || receiver.requests().len() == 1).await;
     dispatcher.shutdown().await;
@@ -245,4 +246,32 @@ fn a_webhook_that_cannot_be_is_refused() {
     assert_eq!(Webhook::new("https://crm.example", vec![], Nobody).err(), Some(InvalidWebhook::NoKey));
     let shown = format!("{:?}", Webhook::new("https://crm.example/Zk9?token=Zk9", vec![key()], Nobody).unwrap());
     assert!(!shown.contains("Zk9"), "{shown}");
+}
+
+/// For up to a minute others are told a little each second; then, and after it, all.
+#[tokio::test(start_paused = true)]
+async fn in_a_burst_the_ingest_goes_first() {
+    const LEADS: usize = 500;
+    let (store, receiver, commits) = (MemoryLeadStore::new(), Receiver::content(), Commits::new());
+    let destination = receiver.destination("crm");
+    let dispatcher = Dispatcher::builder(store.clone()).follow(Arc::clone(&commits)).destination(destination).start();
+    known(&store, 1).await;
+    let (started, burst) = (Instant::now(), Arc::clone(&commits));
+    let burst = tokio::spawn(async move {
+        loop {
+            burst.add(100);
+            sleep(Duration::from_millis(10)).await;
+        }
+    });
+    sleep(Duration::from_secs(1)).await;
+    for _ in 0..LEADS {
+        receive(&store, |_| ()).await;
+    }
+    sleep(Duration::from_secs(9)).await;
+    let told = receiver.requests().len();
+    assert!((32..=32 * 10).contains(&told), "{told} in nine seconds of a burst");
+    until("all are told in the end", async || in_state(&store, DeliveryState::Delivered).await == LEADS).await;
+    assert!(started.elapsed() > Duration::from_secs(12), "after {:?}", started.elapsed());
+    burst.abort();
+    dispatcher.shutdown().await;
 }
