@@ -203,7 +203,9 @@ async fn subjects(store: &dyn LeadOutbox, events: &[Event]) -> Result<HashMap<Le
     }
     let found = match store.subjects(&ids).await {
         Err(error) if error.kind() == StoreErrorKind::Internal => {
-            // One row that cannot be read must not hold up the others.
+            // One row that cannot be read must not hold up the others; but where none can be, for want of a right or of a table,
+            // nobody may be led past them.
+            store.subjects(&[]).await?;
             let mut found = Vec::new();
             for id in ids {
                 match store.subjects(&[id]).await {
