@@ -16,6 +16,7 @@ mod mask;
 #[cfg_attr(docsrs, doc(cfg(feature = "metrics")))]
 pub mod metrics;
 pub mod outbox;
+mod pace;
 #[cfg(feature = "client")]
 mod private;
 #[cfg(feature = "client")]

@@ -7,6 +7,7 @@ use super::{Change, Cursor, Due, Export, ExportedLead, InboxError, PurgeReport, 
 use crate::{
     audit::Actor,
     lead::{LeadId, LeadStatus},
+    pace,
     sql::inbox::MAX_LOCKED,
     store::{LeadInbox, StoreError, StoreErrorKind, StoredLead},
     time,
@@ -19,7 +20,6 @@ const BACKOFF: Duration = Duration::from_millis(10);
 /// How long a purge rests between two transactions, so that ingest gets its turn: at least this, and so many times as long
 /// as the last transaction took.
 const REST: Duration = Duration::from_millis(10);
-const REST_FACTOR: u32 = 4;
 
 /// What a service does with an inbox. For every [`LeadInbox`].
 #[async_trait]
@@ -121,7 +121,7 @@ pub trait InboxExt: LeadInbox {
                 let started = Instant::now();
                 let leads = changed(self, &Change::purge(due, actor.clone())).await?;
                 report.count(due.status, leads.len());
-                sleep(REST.max(started.elapsed() * REST_FACTOR)).await;
+                sleep(pace::rest_after(started, REST)).await;
             }
         }
         Ok(report)

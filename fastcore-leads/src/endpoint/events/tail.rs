@@ -15,16 +15,15 @@ use tokio::{
 
 use crate::{
     ingest::Commits,
-    jitter,
+    jitter, pace,
     store::{LeadOutbox, StoreError, StoreErrorKind},
 };
 
 /// Rows that are numbered in one transaction, and transactions of one look: few enough that nobody waits long for it.
 const AT_ONCE: u32 = 500;
 const PASSES: u32 = 10;
-/// How long it rests between two looks at least, and so many times as long as the last one took: as the dispatcher's sequencer does.
+/// How long it rests between two looks at least.
 const REST: Duration = Duration::from_millis(100);
-const REST_FACTOR: u32 = 4;
 
 pub(super) struct Tail {
     pub(super) store: Arc<dyn LeadOutbox>,
@@ -124,7 +123,7 @@ impl Tail {
             if let Err(error) = self.look().await {
                 self.reached.send_modify(|reached| reached.failures = (reached.failures.0 + 1, Some(error.kind())));
             }
-            sleep((begun.elapsed() * REST_FACTOR).max(REST)).await;
+            sleep(pace::rest_after(begun, REST)).await;
         }
     }
 

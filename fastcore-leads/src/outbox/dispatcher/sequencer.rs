@@ -9,14 +9,13 @@ use tokio::{
 };
 
 use super::{Shared, burst};
-use crate::{jitter, outbox::Destination, store::StoreError, time};
+use crate::{jitter, outbox::Destination, pace, store::StoreError, time};
 
 /// Rows of one transaction: few enough that nobody waits long for it.
 const AT_ONCE: u32 = 500;
 /// How long it rests between two passes at least, so that a busy ingest is not asked after each commit; and so many times as long
 /// as the last pass took, since a long transaction elsewhere has each look at many rows.
 const REST: Duration = Duration::from_millis(100);
-const REST_FACTOR: u32 = 4;
 /// How often it is counted what waits, and what arrived long ago is removed.
 const COUNTING: Duration = Duration::from_secs(15);
 const TIDYING: Duration = Duration::from_secs(60 * 60);
@@ -47,7 +46,7 @@ pub(super) async fn run(
         if has_more && !is_burst {
             continue;
         }
-        let rest = if is_burst { burst::REST } else { (started.elapsed() * REST_FACTOR).max(REST) };
+        let rest = if is_burst { burst::REST } else { pace::rest_after(started, REST) };
         let until_next = async {
             sleep(rest).await;
             let _ = timeout(jitter::around(sequencer.shared.poll), sequencer.shared.burst.next_commit()).await;

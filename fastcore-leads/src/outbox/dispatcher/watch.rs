@@ -14,6 +14,7 @@ use crate::{
     inbox::{Cursor, Due, InboxError, ServiceLevel, Unless, note_unanswered},
     jitter,
     lead::LeadStatus,
+    pace,
     store::StoreError,
     time,
 };
@@ -22,9 +23,8 @@ use crate::{
 const POLLS: u32 = 15;
 /// How often it begins at the start again: a lead may have gone back to those that nobody works on.
 const WALK: Duration = Duration::from_secs(10 * 60);
-/// How long it rests between two steps at least, and so many times as long as the last one took, so that ingest gets its turn.
+/// How long it rests between two steps at least.
 const REST: Duration = Duration::from_millis(10);
-const REST_FACTOR: u32 = 4;
 /// Leads that came so much earlier than those that are due now are not looked at: whoever begins to use a service level is not told
 /// of years.
 const OLDEST: TimeDelta = TimeDelta::days(30);
@@ -84,7 +84,7 @@ impl Watch {
             all += noted;
             let Some(reached) = reached else { break };
             self.walk = Some((Some(reached), begun));
-            sleep((asked.elapsed() * REST_FACTOR).max(REST)).await;
+            sleep(pace::rest_after(asked, REST)).await;
         }
         if all > 0 {
             tracing::info!(leads = all, "leads are unanswered for longer than the service level allows");
