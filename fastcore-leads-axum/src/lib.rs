@@ -7,7 +7,9 @@ use axum::{
     response::Response,
     routing::any,
 };
-use fastcore_leads::{Endpoint, EventsEndpoint, INBOUND_EVENTS_PATH, INBOUND_LEADS_PATH};
+use fastcore_leads::{
+    Endpoint, EventsEndpoint, INBOUND_EVENTS_PATH, INBOUND_LEADS_PATH, InboxEndpoint, endpoint::inbox_paths,
+};
 
 /// A router with the one route, to [`merge`](Router::merge) into a service's own or to [`nest`](Router::nest) under a
 /// prefix. Fits a router of any state.
@@ -29,6 +31,15 @@ where
     Router::new().route(INBOUND_EVENTS_PATH, any(events).with_state(endpoint))
 }
 
+/// The same for the inbox, to be mounted for the staff: on a port of its own, or [nested](Router::nest) under a prefix where
+/// [`router`] is on the same port, since both have an answer for `/inbound/leads`.
+pub fn inbox_router<S>(endpoint: InboxEndpoint) -> Router<S>
+where
+    S: Clone + Send + Sync + 'static,
+{
+    inbox_paths().fold(Router::new(), |router, path| router.route(path, any(inbox))).with_state(endpoint)
+}
+
 /// The handler, for a path of the host's own choice: `.route("/leads", any(ingest).with_state(endpoint))`.
 pub async fn ingest(State(endpoint): State<Endpoint>, request: Request) -> Response {
     endpoint.handle(request).await.map(Body::from)
@@ -37,4 +48,9 @@ pub async fn ingest(State(endpoint): State<Endpoint>, request: Request) -> Respo
 /// The handler of the feed, for a path of the host's own choice.
 pub async fn events(State(endpoint): State<EventsEndpoint>, request: Request) -> Response {
     endpoint.handle(request).await.map(Body::from)
+}
+
+/// The handler of the inbox. It looks at the request's path, so that it is of use behind a prefix that the host takes off.
+pub async fn inbox(State(endpoint): State<InboxEndpoint>, request: Request) -> Response {
+    endpoint.handle(request).await.map(Body::new)
 }

@@ -4,7 +4,7 @@
 
 use axum::{Router, routing::get};
 use fastcore_leads::{
-    Endpoint, EventsEndpoint, Ingest, MemoryLeadStore, TokenSet,
+    Endpoint, EventsEndpoint, InboxEndpoint, Ingest, MemoryLeadStore, TokenSet,
     testing::{
         BoxFuture, TOKEN, body,
         http::{Server, exchange, lead_request},
@@ -13,6 +13,10 @@ use fastcore_leads::{
 
 mod conformance {
     fastcore_leads::http_conformance!(super::serve);
+}
+
+mod inbox {
+    fastcore_leads::inbox_http_conformance!(super::serve_inbox);
 }
 
 mod feed {
@@ -29,6 +33,10 @@ async fn serve_router(router: Router) -> Server {
 
 fn serve_events(feed: EventsEndpoint) -> BoxFuture<Server> {
     Box::pin(serve_router(fastcore_leads_axum::events_router(feed)))
+}
+
+fn serve_inbox(inbox: InboxEndpoint) -> BoxFuture<Server> {
+    Box::pin(serve_router(fastcore_leads_axum::inbox_router(inbox)))
 }
 
 fn endpoint() -> Endpoint {
@@ -62,5 +70,6 @@ async fn a_host_keeps_its_state_routes_and_404() {
 #[test]
 fn no_case_of_the_suite_is_missing() {
     fastcore_leads::testing::assert_listed("conformance", fastcore_leads::testing::http::CASES);
+    fastcore_leads::testing::assert_listed("inbox", fastcore_leads::testing::http::INBOX_CASES);
     fastcore_leads::testing::assert_listed("feed", fastcore_leads::testing::http::EVENTS_CASES);
 }

@@ -5,7 +5,7 @@ mod body;
 use std::future::ready;
 
 use bytes::{Buf, Bytes};
-use fastcore_leads::{Endpoint, EventsEndpoint, INBOUND_EVENTS_PATH, INBOUND_LEADS_PATH};
+use fastcore_leads::{Endpoint, EventsEndpoint, INBOUND_EVENTS_PATH, INBOUND_LEADS_PATH, InboxEndpoint};
 use futures_core::Stream;
 use http::{HeaderMap, Method, Request, Response, Uri};
 use warp::{Filter, Rejection, Reply, any, filters::path::Tail, path, query, reject};
@@ -32,6 +32,24 @@ pub fn events_filter(endpoint: EventsEndpoint) -> impl Filter<Extract = (impl Re
         .and(query::raw().or(any().map(String::new)).unify())
         .and(warp::header::headers_cloned())
         .then(move |method, query, headers| events(endpoint.clone(), method, query, headers))
+}
+
+/// The same for the inbox, to be mounted for the staff: on a port of its own, or behind a prefix where [`filter()`] is on the same
+/// port, since both have an answer for `/inbound/leads`.
+pub fn inbox_filter(endpoint: InboxEndpoint) -> impl Filter<Extract = (impl Reply,), Error = Rejection> + Clone {
+    path::tail()
+        .and_then(|tail: Tail| {
+            let path = format!("/{}", tail.as_str());
+            ready(if InboxEndpoint::serves(&path) { Ok(path) } else { Err(reject::not_found()) })
+        })
+        .and(warp::method())
+        .and(query::raw().or(any().map(String::new)).unify())
+        .and(warp::header::headers_cloned())
+        .and(warp::body::stream())
+        .then(move |path: String, method, query: String, headers, body| {
+            let target = if query.is_empty() { path } else { format!("{path}?{query}") };
+            inbox(endpoint.clone(), method, target, headers, body)
+        })
 }
 
 /// The whole of what is left of the path.
@@ -67,4 +85,29 @@ pub async fn events(endpoint: EventsEndpoint, method: Method, query: String, hea
     *request.uri_mut() = Uri::try_from(format!("{INBOUND_EVENTS_PATH}?{query}")).unwrap_or_default();
     *request.headers_mut() = headers;
     endpoint.handle(request).await
+}
+
+/// The handler of the inbox, for a path of the host's own choice; `target` is the path that the endpoint looks at, and the query.
+pub async fn inbox<B: Buf>(
+    endpoint: InboxEndpoint,
+    method: Method,
+    target: String,
+    headers: HeaderMap,
+    body: impl Stream<Item = Result<B, warp::Error>>,
+) -> warp::reply::Response {
+    let mut request = Request::new(StreamedBody(Box::pin(body)));
+    *request.method_mut() = method;
+    // It was a target before.
+    *request.uri_mut() = Uri::try_from(target).unwrap_or_default();
+    *request.headers_mut() = headers;
+    let (head, body) = endpoint.handle(request).await.into_parts();
+    match body.into_bytes() {
+        Ok(whole) => Response::from_parts(head, whole).into_response(),
+        Err(pieces) => {
+            let mut response = warp::reply::stream(pieces).into_response();
+            *response.status_mut() = head.status;
+            *response.headers_mut() = head.headers;
+            response
+        }
+    }
 }

@@ -3,7 +3,7 @@
 #![allow(clippy::unwrap_used, missing_docs, reason = "tests")]
 
 use fastcore_leads::{
-    Endpoint, EventsEndpoint, Ingest, MemoryLeadStore, TokenSet,
+    Endpoint, EventsEndpoint, InboxEndpoint, Ingest, MemoryLeadStore, TokenSet,
     testing::{
         BoxFuture, TOKEN, body,
         http::{Server, exchange, lead_request},
@@ -13,6 +13,10 @@ use warp::Filter;
 
 mod conformance {
     fastcore_leads::http_conformance!(super::serve);
+}
+
+mod inbox {
+    fastcore_leads::inbox_http_conformance!(super::serve_inbox);
 }
 
 mod feed {
@@ -25,6 +29,10 @@ fn serve(endpoint: Endpoint) -> BoxFuture<Server> {
 
 fn serve_events(feed: EventsEndpoint) -> BoxFuture<Server> {
     Box::pin(Server::spawn(|listener| warp::serve(fastcore_leads_warp::events_filter(feed)).incoming(listener).run()))
+}
+
+fn serve_inbox(inbox: InboxEndpoint) -> BoxFuture<Server> {
+    Box::pin(Server::spawn(|listener| warp::serve(fastcore_leads_warp::inbox_filter(inbox)).incoming(listener).run()))
 }
 
 fn endpoint() -> Endpoint {
@@ -54,5 +62,6 @@ async fn a_host_keeps_its_routes_and_fallback() {
 #[test]
 fn no_case_of_the_suite_is_missing() {
     fastcore_leads::testing::assert_listed("conformance", fastcore_leads::testing::http::CASES);
+    fastcore_leads::testing::assert_listed("inbox", fastcore_leads::testing::http::INBOX_CASES);
     fastcore_leads::testing::assert_listed("feed", fastcore_leads::testing::http::EVENTS_CASES);
 }

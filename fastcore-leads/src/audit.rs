@@ -30,6 +30,11 @@ pub const LEAD_ERASED: &str = "LEAD_ERASED";
 /// The event of a lead that was erased because its time was up.
 pub const LEAD_PURGED: &str = "LEAD_PURGED";
 
+/// The event of a lead that somebody was shown in clear: at most once an hour for each lead and actor.
+pub const LEAD_REVEALED: &str = "LEAD_REVEALED";
+/// The event of leads that somebody was handed in clear: one row for all of them, which belongs to no lead.
+pub const LEADS_EXPORTED: &str = "LEADS_EXPORTED";
+
 /// The event of a lead that nobody has worked on for longer than the service level allows.
 pub const LEAD_UNANSWERED: &str = "LEAD_UNANSWERED";
 

@@ -40,7 +40,10 @@ pub use async_trait::async_trait as __async_trait;
 
 pub use self::{
     audit::{Actor, AuditRecord},
-    endpoint::{Endpoint, EventsEndpoint, EventsProblem, INBOUND_EVENTS_PATH, INBOUND_LEADS_PATH, Problem},
+    endpoint::{
+        Endpoint, EventsEndpoint, EventsProblem, INBOUND_EVENTS_PATH, INBOUND_LEADS_PATH, InboxEndpoint, InboxProblem,
+        Problem,
+    },
     inbox::{LeadFilter, LeadPage},
     ingest::{Commits, Ingest, IngestBuilder, IngestError, Ingested},
     lead::{ConsentPolicy, EmailAddress, Lead, LeadDraft, LeadId, LeadStatus, ParseError, RequestId, Service},

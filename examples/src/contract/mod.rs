@@ -1,6 +1,6 @@
-//! The wire contract of `POST /inbound/leads`, published: a JSON Schema, an OpenAPI document, and conformance vectors.
+//! The wire contract, published: a JSON Schema, OpenAPI documents, and conformance vectors.
 //!
-//! All three are made here, from the limits that the parser uses, and kept in the repository's folder `contract`; a test
+//! All of them are made here, from the limits that the parser uses, and kept in the repository's folder `contract`; a test
 //! finds them changed, `cargo run --bin contract` writes them anew.
 
 mod openapi;
@@ -12,7 +12,7 @@ use std::path::PathBuf;
 use serde_json::Value;
 
 pub use self::{
-    openapi::document as openapi,
+    openapi::{document as openapi, inbox as inbox_openapi},
     vectors::{Body, Policy, Vector, Verdict, all as vectors},
 };
 
@@ -36,6 +36,7 @@ pub fn files() -> Vec<File> {
     vec![
         File { name: "lead.schema.json", text: pretty(&lead_schema()) },
         File { name: "openapi.json", text: pretty(&openapi()) },
+        File { name: "inbox.openapi.json", text: pretty(&inbox_openapi()) },
         File { name: "vectors.jsonl", text: lines },
     ]
 }

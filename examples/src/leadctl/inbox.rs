@@ -17,7 +17,7 @@ const COLUMNS: [&str; 7] = ["id", "created_at_utc", "status", "name", "email", "
 
 pub(crate) async fn list(options: &Options, database: &dyn LeadDatabase, list: &ListArguments) -> Outcome {
     let page = database.page(&list.filter.filter(), list.after, list.limit).await?;
-    let rows: Vec<_> = page.leads.iter().map(|lead| shown::lead(lead, options.reveal)).collect();
+    let rows: Vec<_> = page.leads.iter().map(|lead| options.disclosure().lead(lead)).collect();
     let next = page.next.map(|next| next.to_string());
     shown::print(options, &COLUMNS, &rows, || json!({"leads": rows, "next": next}));
     if let (Some(next), false) = (next, options.json) {
@@ -41,8 +41,8 @@ pub(crate) async fn show(options: &Options, database: &dyn LeadDatabase, id: &Uu
     }
     let lead = found.ok_or_else(|| Failure::NotFound("there is no lead and no request with this id".to_owned()))?;
     let trail: Vec<_> = database.audit_trail(lead.id).await?;
-    let trail: Vec<_> = trail.iter().map(|record| shown::record(record, options.reveal)).collect();
-    let lead = shown::lead(&lead, options.reveal);
+    let trail: Vec<_> = trail.iter().map(|record| options.disclosure().record(record)).collect();
+    let lead = options.disclosure().lead(&lead);
     if options.json {
         shown::say(json!({"lead": lead, "audit": trail}));
         return Ok(());
@@ -94,6 +94,6 @@ pub(crate) async fn withdraw_consent(
 }
 
 fn done(options: &Options, lead: &StoredLead) {
-    let row = shown::lead(lead, options.reveal);
+    let row = options.disclosure().lead(lead);
     shown::print(options, &COLUMNS, std::slice::from_ref(&row), || row.clone());
 }

@@ -10,10 +10,16 @@ use http::{
 };
 use serde::Serialize;
 
-use crate::{lead::Violation, token::Unauthorized};
+use crate::{
+    lead::{LeadStatus, Violation},
+    token::Unauthorized,
+};
 
 /// The media type of a [`Document`].
 pub(super) const PROBLEM_JSON: &str = "application/problem+json";
+
+/// What is answered is for nobody else (RFC 9111, section 5.2.2.5).
+pub(super) const NO_STORE: &str = "no-store";
 
 /// The `Retry-After` of a 503 where nothing else was set, in seconds.
 pub(super) const RETRY_AFTER_SECONDS: u32 = 2;
@@ -27,6 +33,9 @@ pub(super) struct Document<'a> {
     pub(super) detail: Cow<'static, str>,
     pub(super) ok: bool,
     pub(super) error: &'static str,
+    /// The status that the lead is in, where it is another than was asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) lead_status: Option<LeadStatus>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(super) errors: Vec<Item<'a>>,
 }
@@ -59,7 +68,7 @@ pub(super) fn to_bytes(document: &impl Serialize) -> Bytes {
 
 /// Sets the length too: frameworks and servers that set it themselves put it in different places.
 pub(super) fn finish(response: Builder, body: Bytes) -> http::Result<Response<Bytes>> {
-    response.header(CACHE_CONTROL, "no-store").header(CONTENT_LENGTH, body.len()).body(body)
+    response.header(CACHE_CONTROL, NO_STORE).header(CONTENT_LENGTH, body.len()).body(body)
 }
 
 /// The answer, or a bare 500 where it cannot be put together.

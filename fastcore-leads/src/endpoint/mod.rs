@@ -5,6 +5,7 @@
 mod answer;
 mod body;
 mod events;
+mod inbox;
 mod problem;
 mod refusals;
 #[cfg(feature = "tower-service")]
@@ -23,11 +24,13 @@ use serde::Serialize;
 
 use self::{
     answer::{PROBLEM_JSON, RETRY_AFTER_SECONDS, challenge, finish, or_bare, to_bytes},
+    body::Unread,
     refusals::Refusals,
 };
 pub use self::{
     events::{EventsEndpoint, EventsEndpointBuilder, INBOUND_EVENTS_PATH},
-    problem::{EventsProblem, Problem},
+    inbox::{InboxBody, InboxEndpoint, InboxEndpointBuilder, InterruptedSheet, inbox_paths},
+    problem::{EventsProblem, InboxProblem, Problem},
 };
 use crate::{
     ingest::{Ingest, IngestError, Ingested},
@@ -86,7 +89,7 @@ impl Endpoint {
         let settings = Settings {
             consent: ConsentPolicy::default(),
             validation_status: StatusCode::UNPROCESSABLE_ENTITY,
-            body_timeout: Duration::from_secs(10),
+            body_timeout: body::TIMEOUT,
             retry_after_seconds: RETRY_AFTER_SECONDS,
         };
         Self { shared: Arc::new(Shared { ingest, tokens, settings, refusals: Arc::new(Refusals::new()) }) }
@@ -166,7 +169,7 @@ impl Endpoint {
         if !is_plain_json(&head.headers) {
             return Err(Refusal::MediaType);
         }
-        let body = body::read(&head.headers, body, settings.body_timeout).await?;
+        let body = body::read(&head.headers, body, settings.body_timeout).await.map_err(Refusal::Body)?;
         let lead = Lead::parse(&body, settings.consent).map_err(Refusal::Lead)?;
         if !grant.allows_source(lead.meta().source()) {
             return Err(Refusal::Source);
@@ -207,9 +210,7 @@ enum Refusal {
     Token(Unauthorized),
     Scope,
     MediaType,
-    TooLarge,
-    Truncated,
-    TooSlow,
+    Body(Unread),
     Lead(ParseError),
     Source,
     Ingest(IngestError),
@@ -229,9 +230,9 @@ impl Refusal {
             Self::Token(_) => Problem::Unauthorized,
             Self::Scope => Problem::ScopeMissing,
             Self::MediaType => Problem::UnsupportedMediaType,
-            Self::TooLarge => Problem::BodyTooLarge,
-            Self::Truncated | Self::Lead(ParseError::Malformed) => Problem::MalformedBody,
-            Self::TooSlow => Problem::RequestTimeout,
+            Self::Body(Unread::TooLarge) => Problem::BodyTooLarge,
+            Self::Body(Unread::Truncated) | Self::Lead(ParseError::Malformed) => Problem::MalformedBody,
+            Self::Body(Unread::TooSlow) => Problem::RequestTimeout,
             Self::Lead(ParseError::Invalid(_)) => Problem::ValidationError,
             Self::Source => Problem::SourceForbidden,
             Self::Ingest(IngestError::RequestIdConflict) => Problem::RequestIdConflict,

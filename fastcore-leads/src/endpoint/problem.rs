@@ -4,7 +4,7 @@ use bytes::Bytes;
 use http::StatusCode;
 
 use super::answer;
-use crate::lead::Violation;
+use crate::lead::{LeadStatus, Violation};
 
 macro_rules! problems {
     ($(#[$about:meta])* $name:ident: $($(#[$doc:meta])* $variant:ident = $word:literal, $status:ident, $title:literal, $detail:literal;)*) => {
@@ -53,6 +53,7 @@ macro_rules! problems {
                     detail: self.detail().into(),
                     ok: false,
                     error: self.as_str(),
+                    lead_status: None,
                     errors: Vec::new(),
                 }
             }
@@ -123,6 +124,62 @@ problems! {
         "Try again after Retry-After with the same cursor";
 }
 
+problems! {
+    /// The closed list of problems that [`InboxEndpoint`](super::InboxEndpoint) answers with.
+    InboxProblem:
+    /// A parameter that is unknown, repeated or out of its range.
+    InvalidQuery = "invalid_query", BAD_REQUEST, "The query is not valid",
+        "Send the parameters that the route takes, each in its form, and no others";
+    /// The body is not one JSON object, or was cut short.
+    MalformedBody = "malformed_body", BAD_REQUEST, "The body is not a JSON object",
+        "Send one complete JSON object in UTF-8, each member once";
+    /// No token, or one that is not valid.
+    Unauthorized = "unauthorized", UNAUTHORIZED, "The request is not authorized",
+        "Send one Authorization header with a valid bearer token";
+    /// The token is for something else.
+    ScopeMissing = "scope_missing", FORBIDDEN, "The token is not for this", "Send a token that has this route's scope";
+    /// The token is bound to sources, and the route is for a person's leads from everywhere.
+    SourceForbidden = "source_forbidden", FORBIDDEN, "The token is for some sources only",
+        "Send a token that is bound to no source";
+    /// No lead and no request has this id, or the token may not see its source.
+    LeadNotFound = "lead_not_found", NOT_FOUND, "There is no such lead", "Look for it in the list";
+    /// A method that the route does not take.
+    MethodNotAllowed = "method_not_allowed", METHOD_NOT_ALLOWED, "The method is not allowed",
+        "Use one of the methods in Allow";
+    /// The body did not arrive in time.
+    RequestTimeout = "request_timeout", REQUEST_TIMEOUT, "The body did not arrive in time", "Try again";
+    /// Somebody else was quicker.
+    StatusChanged = "status_changed", CONFLICT, "The lead is in another status by now",
+        "Look at the lead again, then decide again";
+    /// The lead's life does not go that way.
+    IllegalMove = "illegal_move", CONFLICT, "A lead does not go this way", "Choose another status";
+    /// Only a lead in quarantine can be released.
+    NotQuarantined = "not_quarantined", CONFLICT, "The lead is not in quarantine", "Look at the lead again";
+    /// There is no consent to withdraw.
+    NoConsent = "no_consent", CONFLICT, "There is no consent to withdraw", "Nothing is left to be done";
+    /// The lead is in a status that this version does not know.
+    UnknownStatus = "unknown_status", CONFLICT, "The lead is in a status that this version does not know",
+        "Use the version that put it there";
+    /// The lead was erased.
+    LeadErased = "lead_erased", GONE, "The lead was erased", "Nothing is left to be done";
+    /// More than 32 KiB.
+    BodyTooLarge = "body_too_large", PAYLOAD_TOO_LARGE, "The body is too large", "Send at most 32768 bytes";
+    /// Not JSON by its header, or compressed.
+    UnsupportedMediaType = "unsupported_media_type", UNSUPPORTED_MEDIA_TYPE, "The media type is not supported",
+        "Send Content-Type: application/json, without a content coding";
+    /// A member that is missing, unknown, or not of its form.
+    ValidationError = "validation_error", UNPROCESSABLE_ENTITY, "The body is not valid",
+        "Send the members that the route takes, each in its form, and no others";
+    /// The audit log keeps a reason for ever, also after an erasure.
+    ReasonNamesPerson = "reason_names_person", UNPROCESSABLE_ENTITY, "The reason names the person",
+        "Say it without: the audit log keeps it also after an erasure";
+    /// A fault of the service.
+    Internal = "internal", INTERNAL_SERVER_ERROR, "The service has a fault", "Tell its operators";
+    /// The database does not answer now.
+    Unavailable = "unavailable", SERVICE_UNAVAILABLE, "The leads cannot be reached now",
+        "Look whether it was done, then try again after Retry-After";
+}
+
 impl Problem {
     /// Writes the answer's body. `ok` and `error` are what the FastAPI service's callers look at.
     pub(super) fn to_json(self, status: StatusCode, violations: &[Violation]) -> Bytes {
@@ -136,6 +193,13 @@ impl Problem {
         }
         document.errors = violations.iter().map(answer::Item::of).collect();
         answer::to_bytes(&document)
+    }
+}
+
+impl InboxProblem {
+    /// Writes the answer's body. `lead_status` is what the lead is in, where that stands in the way.
+    pub(super) fn to_json(self, lead_status: Option<LeadStatus>) -> Bytes {
+        answer::to_bytes(&answer::Document { lead_status, ..self.document(self.status()) })
     }
 }
 

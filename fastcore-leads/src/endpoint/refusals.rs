@@ -5,7 +5,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::{EventsProblem, Problem};
+use super::{EventsProblem, InboxProblem, Problem};
 use crate::{lead::Violation, store::StoreError};
 
 /// How long a window of the log is.
@@ -53,6 +53,21 @@ impl EventsRefusals {
         let Some(suppressed) = self.windows.admit(problem as usize, Instant::now()) else { return };
         let why = why.map(tracing::field::display);
         tracing::warn!(outcome = problem.as_str(), why, suppressed, "request for events refused");
+    }
+}
+
+/// The same for those who work with leads.
+#[derive(Debug, Default)]
+pub(super) struct InboxRefusals {
+    windows: Windows<{ InboxProblem::ALL.len() }>,
+}
+
+impl InboxRefusals {
+    /// Tells of one refusal. `why` is the store's error, which holds nothing of a lead.
+    pub(super) fn tell(&self, problem: InboxProblem, why: Option<&StoreError>) {
+        let Some(suppressed) = self.windows.admit(problem as usize, Instant::now()) else { return };
+        let why = why.map(tracing::field::display);
+        tracing::warn!(outcome = problem.as_str(), why, suppressed, "request to the inbox refused");
     }
 }
 

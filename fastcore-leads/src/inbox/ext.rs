@@ -3,7 +3,10 @@ use tokio::time::{Duration, Instant, sleep};
 
 #[cfg(feature = "outbox")]
 use super::retention::BATCH;
-use super::{Change, Cursor, Due, Export, ExportedLead, InboxError, PurgeReport, Reason, Retention, Target, Unless};
+use super::{
+    Change, Cursor, Due, Export, ExportedLead, InboxError, LeadFilter, PurgeReport, Reason, Retention, Target, Unless,
+    reveal,
+};
 use crate::{
     audit::Actor,
     lead::{LeadId, LeadStatus},
@@ -80,6 +83,24 @@ pub trait InboxExt: LeadInbox {
                 return Ok(erased);
             }
         }
+    }
+
+    /// Notes that somebody is shown leads in clear: at most one row an hour for each lead and actor. To be called before they are
+    /// shown.
+    ///
+    /// # Errors
+    /// [`StoreError`] where the database does not answer: then nothing is to be shown.
+    async fn note_revealed(&self, leads: &[StoredLead], actor: &Actor) -> Result<(), StoreError> {
+        self.append(&reveal::of_leads(leads, actor, time::now())).await
+    }
+
+    /// Notes that somebody is handed all leads that a filter shows in clear, in a format such as `csv`: the members that the
+    /// filter has, but no value of them. To be called before.
+    ///
+    /// # Errors
+    /// [`StoreError`] where the database does not answer: then nothing is to be handed out.
+    async fn note_exported(&self, filter: &LeadFilter, format: &str, actor: &Actor) -> Result<(), StoreError> {
+        self.append(&[reveal::of_export(filter, format, actor, time::now())]).await
     }
 
     /// All that is held on an address.

@@ -38,6 +38,10 @@ fn step(state: Option<LeadState>, record: &AuditRecord) -> Option<LeadState> {
         let is_first = record.event == audit::LEAD_RECEIVED;
         return is_first.then_some(LeadState { status, is_consent_withdrawn: false, is_erased: false });
     };
+    // Whoever was shown a lead may have been shown it while it was erased.
+    if record.event == audit::LEAD_REVEALED {
+        return Some(state);
+    }
     if state.is_erased {
         return None;
     }

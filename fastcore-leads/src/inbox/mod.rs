@@ -25,6 +25,7 @@
 
 mod address;
 mod change;
+mod disclosure;
 mod error;
 mod export;
 mod ext;
@@ -32,7 +33,10 @@ mod history;
 mod page;
 mod reason;
 mod retention;
+mod reveal;
 mod service_level;
+mod sheet;
+mod tally;
 
 pub(crate) use self::address::{is_same_address, spellings};
 #[cfg(feature = "outbox")]
@@ -41,12 +45,15 @@ pub(crate) use self::page::page_size;
 pub(crate) use self::retention::CONTACTS;
 pub use self::{
     change::{Change, Rewrite, Target},
+    disclosure::Disclosure,
     error::InboxError,
     export::{Export, ExportedEvent, ExportedLead},
     ext::InboxExt,
     history::{BrokenTrail, LeadState},
-    page::{Cursor, InvalidCursor, LeadFilter, LeadPage, MAX_PAGE},
+    page::{Cursor, InvalidCursor, LeadFilter, LeadPage, MAX_PAGE, instant_or_day},
     reason::{InvalidReason, Reason},
     retention::{Due, PurgeReport, Retention, Unless},
     service_level::{InvalidServiceLevel, ServiceLevel, WorkHours},
+    sheet::{Sheet, SheetFormat, UnknownSheetFormat, restored_cell},
+    tally::Tally,
 };

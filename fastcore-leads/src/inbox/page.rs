@@ -1,6 +1,6 @@
 use std::{fmt, str::FromStr};
 
-use chrono::{DateTime, Datelike, Utc};
+use chrono::{DateTime, Datelike, NaiveDate, Utc};
 use uuid::Uuid;
 
 use super::is_same_address;
@@ -25,8 +25,8 @@ pub struct LeadFilter {
     pub statuses: Vec<LeadStatus>,
     /// Only enquiries about this.
     pub service: Option<Service>,
-    /// Only from this site (`meta.source`), exactly.
-    pub source: Option<String>,
+    /// Only from these sites (`meta.source`), exactly; none: from all.
+    pub sources: Vec<String>,
     /// Only taken in at this instant or later.
     pub received_from: Option<DateTime<Utc>>,
     /// Only taken in before this instant.
@@ -57,7 +57,7 @@ impl LeadFilter {
         lead.erased_at_utc.is_none()
             && lead.status.parse().map_or(self.shows_unknown(), |status| self.shown().contains(&status))
             && self.service.is_none_or(|service| lead.service.as_deref() == Some(service.as_str()))
-            && self.source.as_ref().is_none_or(|source| *source == lead.source)
+            && (self.sources.is_empty() || self.sources.contains(&lead.source))
             && self.received_from.is_none_or(|from| lead.created_at_utc >= from)
             && self.received_before.is_none_or(|before| lead.created_at_utc < before)
             && self.email.as_ref().is_none_or(|email| is_same_address(email, &lead.email))
@@ -69,12 +69,31 @@ impl fmt::Debug for LeadFilter {
         f.debug_struct("LeadFilter")
             .field("statuses", &self.statuses)
             .field("service", &self.service)
-            .field("source", &self.source)
+            .field("sources", &self.sources)
             .field("received_from", &self.received_from)
             .field("received_before", &self.received_before)
             .field("has_email", &self.email.is_some())
             .finish()
     }
+}
+
+/// Reads an instant (RFC 3339), or a day, which begins at midnight in UTC: a bound of a [`LeadFilter`].
+///
+/// ```
+/// use fastcore_leads::inbox::instant_or_day;
+///
+/// assert_eq!(instant_or_day("2026-01-31"), instant_or_day("2026-01-31T01:00:00+01:00"));
+/// assert_eq!(instant_or_day("yesterday"), None);
+/// ```
+pub fn instant_or_day(text: &str) -> Option<DateTime<Utc>> {
+    let day = || text.parse::<NaiveDate>().ok()?.and_hms_opt(0, 0, 0).map(|time| time.and_utc());
+    let instant = DateTime::parse_from_rfc3339(text).ok().map(|instant| instant.to_utc()).or_else(day)?;
+    is_storable(instant).then_some(instant)
+}
+
+/// Whether every database can hold it.
+fn is_storable(instant: DateTime<Utc>) -> bool {
+    (1..=9999).contains(&instant.year())
 }
 
 /// A page, newest lead first.
@@ -128,8 +147,7 @@ impl FromStr for Cursor {
     fn from_str(text: &str) -> Result<Self, InvalidCursor> {
         let (micros, id) = text.split_once('_').ok_or(InvalidCursor)?;
         let created_at = micros.parse().ok().and_then(DateTime::from_timestamp_micros).ok_or(InvalidCursor)?;
-        // What every database can hold.
-        if !(1..=9999).contains(&created_at.year()) {
+        if !is_storable(created_at) {
             return Err(InvalidCursor);
         }
         Ok(Self { created_at, id: Uuid::try_parse(id).map_err(|_| InvalidCursor)? })

@@ -1,6 +1,6 @@
-use std::fmt;
+use std::{fmt, str::FromStr};
 
-use crate::{lead::limits, store::StoredLead};
+use crate::{lead::limits, store::StoredLead, text::as_text};
 
 /// Why somebody changed a lead: a few words for the audit log, which keeps them for ever. Nothing personal.
 #[derive(Clone, PartialEq, Eq, Hash)]
@@ -45,6 +45,16 @@ impl Reason {
         })
     }
 }
+
+impl FromStr for Reason {
+    type Err = InvalidReason;
+
+    fn from_str(text: &str) -> Result<Self, InvalidReason> {
+        Self::new(text)
+    }
+}
+
+as_text!(Reason, as_str);
 
 fn digits(text: &str) -> String {
     text.chars().filter(char::is_ascii_digit).collect()

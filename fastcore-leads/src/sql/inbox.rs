@@ -10,11 +10,11 @@ use uuid::Uuid;
 
 use super::{
     postgres,
-    rewrites::rewrites_json,
+    rewrites::{records_json, rewrites_json},
     sqlite::{self, ids_json},
 };
 use crate::{
-    audit::LEAD_UNANSWERED,
+    audit::{AuditRecord, LEAD_REVEALED, LEAD_UNANSWERED},
     inbox::{CONTACTS, Cursor, Due, LeadFilter, Rewrite, Target, Unless, page_size, spellings},
     lead::{LeadId, LeadStatus},
     time,
@@ -77,11 +77,8 @@ impl Dialect {
     pub fn page(self, filter: &LeadFilter, after: Option<Cursor>, limit: u32) -> Statement {
         let limit = page_size(limit);
         let mut statement = Statement::new(self);
-        let known = filter.shown().into_iter().map(|status| (format!("status = '{status}'"), status.to_string()));
-        let unknown = unknown_statuses().into_iter().enumerate().map(|(i, range)| (range, format!("unknown_{i}")));
-        let ranges: Vec<_> = known.chain(unknown.filter(|_| filter.shows_unknown())).collect();
         let branches: Vec<String> =
-            ranges.iter().map(|(range, name)| statement.branch(range, name, filter, after, limit)).collect();
+            ranges(filter).iter().map(|(range, name)| statement.branch(range, name, filter, after, limit)).collect();
         let limit = statement.bind(Param::BigInt(i64::from(limit) + 1));
         statement.text = Cow::Owned(format!(
             "SELECT {COLUMNS} FROM ({}) AS page ORDER BY created_at_utc DESC, id DESC LIMIT {limit}",
@@ -135,6 +132,36 @@ impl Dialect {
         statement
     }
 
+    /// How many leads a filter shows. Answers: status, service, source, day, number.
+    pub fn tally(self, filter: &LeadFilter) -> Statement {
+        let mut statement = Statement::new(self);
+        let day = match self {
+            Self::Postgres => "(created_at_utc AT TIME ZONE 'UTC')::date",
+            Self::Sqlite => "substr(created_at_utc, 1, 10)",
+        };
+        let answer = self.json_array(&format!("status, service, source, {day}, count(*)"));
+        let mut branches = Vec::new();
+        for (range, _) in ranges(filter) {
+            let conditions = statement.conditions(&range, filter);
+            branches.push(format!(
+                "SELECT {answer} AS answer FROM lead_inbox WHERE {conditions} GROUP BY status, service, source, {day}"
+            ));
+        }
+        statement.text = Cow::Owned(branches.join(" UNION ALL "));
+        statement
+    }
+
+    /// Audit rows; those whose ids are there are left.
+    pub(super) fn append(self, records: &[AuditRecord]) -> Statement {
+        let append = match self {
+            Self::Postgres => postgres::APPEND_AUDIT,
+            Self::Sqlite => sqlite::APPEND_AUDIT,
+        };
+        // To SQLite, ON would begin a join where nothing stands in between.
+        Statement::of(self, format!("{append} WHERE true ON CONFLICT (id) DO NOTHING"))
+            .with(records_json(records.iter()))
+    }
+
     /// The new values of changed leads, and their audit rows.
     pub(super) fn rewrite(self, rewrites: &[Rewrite]) -> [Statement; 2] {
         let (rows, records) = match self {
@@ -174,12 +201,14 @@ impl Dialect {
         statement
     }
 
-    /// When each of these leads was last audited. Answers: id and instant.
+    /// When each of these leads was last audited for another reason than that somebody read it. Answers: id and instant.
     pub fn last_audited(self, ids: &[Uuid]) -> Statement {
         let mut statement = Statement::new(self);
         let is_one = statement.is_one_of("lead_id", ids);
         let array = self.json_array("lead_id, max(created_at_utc)");
-        statement.text = Cow::Owned(format!("SELECT {array} AS answer FROM audit_log WHERE {is_one} GROUP BY lead_id"));
+        statement.text = Cow::Owned(format!(
+            "SELECT {array} AS answer FROM audit_log WHERE {is_one} AND event <> '{LEAD_REVEALED}' GROUP BY lead_id"
+        ));
         statement
     }
 
@@ -251,12 +280,27 @@ impl Statement {
 
     /// The leads of one status, or of those between two.
     fn branch(&mut self, range: &str, name: &str, filter: &LeadFilter, after: Option<Cursor>, limit: u32) -> String {
+        let mut conditions = self.conditions(range, filter);
+        if let Some(after) = after {
+            let (created_at, id) = (self.instant(after.created_at), self.id(after.id));
+            conditions += &format!(" AND (created_at_utc, id) < ({created_at}, {id})");
+        }
+        let limit = self.bind(Param::BigInt(i64::from(limit) + 1));
+        format!(
+            "SELECT * FROM (SELECT {COLUMNS} FROM lead_inbox WHERE {conditions} ORDER BY created_at_utc DESC, id DESC \
+             LIMIT {limit}) AS {name}"
+        )
+    }
+
+    /// What makes a lead of these statuses one that a filter shows.
+    fn conditions(&mut self, range: &str, filter: &LeadFilter) -> String {
         let mut conditions = vec!["erased_at_utc IS NULL".to_owned(), range.to_owned()];
         if let Some(service) = filter.service {
             conditions.push(format!("service = '{service}'"));
         }
-        if let Some(source) = &filter.source {
-            conditions.push(format!("source = {}", self.text(source)));
+        if !filter.sources.is_empty() {
+            let sources: Vec<_> = filter.sources.iter().map(|source| self.text(source)).collect();
+            conditions.push(format!("source IN ({})", sources.join(", ")));
         }
         if let Some(from) = filter.received_from {
             conditions.push(format!("created_at_utc >= {}", self.instant(from)));
@@ -267,16 +311,7 @@ impl Statement {
         if let Some(email) = &filter.email {
             conditions.push(self.is_from(email));
         }
-        if let Some(after) = after {
-            let (created_at, id) = (self.instant(after.created_at), self.id(after.id));
-            conditions.push(format!("(created_at_utc, id) < ({created_at}, {id})"));
-        }
-        let limit = self.bind(Param::BigInt(i64::from(limit) + 1));
-        format!(
-            "SELECT * FROM (SELECT {COLUMNS} FROM lead_inbox WHERE {} ORDER BY created_at_utc DESC, id DESC \
-             LIMIT {limit}) AS {name}",
-            conditions.join(" AND ")
-        )
+        conditions.join(" AND ")
     }
 
     fn select_due(&mut self, due: &Due) -> String {
@@ -300,7 +335,8 @@ impl Statement {
             Unless::Never => "true".to_owned(),
             Unless::Touched => format!(
                 "(SELECT 1 FROM audit_log AS audit WHERE audit.lead_id = lead.id \
-                 AND (audit.created_at_utc >= {before} OR audit.event = '{LEAD_UNANSWERED}') LIMIT 1) IS NULL"
+                 AND ((audit.created_at_utc >= {before} AND audit.event <> '{LEAD_REVEALED}') \
+                      OR audit.event = '{LEAD_UNANSWERED}') LIMIT 1) IS NULL"
             ),
             Unless::Contact => format!(
                 "(SELECT 1 FROM audit_log AS audit WHERE audit.lead_id = lead.id AND audit.created_at_utc >= {before} \
@@ -330,6 +366,13 @@ pub(crate) fn counts_of(rows: Vec<(String, u64)>) -> Vec<(String, u64)> {
     let known = LeadStatus::ALL.len();
     counts[known..].sort();
     counts
+}
+
+/// The statuses that a filter shows: each a range of the index that pages are read from, with a name.
+fn ranges(filter: &LeadFilter) -> Vec<(String, String)> {
+    let known = filter.shown().into_iter().map(|status| (format!("status = '{status}'"), status.to_string()));
+    let unknown = unknown_statuses().into_iter().enumerate().map(|(i, range)| (range, format!("unknown_{i}")));
+    known.chain(unknown.filter(|_| filter.shows_unknown())).collect()
 }
 
 /// What lies between the statuses that this version knows: each a range of the index that pages are read from.

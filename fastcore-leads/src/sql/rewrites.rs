@@ -3,14 +3,18 @@
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::{inbox::Rewrite, time};
+use crate::{audit::AuditRecord, inbox::Rewrite, time};
 
 /// The parameters of `REWRITE_LEADS` and `APPEND_AUDIT`.
 pub(super) fn rewrites_json(rewrites: &[Rewrite]) -> (String, String) {
     let rows: Vec<_> = rewrites.iter().map(Row::of).collect();
-    let records: Vec<_> = rewrites.iter().map(Record::of).collect();
     // Structs of text always serialise.
-    (serde_json::to_string(&rows).unwrap_or_default(), serde_json::to_string(&records).unwrap_or_default())
+    (serde_json::to_string(&rows).unwrap_or_default(), records_json(rewrites.iter().map(|rewrite| &rewrite.audit)))
+}
+
+/// The parameter of `APPEND_AUDIT`.
+pub(super) fn records_json<'a>(records: impl Iterator<Item = &'a AuditRecord>) -> String {
+    serde_json::to_string(&records.map(Record::of).collect::<Vec<_>>()).unwrap_or_default()
 }
 
 #[derive(Serialize)]
@@ -60,8 +64,7 @@ struct Record<'a> {
 }
 
 impl<'a> Record<'a> {
-    fn of(rewrite: &'a Rewrite) -> Self {
-        let audit = &rewrite.audit;
+    fn of(audit: &'a AuditRecord) -> Self {
         Self {
             id: audit.id.to_string(),
             created_at_utc: time::format(audit.created_at),

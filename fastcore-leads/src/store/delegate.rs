@@ -7,8 +7,20 @@ use super::{LeadInbox, LeadMigrations, LeadOutbox, LeadStore};
 #[macro_export]
 macro_rules! __delegate {
     ($self:ident => $to:expr; [$($store:tt)*] [$($inbox:tt)*] [$($outbox:tt)*] [$($database:tt)*]) => {
+        $crate::__delegate_store! { $self => $to; [$($store)*] }
+        $crate::__delegate_inbox! { $self => $to; [$($inbox)*] }
+        $crate::__delegate_outbox! { $self => $to; [$($outbox)*] }
+        $crate::__delegate_migrations! { $self => $to; [$($database)*] }
+    };
+}
+
+/// [`LeadStore`] alone.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __delegate_store {
+    ($self:ident => $to:expr; [$($head:tt)*]) => {
         #[$crate::__async_trait]
-        $($store)* {
+        $($head)* {
             async fn insert(
                 &$self,
                 batch: &[$crate::NewLead],
@@ -20,9 +32,16 @@ macro_rules! __delegate {
                 $crate::LeadStore::ready($to).await
             }
         }
+    };
+}
 
+/// [`LeadInbox`] alone.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __delegate_inbox {
+    ($self:ident => $to:expr; [$($head:tt)*]) => {
         #[$crate::__async_trait]
-        $($inbox)* {
+        $($head)* {
             async fn get(&$self, id: $crate::LeadId) -> Result<Option<$crate::StoredLead>, $crate::StoreError> {
                 $crate::LeadInbox::get($to, id).await
             }
@@ -58,6 +77,13 @@ macro_rules! __delegate {
                 $crate::LeadInbox::counts($to).await
             }
 
+            async fn tally(
+                &$self,
+                filter: &$crate::LeadFilter,
+            ) -> Result<Vec<$crate::inbox::Tally>, $crate::StoreError> {
+                $crate::LeadInbox::tally($to, filter).await
+            }
+
             async fn due(
                 &$self,
                 due: &$crate::inbox::Due,
@@ -71,10 +97,21 @@ macro_rules! __delegate {
             ) -> Result<Vec<$crate::StoredLead>, $crate::inbox::InboxError> {
                 $crate::LeadInbox::change($to, change).await
             }
-        }
 
+            async fn append(&$self, records: &[$crate::AuditRecord]) -> Result<(), $crate::StoreError> {
+                $crate::LeadInbox::append($to, records).await
+            }
+        }
+    };
+}
+
+/// [`LeadOutbox`] alone.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __delegate_outbox {
+    ($self:ident => $to:expr; [$($head:tt)*]) => {
         #[$crate::__async_trait]
-        $($outbox)* {
+        $($head)* {
             async fn sequence(&$self, limit: u32) -> Result<u32, $crate::StoreError> {
                 $crate::LeadOutbox::sequence($to, limit).await
             }
@@ -156,9 +193,16 @@ macro_rules! __delegate {
                 $crate::LeadOutbox::forget_delivered($to, before).await
             }
         }
+    };
+}
 
+/// [`LeadMigrations`] alone.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __delegate_migrations {
+    ($self:ident => $to:expr; [$($head:tt)*]) => {
         #[$crate::__async_trait]
-        $($database)* {
+        $($head)* {
             async fn migrate(&$self) -> Result<(), $crate::StoreError> {
                 $crate::LeadMigrations::migrate($to).await
             }

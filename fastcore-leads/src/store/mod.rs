@@ -20,7 +20,7 @@ pub use self::{
 };
 use crate::{
     audit::AuditRecord,
-    inbox::{Change, Cursor, Due, InboxError, LeadFilter, LeadPage},
+    inbox::{Change, Cursor, Due, InboxError, LeadFilter, LeadPage, Tally},
     lead::{LeadId, RequestId},
 };
 use chrono::{DateTime, Utc};
@@ -113,6 +113,14 @@ pub trait LeadInbox: LeadStore {
     /// [`StoreError`] where the database does not answer.
     async fn counts(&self) -> Result<Vec<(String, u64)>, StoreError>;
 
+    /// How many leads a filter shows, by status, service, source and day.
+    ///
+    /// It reads each of them: ask for a range of time.
+    ///
+    /// # Errors
+    /// [`StoreError`] where the database does not answer.
+    async fn tally(&self, filter: &LeadFilter) -> Result<Vec<Tally>, StoreError>;
+
     /// Leads that a retention rule reaches, oldest first.
     ///
     /// # Errors
@@ -125,6 +133,12 @@ pub trait LeadInbox: LeadStore {
     /// What [`Change::decide`](crate::inbox::Change::decide) says, and [`InboxError::Store`]. Nothing was written, but for
     /// the kinds that [`LeadStore`]'s contract names.
     async fn change(&self, change: &Change) -> Result<Vec<StoredLead>, InboxError>;
+
+    /// Appends rows to the audit log, in one atomic, durable step. A row whose id is there already is left as it is.
+    ///
+    /// # Errors
+    /// [`StoreError`]; no row was written, but for the kinds that [`LeadStore`]'s contract names.
+    async fn append(&self, records: &[AuditRecord]) -> Result<(), StoreError>;
 }
 
 /// A store whose tables are in a database, whether or not it can read the inbox.

@@ -1,4 +1,4 @@
-//! Bearer tokens: who may post leads, and who may ask for events.
+//! Bearer tokens: who may post leads, who may ask for events, and who may read and work leads.
 //!
 //! Tokens live in memory as SHA-256 digests only. A candidate is hashed and compared with every digest in constant
 //! time, without an early exit, so that an answer's timing tells nothing about a token.
@@ -205,7 +205,11 @@ impl Grant {
     }
 
     pub(crate) fn is_for_some_sources(&self) -> bool {
-        self.0.sources.is_some()
+        self.sources().is_some()
+    }
+
+    pub(crate) fn sources(&self) -> Option<&BTreeSet<String>> {
+        self.0.sources.as_ref()
     }
 
     /// Whether the bearer may post leads of this `meta.source`, or hear of them.

@@ -10,17 +10,29 @@ pub enum Scope {
     Ingest,
     /// To ask for events.
     Events,
+    /// To read leads, masked.
+    Read,
+    /// To read leads in clear, beside [`Read`](Self::Read), which it needs.
+    Reveal,
+    /// To move leads, to release them, to record that a consent was withdrawn.
+    Work,
+    /// To erase leads.
+    Erase,
 }
 
 impl Scope {
     /// All scopes.
-    pub const ALL: &[Self] = &[Self::Ingest, Self::Events];
+    pub const ALL: &[Self] = &[Self::Ingest, Self::Events, Self::Read, Self::Reveal, Self::Work, Self::Erase];
 
     /// The name.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Ingest => "ingest",
             Self::Events => "events",
+            Self::Read => "read",
+            Self::Reveal => "reveal",
+            Self::Work => "work",
+            Self::Erase => "erase",
         }
     }
 }
@@ -43,5 +55,5 @@ as_text!(Scope);
 
 /// The text names no [`Scope`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("not a scope: ingest or events")]
+#[error("not a scope: ingest, events, read, reveal, work or erase")]
 pub struct UnknownScope;

@@ -4,13 +4,13 @@ use fastcore_leads::{endpoint::EventsProblem, outbox::EventType};
 use serde_json::{Value, json};
 use utoipa::openapi::{
     Object, ResponseBuilder,
-    path::{OperationBuilder, ParameterBuilder, ParameterIn},
+    path::OperationBuilder,
     schema::{ArrayBuilder, ObjectBuilder, Type},
     security::SecurityRequirement,
 };
 
 use super::{
-    TOKEN, UUID, header,
+    TOKEN, UUID, header, parameter,
     problems::{self, Shown},
     text, with_example,
 };
@@ -43,14 +43,6 @@ pub(super) fn operation() -> OperationBuilder {
     // A GET is never answered that the method is not allowed.
     let problems = EventsProblem::ALL.iter().filter(|problem| **problem != EventsProblem::MethodNotAllowed);
     problems::answered(operation, problems.copied().map(Shown::from))
-}
-
-fn parameter(name: &str, schema: ObjectBuilder, description: &str) -> ParameterBuilder {
-    ParameterBuilder::new()
-        .name(name)
-        .parameter_in(ParameterIn::Query)
-        .description(Some(description))
-        .schema(Some(schema))
 }
 
 /// The schema of an answer.

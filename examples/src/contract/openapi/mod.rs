@@ -1,6 +1,7 @@
-//! The OpenAPI 3.1 document of the endpoints.
+//! The OpenAPI 3.1 documents of the endpoints.
 
 mod events;
+mod inbox;
 mod problems;
 
 use fastcore_leads::{
@@ -9,15 +10,16 @@ use fastcore_leads::{
 use serde_json::{Value, json};
 use utoipa::openapi::{
     ComponentsBuilder, ContactBuilder, Content, ContentBuilder, HeaderBuilder, HttpMethod, InfoBuilder, LicenseBuilder,
-    Object, OpenApiBuilder, PathItem, PathsBuilder, Ref, Required, ResponseBuilder, ServerBuilder,
+    Object, OpenApiBuilder, PathItem, PathsBuilder, Ref, RefOr, Required, ResponseBuilder, Schema, ServerBuilder,
     header::Header,
-    path::OperationBuilder,
+    path::{OperationBuilder, ParameterBuilder, ParameterIn},
     request_body::RequestBodyBuilder,
     schema::{ObjectBuilder, Type},
     security::{HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme},
     tag::TagBuilder,
 };
 
+pub use self::inbox::document as inbox;
 use self::problems::Shown;
 use super::schema;
 
@@ -31,35 +33,10 @@ pub fn document() -> Value {
         .schema("Problem", problems::schema())
         .schema("Events", events::page())
         .schema("EventsProblem", problems::schema_of_events())
-        .security_scheme(
-            TOKEN,
-            SecurityScheme::Http(
-                HttpBuilder::new()
-                    .scheme(HttpAuthScheme::Bearer)
-                    .description(Some("One of the service's tokens (RFC 6750)"))
-                    .build(),
-            ),
-        );
-    let document = OpenApiBuilder::new()
-        .info(
-            InfoBuilder::new()
-                .title("FASTCore leads")
-                .version(env!("CARGO_PKG_VERSION"))
-                .description(Some(
-                    "Takes in website leads, and tells of them. A 2xx means that the lead and its audit row are committed together, \
-                     durably; the same request_id never makes a second lead; the caller always learns whether to retry.",
-                ))
-                .contact(Some(
-                    ContactBuilder::new()
-                        .name(Some("FAST Technical Services"))
-                        .url(Some("https://fast-techservices.com"))
-                        .build(),
-                ))
-                .license(Some(
-                    LicenseBuilder::new().name("MIT OR Apache-2.0").identifier(Some("MIT OR Apache-2.0")).build(),
-                )),
-        )
-        .servers(Some([ServerBuilder::new().url("/").description(Some("The service that this document comes from")).build()]))
+        .security_scheme(TOKEN, token());
+    let about = "Takes in website leads, and tells of them. A 2xx means that the lead and its audit row are committed together, \
+                 durably; the same request_id never makes a second lead; the caller always learns whether to retry.";
+    let document = described("FASTCore leads", about, "/")
         .tags(Some([
             TagBuilder::new().name("leads").description(Some("Taking in leads")).build(),
             TagBuilder::new().name("events").description(Some("Hearing of leads")).build(),
@@ -74,6 +51,28 @@ pub fn document() -> Value {
     let mut document = serde_json::to_value(document).unwrap_or_default();
     schema::complete(&mut document["components"]["schemas"]["Lead"]);
     document
+}
+
+/// A document, as yet without what it describes.
+fn described(title: &str, about: &str, server: &str) -> OpenApiBuilder {
+    let contact =
+        ContactBuilder::new().name(Some("FAST Technical Services")).url(Some("https://fast-techservices.com"));
+    let licence = LicenseBuilder::new().name("MIT OR Apache-2.0").identifier(Some("MIT OR Apache-2.0"));
+    let info = InfoBuilder::new()
+        .title(title)
+        .version(env!("CARGO_PKG_VERSION"))
+        .description(Some(about))
+        .contact(Some(contact.build()))
+        .license(Some(licence.build()));
+    let server =
+        ServerBuilder::new().url(server).description(Some("The service that this document comes from")).build();
+    OpenApiBuilder::new().info(info).servers(Some([server]))
+}
+
+fn token() -> SecurityScheme {
+    let token =
+        HttpBuilder::new().scheme(HttpAuthScheme::Bearer).description(Some("One of the service's tokens (RFC 6750)"));
+    SecurityScheme::Http(token.build())
 }
 
 fn operation() -> OperationBuilder {
@@ -146,6 +145,14 @@ fn text() -> ObjectBuilder {
 
 fn header(schema: ObjectBuilder, description: &str) -> Header {
     HeaderBuilder::new().schema(Some(schema)).description(Some(description)).build()
+}
+
+fn parameter(name: &str, schema: impl Into<RefOr<Schema>>, description: &str) -> ParameterBuilder {
+    ParameterBuilder::new()
+        .name(name)
+        .parameter_in(ParameterIn::Query)
+        .description(Some(description))
+        .schema(Some(schema))
 }
 
 fn with_example(schema: &str, example: Value) -> Content {

@@ -2,7 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use fastcore_leads::{Problem, endpoint::EventsProblem, lead::ViolationCode};
+use fastcore_leads::{
+    LeadStatus, Problem,
+    endpoint::{EventsProblem, InboxProblem},
+    lead::ViolationCode,
+};
 use serde_json::{Value, json};
 use utoipa::openapi::{
     Object, ResponseBuilder,
@@ -44,20 +48,26 @@ impl From<Problem> for Shown {
     }
 }
 
-impl From<EventsProblem> for Shown {
-    fn from(problem: EventsProblem) -> Self {
-        Self {
-            schema: "EventsProblem",
-            status: problem.status().as_u16(),
-            word: problem.as_str(),
-            type_uri: problem.type_uri(),
-            title: problem.title(),
-            detail: problem.detail(),
-            setting: "",
-            violation: None,
-        }
-    }
+macro_rules! shown {
+    ($($problem:ident)*) => {
+        $(impl From<$problem> for Shown {
+            fn from(problem: $problem) -> Self {
+                Self {
+                    schema: stringify!($problem),
+                    status: problem.status().as_u16(),
+                    word: problem.as_str(),
+                    type_uri: problem.type_uri(),
+                    title: problem.title(),
+                    detail: problem.detail(),
+                    setting: "",
+                    violation: None,
+                }
+            }
+        })*
+    };
 }
+
+shown! { EventsProblem InboxProblem }
 
 impl Shown {
     fn sample(&self) -> Value {
@@ -125,6 +135,12 @@ pub(super) fn schema() -> Object {
 
 pub(super) fn schema_of_events() -> Object {
     document(EventsProblem::ALL.iter().map(|problem| problem.as_str())).build()
+}
+
+pub(super) fn schema_of_inbox() -> Object {
+    let status = text().enum_values(Some(LeadStatus::ALL.iter().map(|status| status.as_str())));
+    let status = status.description(Some("What the lead is in, where that stands in the way"));
+    document(InboxProblem::ALL.iter().map(|problem| problem.as_str())).property("lead_status", status).build()
 }
 
 fn document(words: impl Iterator<Item = &'static str>) -> ObjectBuilder {

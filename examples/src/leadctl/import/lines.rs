@@ -4,7 +4,10 @@ use std::{
     rc::Rc,
 };
 
-use fastcore_leads::lead::limits::MAX_BODY_BYTES;
+use fastcore_leads::{
+    inbox::{SheetFormat, restored_cell},
+    lead::limits::MAX_BODY_BYTES,
+};
 use serde::{
     Deserialize, Deserializer,
     de::{MapAccess, Visitor},
@@ -12,7 +15,6 @@ use serde::{
 use serde_json::{Map, Value};
 
 use super::MEMBERS;
-use crate::{dump::restored, options::Format};
 
 /// Columns that a CSV must have: the others are optional members.
 const REQUIRED: [&str; 8] = ["name", "email", "message", "consent", "source", "request_id", "ip_hash", "timestamp_utc"];
@@ -70,12 +72,12 @@ pub(crate) enum Lines<R> {
 
 impl<R: BufRead> Lines<R> {
     /// Reads the header of a CSV, and takes a byte order mark off.
-    pub(crate) fn open(mut reader: R, format: Format) -> Result<Self, String> {
+    pub(crate) fn open(mut reader: R, format: SheetFormat) -> Result<Self, String> {
         let start = reader.fill_buf().map_err(|error| format!("the file cannot be read: {error}"))?;
         if start.starts_with(b"\xef\xbb\xbf") {
             reader.consume(3);
         }
-        if format == Format::Jsonl {
+        if format == SheetFormat::Jsonl {
             return Ok(Self::Jsonl { reader, number: 0, failure: None });
         }
         let left = Rc::new(Cell::new(MAX_RECORD));
@@ -258,7 +260,7 @@ fn row(
     for (cell, way) in record.iter().zip(columns) {
         let Some(way) = way else { continue };
         let Ok(cell) = std::str::from_utf8(cell) else { return Err(refused("not UTF-8".to_owned())) };
-        let cell = restored(cell);
+        let cell = restored_cell(cell);
         let value = match *way {
             ["consent"] => match cell.trim().to_ascii_lowercase().as_str() {
                 "true" => Value::Bool(true),

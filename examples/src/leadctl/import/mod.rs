@@ -14,7 +14,7 @@ use self::{
     refused::Refused,
 };
 use crate::{
-    options::{Format, ImportArguments, Options},
+    options::{ImportArguments, Options},
     outcome::{Failure, Outcome},
     shown,
 };
@@ -147,10 +147,10 @@ fn summary(options: &Options, tally: &Tally, refused: Refused, failure: Option<S
     }
 }
 
-fn by_ending(import: &ImportArguments) -> Option<Format> {
+fn by_ending(import: &ImportArguments) -> Option<SheetFormat> {
     match import.file.extension()?.to_str()?.to_ascii_lowercase().as_str() {
-        "csv" => Some(Format::Csv),
-        "jsonl" | "ndjson" | "json" => Some(Format::Jsonl),
+        "csv" => Some(SheetFormat::Csv),
+        "jsonl" | "ndjson" | "json" => Some(SheetFormat::Jsonl),
         _ => None,
     }
 }

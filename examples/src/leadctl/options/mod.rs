@@ -2,12 +2,12 @@ mod outbox;
 
 use std::path::PathBuf;
 
-use chrono::{DateTime, NaiveDate, Utc};
-use clap::{Args, Parser, Subcommand, ValueEnum, builder::PossibleValuesParser, builder::TypedValueParser};
+use chrono::{DateTime, Utc};
+use clap::{Args, Parser, Subcommand, builder::PossibleValuesParser, builder::TypedValueParser};
 use clap_complete::Shell;
 use fastcore_leads::{
     Actor, LeadFilter, LeadId, LeadStatus, RequestId, Service,
-    inbox::{Cursor, MAX_PAGE, Reason},
+    inbox::{Cursor, Disclosure, MAX_PAGE, Reason, SheetFormat, instant_or_day},
 };
 use fastcore_leads_examples::database::Driver;
 use uuid::Uuid;
@@ -58,6 +58,12 @@ pub(crate) struct Options {
 
     #[command(subcommand)]
     pub(crate) command: Command,
+}
+
+impl Options {
+    pub(crate) fn disclosure(&self) -> Disclosure {
+        if self.reveal { Disclosure::Clear } else { Disclosure::Masked }
+    }
 }
 
 #[derive(Debug, Subcommand)]
@@ -277,7 +283,7 @@ impl FilterArguments {
         LeadFilter {
             statuses: self.status.clone(),
             service: self.service,
-            source: self.source.clone(),
+            sources: self.source.iter().cloned().collect(),
             received_from: self.from,
             received_before: self.before,
             email: self.email.clone(),
@@ -319,8 +325,8 @@ pub(crate) struct ImportArguments {
     /// left out.
     pub(crate) file: PathBuf,
     /// Default: by the file's ending.
-    #[arg(long, value_enum)]
-    pub(crate) format: Option<Format>,
+    #[arg(long, value_parser = format())]
+    pub(crate) format: Option<SheetFormat>,
     /// Where refused lines go, with their reasons. Default: the file's name and `.refused.jsonl`.
     #[arg(long)]
     pub(crate) refused: Option<PathBuf>,
@@ -331,21 +337,19 @@ pub(crate) struct DumpArguments {
     #[command(flatten)]
     pub(crate) filter: FilterArguments,
     /// How leads are written.
-    #[arg(long, value_enum, default_value_t = Format::Jsonl)]
-    pub(crate) format: Format,
+    #[arg(long, value_parser = format(), default_value_t = SheetFormat::Jsonl)]
+    pub(crate) format: SheetFormat,
     /// The file to write, for nobody else to read. Default: standard output.
     #[arg(long)]
     pub(crate) output: Option<PathBuf>,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Format {
-    Jsonl,
-    Csv,
-}
-
 fn status() -> impl TypedValueParser<Value = LeadStatus> {
     PossibleValuesParser::new(LeadStatus::ALL.iter().map(|status| status.as_str())).try_map(|word| word.parse())
+}
+
+fn format() -> impl TypedValueParser<Value = SheetFormat> {
+    PossibleValuesParser::new(SheetFormat::ALL.iter().map(|format| format.as_str())).try_map(|word| word.parse())
 }
 
 fn service() -> impl TypedValueParser<Value = Service> {
@@ -365,7 +369,6 @@ fn lead_id(text: &str) -> Result<LeadId, String> {
 }
 
 fn instant(text: &str) -> Result<DateTime<Utc>, String> {
-    let day = || text.parse::<NaiveDate>().ok().and_then(|day| day.and_hms_opt(0, 0, 0)).map(|time| time.and_utc());
-    let instant = DateTime::parse_from_rfc3339(text).ok().map(|instant| instant.to_utc()).or_else(day);
-    instant.ok_or_else(|| "neither an instant such as 2026-01-31T10:00:00Z nor a day such as 2026-01-31".to_owned())
+    instant_or_day(text)
+        .ok_or_else(|| "neither an instant such as 2026-01-31T10:00:00Z nor a day such as 2026-01-31".to_owned())
 }

@@ -15,6 +15,8 @@ const LEADS_PER_SECOND: f64 = 500.0;
 const WINDOW: Duration = Duration::from_millis(200);
 /// How long a burst lasts at most: what goes on for longer is the usual, and others are told beside it.
 const LONGEST: Duration = Duration::from_secs(60);
+/// How many events are told each time in a burst.
+pub(super) const AT_ONCE: u32 = 50;
 /// How often others are told in a burst.
 pub(super) const REST: Duration = Duration::from_secs(1);
 

@@ -1,11 +1,11 @@
 //! From deliveries to a destination.
 
-use std::{collections::HashMap, sync::Arc, time::Duration};
+use std::{collections::HashMap, future::pending, sync::Arc, time::Duration};
 
 use tokio::{
     sync::watch,
     task::JoinSet,
-    time::{Instant, sleep},
+    time::{Instant, sleep, sleep_until},
 };
 
 use super::{Shared, burst};
@@ -20,6 +20,8 @@ use crate::{
 const MARGIN: Duration = Duration::from_secs(30);
 /// How long a delivery waits that could not be sent for want of the database.
 const PAUSE: Duration = Duration::from_secs(5);
+/// How long what became of an attempt waits for others, so that one transaction notes them together.
+const GATHER: Duration = Duration::from_millis(20);
 /// How often the walk over what is due begins at the start again.
 const WALK: Duration = Duration::from_secs(30);
 
@@ -34,6 +36,7 @@ pub(super) async fn run(
         destination: Arc::new(destination),
         under_way: JoinSet::new(),
         unsettled: Vec::new(),
+        settle_at: None,
         walk: None,
         claimed_at: None,
         is_failing: false,
@@ -49,8 +52,12 @@ pub(super) async fn run(
         let room = courier.room();
         let has_rested =
             courier.claimed_at.is_none_or(|at| at.elapsed() >= burst::REST) || !courier.shared.burst.is_on();
-        // Many at once, also where answers come one by one: a claim is a transaction.
-        if is_due && !is_ending && has_rested && room * 2 >= courier.destination.slots() {
+        // Many at once, also where answers come one by one: a claim is a transaction, and so is noting what became of it.
+        let is_half_free = room * 2 >= courier.destination.slots();
+        if is_half_free {
+            courier.settle().await;
+        }
+        if is_due && !is_ending && has_rested && is_half_free {
             courier.claimed_at = Some(Instant::now());
             is_due = courier.claim(room).await;
         }
@@ -58,9 +65,9 @@ pub(super) async fn run(
         tokio::select! {
             Some(finished) = courier.under_way.join_next(), if !courier.under_way.is_empty() => {
                 // What panicked is due again once its lease is over.
-                courier.unsettled.extend(finished.into_iter().flatten());
-                courier.settle().await;
+                courier.finished(finished.into_iter().flatten());
             }
+            () = until(courier.settle_at), if courier.settle_at.is_some() => courier.settle().await,
             result = woken.changed(), if has_sequencer => {
                 is_due = true;
                 // It ends a moment before this does.
@@ -81,6 +88,8 @@ struct Courier {
     under_way: JoinSet<Vec<Settlement>>,
     /// Kept where the database is away: noted once it is back.
     unsettled: Vec<Settlement>,
+    /// When they are noted at the latest.
+    settle_at: Option<Instant>,
     /// How far the walk over what is due has come, and when it began.
     walk: Option<(Place, Instant)>,
     claimed_at: Option<Instant>,
@@ -94,6 +103,7 @@ impl Courier {
 
     /// Takes what is due, and begins to send it. Returns whether there may be more.
     async fn claim(&mut self, limit: u32) -> bool {
+        let limit = if self.shared.burst.is_on() { limit.min(burst::AT_ONCE) } else { limit };
         let after = self.walk.filter(|(_, began)| began.elapsed() < WALK);
         let claim = Claim {
             destination: self.destination.name().to_owned(),
@@ -148,7 +158,7 @@ impl Courier {
             let message = subject.map(|subject| Message { delivery: delivery.clone(), subject });
             match message.filter(Message::has_something_to_say) {
                 Some(message) => messages.push(message),
-                None => self.unsettled.push(settlement(&delivery, Settled::Skipped, None)),
+                None => self.finished([settlement(&delivery, Settled::Skipped, None)]),
             }
         }
         // However late each came due.
@@ -177,7 +187,14 @@ impl Courier {
             StoreErrorKind::Internal => self.destination.verdict(&Attempt::failed(None), delivery.attempt),
             _ => Settled::Retry(PAUSE),
         };
-        self.unsettled.push(settlement(delivery, result, None));
+        self.finished([settlement(delivery, result, None)]);
+    }
+
+    fn finished(&mut self, settlements: impl IntoIterator<Item = Settlement>) {
+        self.unsettled.extend(settlements);
+        if !self.unsettled.is_empty() {
+            self.settle_at.get_or_insert_with(|| Instant::now() + GATHER);
+        }
     }
 
     /// Notes what became of all attempts that ended by now.
@@ -185,6 +202,8 @@ impl Courier {
         while let Some(finished) = self.under_way.try_join_next() {
             self.unsettled.extend(finished.into_iter().flatten());
         }
+        // Where the database is away, with the next poll.
+        self.settle_at = None;
         if self.unsettled.is_empty() {
             return;
         }
@@ -208,6 +227,13 @@ impl Courier {
             tracing::warn!(destination = self.destination.name(), %error, "deliveries wait: the database cannot be asked");
         }
         self.is_failing = error.is_some();
+    }
+}
+
+async fn until(instant: Option<Instant>) {
+    match instant {
+        Some(instant) => sleep_until(instant).await,
+        None => pending().await,
     }
 }
 

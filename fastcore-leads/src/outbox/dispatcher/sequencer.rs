@@ -94,7 +94,8 @@ impl Sequencer {
             store.subscribe(&name).await?;
             self.looked_at.insert(name, 0);
         }
-        let numbered = store.sequence(AT_ONCE).await?;
+        let at_once = if self.shared.burst.is_on() { burst::AT_ONCE } else { AT_ONCE };
+        let numbered = store.sequence(at_once).await?;
         let last = store.last_sequence().await?;
         let mut has_new = false;
         for destination in &self.destinations {
@@ -107,7 +108,7 @@ impl Sequencer {
                 }
             }
         }
-        Ok((has_new, numbered >= AT_ONCE))
+        Ok((has_new, numbered >= at_once))
     }
 
     async fn count(&self) {

@@ -25,7 +25,7 @@ pub use self::{
 use super::inbox::{Dialect, Statement, counts_of};
 use crate::{
     audit::AuditRecord,
-    inbox::{Change, Cursor, Due, InboxError, LeadFilter, LeadPage},
+    inbox::{Change, Cursor, Due, InboxError, LeadFilter, LeadPage, Tally},
     lead::{LeadId, RequestId},
     store::{Insertion, LeadInbox, LeadMigrations, LeadStore, NewLead, StoreError, StoreErrorKind, StoredLead},
 };
@@ -181,6 +181,10 @@ impl<C: Connections> LeadInbox for Engine<C> {
         Ok(counts_of(read_answers(&self.answers(C::DIALECT.counts()).await?)?))
     }
 
+    async fn tally(&self, filter: &LeadFilter) -> Result<Vec<Tally>, StoreError> {
+        read_answers(&self.answers(C::DIALECT.tally(filter)).await?)
+    }
+
     async fn due(&self, due: &Due) -> Result<Vec<StoredLead>, StoreError> {
         self.leads(C::DIALECT.due(due)).await
     }
@@ -199,6 +203,15 @@ impl<C: Connections> LeadInbox for Engine<C> {
             }
         }
         Ok(changed)
+    }
+
+    async fn append(&self, records: &[AuditRecord]) -> Result<(), StoreError> {
+        if records.is_empty() {
+            return Ok(());
+        }
+        let statement = C::DIALECT.append(records);
+        let append = change::in_transaction(C::DIALECT, |()| true, |session: &mut C::Session| session.write(statement));
+        self.0.write(append).await
     }
 }
 

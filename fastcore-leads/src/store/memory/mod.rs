@@ -1,7 +1,7 @@
 mod outbox;
 
 use std::{
-    collections::HashMap,
+    collections::{BTreeMap, HashMap},
     fmt,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
@@ -12,9 +12,10 @@ use uuid::Uuid;
 
 use super::{Insertion, LeadInbox, LeadStore, NewLead, StoreError, StoredLead};
 use crate::{
-    audit::{AuditRecord, LEAD_RECEIVED, LEAD_UNANSWERED},
+    audit::{AuditRecord, LEAD_RECEIVED, LEAD_REVEALED, LEAD_UNANSWERED},
     inbox::{
-        CONTACTS, Change, Cursor, Due, InboxError, LeadFilter, LeadPage, Target, Unless, is_same_address, page_size,
+        CONTACTS, Change, Cursor, Due, InboxError, LeadFilter, LeadPage, Tally, Target, Unless, is_same_address,
+        page_size,
     },
     lead::{LeadId, LeadStatus, RequestId},
     sql::inbox::{MAX_LOCKED, counts_of},
@@ -50,6 +51,15 @@ impl MemoryLeadStore {
     /// Whether it holds none.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
+    }
+
+    /// Puts a lead into a status, also one that no version knows.
+    #[cfg(feature = "testing")]
+    #[doc(hidden)]
+    pub fn set_status(&self, id: LeadId, status: &str) {
+        for lead in self.lock().by_request.values_mut().filter(|lead| lead.id == id) {
+            status.clone_into(&mut lead.status);
+        }
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -113,6 +123,17 @@ impl LeadInbox for MemoryLeadStore {
         Ok(counts_of(counts.into_iter().collect()))
     }
 
+    async fn tally(&self, filter: &LeadFilter) -> Result<Vec<Tally>, StoreError> {
+        let mut tallies = BTreeMap::new();
+        for lead in self.lock().by_request.values().filter(|lead| filter.shows(lead)) {
+            let day = lead.created_at_utc.date_naive();
+            let group = (lead.status.clone(), lead.service.clone(), lead.source.clone(), day);
+            *tallies.entry(group).or_default() += 1;
+        }
+        let read = |((status, service, source, day), leads)| Tally { status, service, source, day, leads };
+        Ok(tallies.into_iter().map(read).collect())
+    }
+
     async fn due(&self, due: &Due) -> Result<Vec<StoredLead>, StoreError> {
         Ok(self.lock().due(due))
     }
@@ -128,12 +149,24 @@ impl LeadInbox for MemoryLeadStore {
             }
             Target::Due(due) => state.due(due),
         };
-        let rewrites = change.decide(rows, |id| state.trail(id).map(|record| record.created_at).max())?;
+        let rewrites = change.decide(rows, |id| {
+            state.trail(id).filter(|record| record.event != LEAD_REVEALED).map(|record| record.created_at).max()
+        })?;
         for rewrite in &rewrites {
             state.by_request.insert(rewrite.row.request_id, rewrite.row.clone());
             state.audit.push(rewrite.audit.clone());
         }
         Ok(rewrites.into_iter().map(|rewrite| rewrite.row).collect())
+    }
+
+    async fn append(&self, records: &[AuditRecord]) -> Result<(), StoreError> {
+        let mut state = self.lock();
+        for record in records {
+            if !state.audit.iter().any(|known| known.id == record.id) {
+                state.audit.push(record.clone());
+            }
+        }
+        Ok(())
     }
 }
 
@@ -167,7 +200,9 @@ impl State {
     }
 
     fn is_touched_since(&self, lead: &StoredLead, instant: DateTime<Utc>) -> bool {
-        let is_touch = |record: &AuditRecord| record.created_at >= instant || record.event == LEAD_UNANSWERED;
+        let is_touch = |record: &AuditRecord| {
+            record.event == LEAD_UNANSWERED || (record.created_at >= instant && record.event != LEAD_REVEALED)
+        };
         self.trail(lead.id.as_uuid()).any(is_touch)
     }
 

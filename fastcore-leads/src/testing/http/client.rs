@@ -87,6 +87,19 @@ pub fn chunked(body: &[u8], size: usize, trailer: &str) -> Vec<u8> {
     sent
 }
 
+/// Asks for a target with a token, and with a body of JSON where there is one.
+pub(super) async fn ask(address: SocketAddr, method: &str, target: &str, token: &str, body: Option<&str>) -> Answer {
+    let mut head = format!("{method} {target} HTTP/1.1\r\nhost: 127.0.0.1\r\nconnection: close\r\n");
+    if !token.is_empty() {
+        head.push_str(&format!("authorization: Bearer {token}\r\n"));
+    }
+    if body.is_some() {
+        head.push_str("content-type: application/json\r\n");
+    }
+    let body = body.unwrap_or_default();
+    exchange(address, format!("{head}content-length: {}\r\n\r\n{body}", body.len()).as_bytes()).await
+}
+
 /// Sends bytes on a connection of their own and reads one answer, which must come.
 pub async fn exchange(address: SocketAddr, request: &[u8]) -> Answer {
     match try_exchange(address, request).await {
@@ -140,10 +153,30 @@ fn take_apart(bytes: &[u8], is_head: bool) -> Option<Answer> {
         .map(|(name, value)| (name.to_ascii_lowercase(), value.to_owned()))
         .collect();
     let mut answer = Answer { status, headers, body: bytes[end + 4..].to_vec() };
+    if answer.header("transfer-encoding") == Some("chunked") {
+        answer.body = unchunked(&bytes[end + 4..])?;
+        return Some(answer);
+    }
     let length = answer.header("content-length").and_then(|length| length.parse().ok()).unwrap_or(0);
     if is_head || answer.body.len() >= length {
         answer.body.truncate(if is_head { 0 } else { length });
         return Some(answer);
     }
     None
+}
+
+/// What came in chunks, once the last of them is there.
+fn unchunked(mut bytes: &[u8]) -> Option<Vec<u8>> {
+    let mut whole = Vec::new();
+    loop {
+        let end = bytes.windows(2).position(|window| window == b"\r\n")?;
+        let size = std::str::from_utf8(&bytes[..end]).expect("a size in ASCII");
+        let size = usize::from_str_radix(size, 16).expect("a size in hexadecimal");
+        let chunk = bytes.get(end + 2..end + 2 + size)?;
+        whole.extend_from_slice(chunk);
+        bytes = bytes.get(end + 2 + size + 2..)?;
+        if size == 0 {
+            return Some(whole);
+        }
+    }
 }

@@ -8,7 +8,7 @@ use std::{net::SocketAddr, sync::Arc, time::Duration};
 use serde_json::Value;
 use uuid::Uuid;
 
-use super::{Answer, Server, exchange, stores::Away};
+use super::{Answer, Server, client, stores::Away};
 use crate::{
     audit::Actor,
     endpoint::{EventsEndpoint, EventsProblem, INBOUND_EVENTS_PATH},
@@ -289,9 +289,5 @@ async fn page(address: SocketAddr, query: &str) -> Value {
 async fn ask(address: SocketAddr, method: &str, query: &str, token: &str) -> Answer {
     let target =
         if query.is_empty() { INBOUND_EVENTS_PATH.to_owned() } else { format!("{INBOUND_EVENTS_PATH}?{query}") };
-    let head = format!(
-        "{method} {target} HTTP/1.1\r\nhost: 127.0.0.1\r\nconnection: close\r\nauthorization: Bearer {token}\r\n\
-         content-length: 0\r\n\r\n"
-    );
-    exchange(address, head.as_bytes()).await
+    client::ask(address, method, &target, token, None).await
 }

@@ -6,6 +6,7 @@
 
 mod client;
 mod events;
+mod inbox;
 mod stores;
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};
@@ -17,6 +18,7 @@ use self::stores::{Down, Outcome};
 pub use self::{
     client::{Answer, authorized, chunked, exchange, lead_request, request, try_exchange},
     events::*,
+    inbox::*,
 };
 use super::{BoxFuture, Logs, TOKEN, body};
 use crate::{

@@ -1,10 +1,15 @@
 //! Stores that do one thing.
 
-use std::future::pending;
+use std::{
+    future::pending,
+    sync::atomic::{AtomicUsize, Ordering},
+};
 
 use async_trait::async_trait;
 
-use crate::store::{Insertion, LeadDatabase, LeadStore, NewLead, StoreError, StoreErrorKind};
+use crate::store::{
+    Insertion, LeadDatabase, LeadInbox, LeadStore, MemoryLeadStore, NewLead, StoreError, StoreErrorKind,
+};
 
 /// Answers each lead with this.
 pub(super) struct Outcome(pub(super) Insertion);
@@ -39,6 +44,22 @@ impl LeadStore for Down {
 pub(super) struct Away(pub(super) StoreErrorKind);
 
 crate::delegate_store!(Away, self => Err::<&Box<dyn LeadDatabase>, _>(StoreError::new(self.0))?);
+
+/// Is there for so many calls, and then away.
+pub(super) struct Failing {
+    pub(super) store: MemoryLeadStore,
+    pub(super) calls: AtomicUsize,
+}
+
+impl Failing {
+    fn next(&self) -> Result<&MemoryLeadStore, StoreError> {
+        let left = self.calls.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(1));
+        if left.is_ok() { Ok(&self.store) } else { Err(StoreErrorKind::Unavailable.into()) }
+    }
+}
+
+crate::__delegate_store! { self => self.next()?; [impl LeadStore for Failing] }
+crate::__delegate_inbox! { self => self.next()?; [impl LeadInbox for Failing] }
 
 /// Never answers.
 pub(super) struct Silent;

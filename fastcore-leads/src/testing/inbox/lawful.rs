@@ -260,6 +260,8 @@ pub async fn a_lead_that_nobody_answers_is_noted_once(store: Store) {
                 .expect("moved back");
         }
     }
+    // Who reads it does not work on it.
+    store.note_revealed(&[get(&store, silent).await], &marie()).await.expect("noted");
     from("later@example.com").await;
     let note = async |before: DateTime<Utc>| -> Vec<LeadId> {
         let status = Some(LeadStatus::Received);
@@ -274,7 +276,7 @@ pub async fn a_lead_that_nobody_answers_is_noted_once(store: Store) {
     assert_eq!(note(crate::time::now()).await.iter().filter(|id| **id == silent).count(), 0);
     let trail = store.audit_trail(silent).await.expect("a trail");
     let events: Vec<_> = trail.iter().map(|record| record.event.as_str()).collect();
-    assert_eq!(events, [audit::LEAD_RECEIVED, audit::LEAD_UNANSWERED]);
+    assert_eq!(events, [audit::LEAD_RECEIVED, audit::LEAD_REVEALED, audit::LEAD_UNANSWERED]);
     assert_eq!(LeadState::from_trail(&trail).map(|state| state.status), Ok(LeadStatus::Received));
     let lead = store.get(silent).await.expect("an answer").expect("it is there");
     assert_eq!((lead.status.as_str(), lead.email.as_str()), ("received", "silent@example.com"));

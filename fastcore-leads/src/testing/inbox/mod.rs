@@ -5,11 +5,12 @@
 
 mod lawful;
 mod pages;
+mod reading;
 mod work;
 
 use std::collections::HashMap;
 
-pub use self::{lawful::*, pages::*, work::*};
+pub use self::{lawful::*, pages::*, reading::*, work::*};
 use super::{Random, body, parse, stores::Store};
 use crate::{
     audit::{self, Actor, AuditRecord},
@@ -59,6 +60,9 @@ cases! {
     a_walk_sees_each_older_lead_once
     pages_show_what_the_filter_says
     leads_are_counted_by_status
+    leads_are_tallied_by_what_they_have_in_common
+    who_reads_a_lead_is_noted_once_an_hour
+    a_row_that_is_there_is_left_as_it_is
 }
 
 fn marie() -> Actor {

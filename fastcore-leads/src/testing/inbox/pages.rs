@@ -94,7 +94,7 @@ pub async fn pages_show_what_the_filter_says(store: Store) {
     let two = vec![LeadStatus::Received, LeadStatus::Processing, LeadStatus::Received];
     assert_eq!(shown(LeadFilter { statuses: two, ..all() }).await.len(), 5);
     assert_eq!(shown(LeadFilter { service: Some(Service::Ponts), ..all() }).await, [ids[3], ids[0]]);
-    assert_eq!(shown(LeadFilter { source: Some("site-b".to_owned()), ..all() }).await, [ids[3], ids[2]]);
+    assert_eq!(shown(LeadFilter { sources: vec!["site-b".to_owned()], ..all() }).await, [ids[3], ids[2]]);
     assert_eq!(shown(LeadFilter { email: Some(" a@EXAMPLE.com".to_owned()), ..all() }).await, [ids[2], ids[0]]);
     assert_eq!(shown(LeadFilter { received_before: Some(second), ..all() }).await, [ids[0]]);
     let (from, before) = (Some(second), Some(get(&store, ids[3]).await.created_at_utc));
@@ -102,7 +102,7 @@ pub async fn pages_show_what_the_filter_says(store: Store) {
     let narrow = LeadFilter {
         statuses: vec![LeadStatus::Received],
         service: Some(Service::Ponts),
-        source: Some("site-a".to_owned()),
+        sources: vec!["site-a".to_owned()],
         received_from: None,
         received_before: before,
         email: Some("a@example.com".to_owned()),
@@ -110,7 +110,7 @@ pub async fn pages_show_what_the_filter_says(store: Store) {
     assert_eq!(shown(narrow).await, [ids[0]]);
     for odd in ["' OR 1=1 --", "%", ""] {
         assert!(shown(LeadFilter { email: Some(odd.to_owned()), ..all() }).await.is_empty());
-        assert!(shown(LeadFilter { source: Some(odd.to_owned()), ..all() }).await.is_empty());
+        assert!(shown(LeadFilter { sources: vec![odd.to_owned()], ..all() }).await.is_empty());
     }
     // No page is empty for want of a limit, and none is larger than allowed.
     assert_eq!(store.page(&all(), None, 0).await.expect("page").leads.len(), 1);

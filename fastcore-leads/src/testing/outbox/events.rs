@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use super::{Outbox, all_events, claim_all, deliver_to, marie, process, receive, sequence_all, sequences, to_crm};
 use crate::{
-    inbox::{InboxExt, Target},
+    inbox::{InboxExt, LeadFilter, Target},
     lead::{LeadId, LeadStatus, Service},
     outbox::{Event, EventType, Subscription},
 };
@@ -90,6 +90,19 @@ async fn assert_follows_trails(store: &Outbox, events: &[Event], ids: &[LeadId])
         let expected: Vec<_> = trail.iter().map(|record| record.id).collect();
         assert_eq!(of_lead.get(id), Some(&expected), "each row is told once, in the order of the trail");
     }
+}
+
+/// What somebody reads, and what they take with them, is noted and numbered; but nobody is told.
+pub async fn nobody_is_told_of_who_reads(store: Outbox) {
+    let id = receive(&store, |_| ()).await;
+    let lead = store.get(id).await.expect("get").expect("it is there");
+    store.note_revealed(&[lead], &marie()).await.expect("noted");
+    store.note_exported(&LeadFilter::default(), "csv", &marie()).await.expect("noted");
+    process(&store, id).await;
+    sequence_all(&store).await;
+    assert_eq!(store.last_sequence().await.expect("last"), 4);
+    let told: Vec<_> = all_events(&store).await.iter().map(|event| event.event_type).collect();
+    assert_eq!(told, [EventType::Received, EventType::StatusChanged]);
 }
 
 /// Neither its coming nor its end is told, unless it was released.

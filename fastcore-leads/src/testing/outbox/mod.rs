@@ -47,6 +47,7 @@ cases! {
     each_audit_row_is_numbered_once
     writers_and_sequencers_at_once_lose_nothing
     nobody_is_told_of_a_lead_in_quarantine
+    nobody_is_told_of_who_reads
     events_are_read_from_a_place_on
     a_new_destination_is_sent_what_happens_from_then_on
     each_event_is_entered_once_for_a_destination

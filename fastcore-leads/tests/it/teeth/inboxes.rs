@@ -2,11 +2,12 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use fastcore_leads::{
-    AuditRecord, Insertion, LeadFilter, LeadId, LeadInbox, LeadPage, LeadStatus, LeadStore, MemoryLeadStore, NewLead,
-    RequestId, StoreError, StoredLead,
+    AuditRecord, LeadFilter, LeadId, LeadInbox, LeadPage, LeadStatus, LeadStore, MemoryLeadStore, RequestId,
+    StoreError, StoredLead,
     audit::LEAD_RECEIVED,
-    inbox::{Change, Cursor, Due, InboxError, Target, Unless},
+    inbox::{Change, Cursor, Due, InboxError, Tally, Target, Unless},
     testing::inbox,
+    uuid::Uuid,
 };
 
 use super::assert_failed_for;
@@ -26,6 +27,9 @@ enum Fault {
     ShowsTheQuarantine,
     IgnoresTheFilter,
     CountsOneShort,
+    TalliesWhatIsNotAskedFor,
+    ForgetsWhoReads,
+    NotesEachLook,
 }
 
 struct Broken {
@@ -33,16 +37,7 @@ struct Broken {
     fault: Fault,
 }
 
-#[async_trait]
-impl LeadStore for Broken {
-    async fn insert(&self, batch: &[NewLead]) -> Result<Vec<Insertion>, StoreError> {
-        self.inner.insert(batch).await
-    }
-
-    async fn ready(&self) -> Result<(), StoreError> {
-        self.inner.ready().await
-    }
-}
+fastcore_leads::__delegate_store! { self => &self.inner; [impl LeadStore for Broken] }
 
 #[async_trait]
 impl LeadInbox for Broken {
@@ -100,6 +95,11 @@ impl LeadInbox for Broken {
         Ok(counts)
     }
 
+    async fn tally(&self, filter: &LeadFilter) -> Result<Vec<Tally>, StoreError> {
+        let everything = LeadFilter::default();
+        self.inner.tally(if self.fault == Fault::TalliesWhatIsNotAskedFor { &everything } else { filter }).await
+    }
+
     async fn due(&self, due: &Due) -> Result<Vec<StoredLead>, StoreError> {
         let is_overlooked = due.unless == Unless::Contact && self.fault == Fault::OverlooksContact;
         let unless = if is_overlooked { Unless::Never } else { due.unless };
@@ -118,6 +118,16 @@ impl LeadInbox for Broken {
             }
             (_, result, _) => result,
         }
+    }
+
+    async fn append(&self, records: &[AuditRecord]) -> Result<(), StoreError> {
+        let mut records = records.to_vec();
+        match self.fault {
+            Fault::ForgetsWhoReads => records.clear(),
+            Fault::NotesEachLook => records.iter_mut().for_each(|record| record.id = Uuid::now_v7()),
+            _ => {}
+        }
+        self.inner.append(&records).await
     }
 }
 
@@ -148,5 +158,8 @@ bites! {
     a_quarantine_with_an_open_door: ShowsTheQuarantine, a_quarantined_lead_is_on_no_default_page_until_released,
         "left: (1, 1)";
     a_filter_with_a_hole: IgnoresTheFilter, pages_show_what_the_filter_says, "left == right";
+    a_tally_of_other_leads: TalliesWhatIsNotAskedFor, leads_are_tallied_by_what_they_have_in_common, "left == right";
+    a_reader_in_the_dark: ForgetsWhoReads, who_reads_a_lead_is_noted_once_an_hour, "each reader once";
+    a_reader_who_fills_the_log: NotesEachLook, who_reads_a_lead_is_noted_once_an_hour, "each reader once";
     a_status_that_does_not_count: CountsOneShort, leads_are_counted_by_status, "left == right";
 }

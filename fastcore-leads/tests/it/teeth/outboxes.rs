@@ -2,10 +2,8 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use fastcore_leads::{
-    AuditRecord, Insertion, LeadFilter, LeadId, LeadInbox, LeadOutbox, LeadPage, LeadStore, MemoryLeadStore, NewLead,
-    RequestId, StoreError, StoredLead,
+    LeadId, LeadInbox, LeadOutbox, LeadStore, MemoryLeadStore, StoreError,
     chrono::{DateTime, Utc},
-    inbox::{Change, Cursor, Due, InboxError},
     outbox::{
         Claim, Delivery, DeliveryFilter, DeliveryRecord, DestinationStatus, Event, EventType, Settlement, Subject,
         Subscription,
@@ -37,51 +35,8 @@ struct Broken {
     fault: Fault,
 }
 
-#[async_trait]
-impl LeadStore for Broken {
-    async fn insert(&self, batch: &[NewLead]) -> Result<Vec<Insertion>, StoreError> {
-        self.inner.insert(batch).await
-    }
-
-    async fn ready(&self) -> Result<(), StoreError> {
-        self.inner.ready().await
-    }
-}
-
-#[async_trait]
-impl LeadInbox for Broken {
-    async fn get(&self, id: LeadId) -> Result<Option<StoredLead>, StoreError> {
-        self.inner.get(id).await
-    }
-
-    async fn find(&self, request_id: RequestId) -> Result<Option<StoredLead>, StoreError> {
-        self.inner.find(request_id).await
-    }
-
-    async fn audit_trail(&self, id: LeadId) -> Result<Vec<AuditRecord>, StoreError> {
-        self.inner.audit_trail(id).await
-    }
-
-    async fn page(&self, filter: &LeadFilter, after: Option<Cursor>, limit: u32) -> Result<LeadPage, StoreError> {
-        self.inner.page(filter, after, limit).await
-    }
-
-    async fn find_by_email(&self, email: &str) -> Result<Vec<StoredLead>, StoreError> {
-        self.inner.find_by_email(email).await
-    }
-
-    async fn counts(&self) -> Result<Vec<(String, u64)>, StoreError> {
-        self.inner.counts().await
-    }
-
-    async fn due(&self, due: &Due) -> Result<Vec<StoredLead>, StoreError> {
-        self.inner.due(due).await
-    }
-
-    async fn change(&self, change: &Change) -> Result<Vec<StoredLead>, InboxError> {
-        self.inner.change(change).await
-    }
-}
+fastcore_leads::__delegate_store! { self => &self.inner; [impl LeadStore for Broken] }
+fastcore_leads::__delegate_inbox! { self => &self.inner; [impl LeadInbox for Broken] }
 
 #[async_trait]
 impl LeadOutbox for Broken {

@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use fastcore_leads::{
     AuditRecord, Insertion, LeadFilter, LeadId, LeadInbox, LeadMigrations, LeadPage, LeadStore, MemoryLeadStore,
     NewLead, RequestId, StoreError, StoreErrorKind, StoredLead,
-    inbox::{Change, Cursor, Due, InboxError},
+    inbox::{Change, Cursor, Due, InboxError, Tally},
     testing::{self, databases, stores},
 };
 
@@ -141,12 +141,20 @@ impl LeadInbox for Broken {
         self.inner.counts().await
     }
 
+    async fn tally(&self, filter: &LeadFilter) -> Result<Vec<Tally>, StoreError> {
+        self.inner.tally(filter).await
+    }
+
     async fn due(&self, due: &Due) -> Result<Vec<StoredLead>, StoreError> {
         self.inner.due(due).await
     }
 
     async fn change(&self, change: &Change) -> Result<Vec<StoredLead>, InboxError> {
         self.inner.change(change).await
+    }
+
+    async fn append(&self, records: &[AuditRecord]) -> Result<(), StoreError> {
+        self.inner.append(records).await
     }
 }
 

@@ -1,0 +1,80 @@
+use std::{collections::BTreeSet, ops::RangeInclusive};
+
+use crate::{
+    inbox::{Cursor, Disclosure, LeadFilter, MAX_PAGE, instant_or_day},
+    token::{Grant, Scope},
+};
+
+/// How many leads a page may hold.
+const LIMIT: RangeInclusive<u32> = 1..=MAX_PAGE;
+const DEFAULT_LIMIT: u32 = 50;
+
+/// What a request asks for by its URL.
+#[derive(Debug, Default)]
+pub(super) struct Query {
+    pub(super) filter: LeadFilter,
+    pub(super) after: Option<Cursor>,
+    limit: Option<u32>,
+    reveal: Option<bool>,
+}
+
+impl Query {
+    /// Reads a URL's query. None where a parameter is not one of these, repeated, or not of its form. Statuses and sources may be
+    /// repeated: leads of any of them are asked for.
+    pub(super) fn parse(query: &str, known: &[&str]) -> Option<Self> {
+        let mut read = Self::default();
+        let mut seen = BTreeSet::new();
+        for (name, value) in form_urlencoded::parse(query.as_bytes()) {
+            // What is not UTF-8 is nobody's name for anything.
+            if !known.contains(&&*name) || value.contains('\u{FFFD}') {
+                return None;
+            }
+            let filter = &mut read.filter;
+            match &*name {
+                "status" => filter.statuses.push(value.parse().ok()?),
+                "source" => filter.sources.push(value.into_owned()),
+                _ if !seen.insert(name.clone()) => return None,
+                "service" => filter.service = Some(value.parse().ok()?),
+                "from" => filter.received_from = Some(instant_or_day(&value)?),
+                "to" => filter.received_before = Some(instant_or_day(&value)?),
+                "after" => read.after = Some(value.parse().ok()?),
+                "limit" => read.limit = Some(limit(&value)?),
+                "reveal" => read.reveal = Some(value.parse().ok()?),
+                _ => return None,
+            }
+        }
+        Some(read)
+    }
+
+    pub(super) fn limit(&self) -> u32 {
+        self.limit.unwrap_or(DEFAULT_LIMIT)
+    }
+
+    /// How much the bearer is shown: everything, if the token allows it and the request does not say otherwise. None where it asks
+    /// for more than the token allows.
+    pub(super) fn disclosure(&self, grant: &Grant) -> Option<Disclosure> {
+        match (self.reveal, grant.allows(Scope::Reveal)) {
+            (Some(true), false) => None,
+            (Some(false), _) | (None, false) => Some(Disclosure::Masked),
+            (Some(true) | None, true) => Some(Disclosure::Clear),
+        }
+    }
+
+    /// Leaves of the filter what the bearer may see; false where that is nothing.
+    pub(super) fn narrow(&mut self, grant: &Grant) -> bool {
+        let Some(allowed) = grant.sources() else { return true };
+        let sources = &mut self.filter.sources;
+        if sources.is_empty() {
+            sources.extend(allowed.iter().cloned());
+        } else {
+            sources.retain(|source| allowed.contains(source));
+        }
+        !sources.is_empty()
+    }
+}
+
+/// Digits alone: no sign, no spaces.
+fn limit(text: &str) -> Option<u32> {
+    let digits = text.bytes().all(|byte| byte.is_ascii_digit()).then_some(text)?;
+    digits.parse().ok().filter(|limit| LIMIT.contains(limit))
+}

@@ -1,0 +1,82 @@
+//! The routes that change leads, and those about a person.
+
+use serde_json::{Value, json};
+
+use super::{
+    Refusal,
+    body::{Move, Subject, Why, read},
+    read::find,
+    route::Route,
+};
+use crate::{
+    inbox::{Disclosure, InboxError, InboxExt, LeadFilter, Target},
+    lead::limits,
+    store::LeadInbox,
+    token::Grant,
+};
+
+/// Carries out a change to one lead, and answers it as it is then, masked.
+pub(super) async fn change(
+    store: &dyn LeadInbox,
+    grant: &Grant,
+    route: Route,
+    id: &str,
+    body: &[u8],
+) -> Result<Value, Refusal> {
+    let actor = grant.actor().clone();
+    let changed = if route == Route::Move {
+        let Move { from, to, reason } = read(body)?;
+        let id = find(store, grant, id).await?.id;
+        store.transition(id, from, to, actor, reason).await
+    } else {
+        let Why { reason } = why(body)?;
+        let id = find(store, grant, id).await?.id;
+        match route {
+            Route::Release => store.release(id, actor, reason).await,
+            _ => store.withdraw_consent(id, actor, reason).await,
+        }
+    };
+    Ok(Disclosure::Masked.lead(&changed?))
+}
+
+/// Erases one lead. One that is erased already stays so.
+pub(super) async fn erase(store: &dyn LeadInbox, grant: &Grant, id: &str, body: &[u8]) -> Result<(), Refusal> {
+    let Why { reason } = why(body)?;
+    let lead = find(store, grant, id).await?;
+    match store.erase(Target::Lead(lead.id), grant.actor().clone(), reason).await {
+        Ok(_) | Err(InboxError::Erased) => Ok(()),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// All that is held on a person.
+pub(super) async fn export_subject(store: &dyn LeadInbox, grant: &Grant, body: &[u8]) -> Result<Value, Refusal> {
+    let Subject { email, .. } = subject(grant, body)?;
+    let filter = LeadFilter { email: Some(email.clone()), ..LeadFilter::default() };
+    store.note_exported(&filter, "json", grant.actor()).await?;
+    let export = store.export(&email).await?;
+    // Structs of text always serialise.
+    Ok(serde_json::to_value(export).unwrap_or_default())
+}
+
+/// Erases all that is held on a person.
+pub(super) async fn erase_subject(store: &dyn LeadInbox, grant: &Grant, body: &[u8]) -> Result<Value, Refusal> {
+    let Subject { email, reason } = subject(grant, body)?;
+    let erased = store.erase(Target::Email(email), grant.actor().clone(), reason).await?;
+    Ok(json!({"erased": erased.iter().map(ToString::to_string).collect::<Vec<_>>()}))
+}
+
+/// The reason is all that such a body holds: there may be none.
+fn why(body: &[u8]) -> Result<Why, Refusal> {
+    if body.is_empty() { Ok(Why::default()) } else { read(body) }
+}
+
+/// A person's leads come from wherever they come from: whoever sees some of them only would tell, or erase, half of it.
+fn subject(grant: &Grant, body: &[u8]) -> Result<Subject, Refusal> {
+    if grant.is_for_some_sources() {
+        return Err(Refusal::Source);
+    }
+    let subject: Subject = read(body)?;
+    let is_address = subject.email.contains('@') && subject.email.chars().count() <= limits::MAX_EMAIL_BYTES;
+    if is_address { Ok(subject) } else { Err(Refusal::Invalid) }
+}
