@@ -3,7 +3,9 @@
 
 /// JSON Schema (draft 2020-12) of a request's body.
 pub const LEAD_SCHEMA: &str = include_str!("../contract/lead.schema.json");
-/// OpenAPI 3.1 document of the endpoint.
+/// OpenAPI 3.1 document of the endpoints for senders and for those who hear of leads.
 pub const OPENAPI: &str = include_str!("../contract/openapi.json");
+/// OpenAPI 3.1 document of the inbox, as mounted under `/staff`.
+pub const INBOX_OPENAPI: &str = include_str!("../contract/inbox.openapi.json");
 /// Conformance vectors: bodies with their verdict, one JSON object a line.
 pub const VECTORS: &str = include_str!("../contract/vectors.jsonl");

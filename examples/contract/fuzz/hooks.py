@@ -1,6 +1,9 @@
 """What schemathesis is to check besides its own checks."""
 
+import json
+import os
 import re
+import urllib.request
 
 import schemathesis
 
@@ -8,6 +11,31 @@ import schemathesis
 BEYOND_SCHEMA = {"email_invalid", "ip_address", "timestamp_invalid", "locale_invalid", "consent_required"}
 
 OWN_WORDS = re.compile(r"[A-Za-z0-9_ ,.:/'-]*")
+
+
+leads = []
+
+
+def known_leads():
+    """Ids of leads that the inbox has; asked for once."""
+    if not leads:
+        request = urllib.request.Request(
+            os.environ["INBOX_URL"] + "/inbound/leads?limit=1000",
+            headers={"Authorization": "Bearer " + os.environ["OPERATOR_TOKEN"]},
+        )
+        with urllib.request.urlopen(request) as answer:
+            leads.extend(lead["id"] for lead in json.load(answer)["leads"])
+    return leads
+
+
+@schemathesis.hook
+def map_path_parameters(ctx, path_parameters):
+    """Every other id that fits the schema becomes one that is there: no guess would find it."""
+    id = (path_parameters or {}).get("id")
+    if isinstance(id, str) and re.fullmatch("[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", id) and int(id[-1], 16) % 2:
+        known = known_leads()
+        path_parameters["id"] = known[int(id[:8], 16) % len(known)]
+    return path_parameters
 
 
 @schemathesis.hook
@@ -24,7 +52,11 @@ def refused_only_for_what_a_schema_cannot_say(ctx, response, case):
     """Data that fits the schema is refused for a reason that the schema cannot say, or not at all."""
     is_positive = case.meta is not None and case.meta.generation.mode.is_positive
     if is_positive and response.status_code == 422:
-        errors = response.json()["errors"]
+        problem = response.json()
+        if case.path != "/inbound/leads" or case.method != "POST":
+            assert problem["error"] == "reason_names_person", f"the schema should say what is wrong: {problem}"
+            return
+        errors = problem["errors"]
         if isinstance(case.body, dict) and "\r\n" in str(case.body.get("message")):
             # A pattern counts CR LF as one or as two.
             errors = [error for error in errors if (error["pointer"], error["code"]) != ("/message", "too_short")]
@@ -34,7 +66,9 @@ def refused_only_for_what_a_schema_cannot_say(ctx, response, case):
 
 @schemathesis.check
 def answers_never_echo(ctx, response, case):
-    """No answer holds what a member held."""
+    """No answer holds what a member held; but an export says whom it is about."""
+    if case.path == "/inbound/subjects/export":
+        return
     body = case.body if isinstance(case.body, dict) else {}
     for name in ("name", "email", "phone", "company", "message"):
         value = body.get(name)

@@ -36,7 +36,7 @@ pub fn files() -> Vec<File> {
     vec![
         File { name: "lead.schema.json", text: pretty(&lead_schema()) },
         File { name: "openapi.json", text: pretty(&openapi()) },
-        File { name: "inbox.openapi.json", text: pretty(&inbox_openapi()) },
+        File { name: "inbox.openapi.json", text: pretty(&inbox_openapi("/staff")) },
         File { name: "vectors.jsonl", text: lines },
     ]
 }

@@ -4,7 +4,7 @@ use std::convert::Infallible;
 
 use axum::Router;
 use bytes::{Buf, Bytes};
-use fastcore_leads::{Endpoint, EventsEndpoint};
+use fastcore_leads::{Endpoint, EventsEndpoint, InboxEndpoint};
 use futures_util::{Stream, TryStreamExt};
 use http::{HeaderMap, Method, Request, Response, Uri};
 use http_body::Frame;
@@ -12,13 +12,31 @@ use http_body_util::StreamBody;
 use tower_service::Service;
 use warp::{Filter, Reply, filters::path::FullPath};
 
-use crate::{rest::Rest, server::Peer};
+use crate::{options::StaffPath, rest::Rest, server::Peer};
+
+/// What the service is made of. What is none is not there.
+#[derive(Clone)]
+pub(crate) struct Parts {
+    pub(crate) endpoint: Option<Endpoint>,
+    pub(crate) feed: Option<EventsEndpoint>,
+    pub(crate) inbox: Option<(StaffPath, InboxEndpoint)>,
+    pub(crate) rest: Rest,
+}
 
 /// The service over axum.
-pub(crate) fn axum(endpoint: Option<Endpoint>, feed: Option<EventsEndpoint>, rest: Rest) -> Router {
-    let leads = endpoint.map_or_else(Router::new, fastcore_leads_axum::router);
-    let events = feed.map_or_else(Router::new, fastcore_leads_axum::events_router);
-    leads.merge(events).fallback(async move |request: axum::extract::Request| {
+pub(crate) fn axum(parts: Parts) -> Router {
+    let Parts { endpoint, feed, inbox, rest } = parts;
+    let mut router = Router::new();
+    if let Some(endpoint) = endpoint {
+        router = router.merge(fastcore_leads_axum::router(endpoint));
+    }
+    if let Some(feed) = feed {
+        router = router.merge(fastcore_leads_axum::events_router(feed));
+    }
+    if let Some((path, inbox)) = inbox {
+        router = router.nest(path.as_str(), fastcore_leads_axum::inbox_router(inbox));
+    }
+    router.fallback(async move |request: axum::extract::Request| {
         let response: Response<axum::body::Body> = rest.answer(request).await.map(axum::body::Body::from);
         response
     })
@@ -26,9 +44,7 @@ pub(crate) fn axum(endpoint: Option<Endpoint>, feed: Option<EventsEndpoint>, res
 
 /// The service over warp.
 pub(crate) fn warp(
-    endpoint: Option<Endpoint>,
-    feed: Option<EventsEndpoint>,
-    rest: Rest,
+    parts: Parts,
 ) -> impl Service<
     Request<hyper::body::Incoming>,
     Response = warp::reply::Response,
@@ -37,6 +53,7 @@ pub(crate) fn warp(
 > + Clone
 + Send
 + 'static {
+    let Parts { endpoint, feed, inbox, rest } = parts;
     let query = warp::query::raw().map(Some).or(warp::any().map(|| None)).unify();
     let others = warp::method()
         .and(warp::path::full())
@@ -50,6 +67,13 @@ pub(crate) fn warp(
         })
         .map(Reply::into_response);
     let mut service = others.boxed();
+    if let Some((path, inbox)) = inbox {
+        let prefix = path
+            .segments()
+            .fold(warp::any().boxed(), |prefix, segment| prefix.and(warp::path(segment.to_owned())).boxed());
+        let inbox = prefix.and(fastcore_leads_warp::inbox_filter(inbox));
+        service = inbox.map(Reply::into_response).or(service).unify().boxed();
+    }
     if let Some(feed) = feed {
         service = fastcore_leads_warp::events_filter(feed).map(Reply::into_response).or(service).unify().boxed();
     }

@@ -16,6 +16,7 @@ pub(crate) struct Banner<'a> {
     pub(crate) token: Option<&'a str>,
     pub(crate) has_site: bool,
     pub(crate) has_endpoint: bool,
+    pub(crate) has_inbox: bool,
 }
 
 impl Banner<'_> {
@@ -34,6 +35,9 @@ impl Banner<'_> {
             println!("Leads are kept in: {}", url.shown());
         }
         println!("Mounted in {framework:?}, stored over {driver:?}");
+        if self.has_inbox {
+            println!("The inbox: http://{}{}{INBOUND_LEADS_PATH}", self.address, self.options.staff_path);
+        }
         println!("The contract: http://{}/docs\n", self.address);
         if let Some(token) = self.token {
             println!("{TOKEN_VARIABLE} is not set. A token for this run, shown only now:\n  {token}\n");

@@ -17,7 +17,7 @@ mod token;
 use std::{convert::Infallible, net::Ipv4Addr, process::ExitCode, sync::Arc, time::Duration};
 
 use clap::{CommandFactory, FromArgMatches, parser::ValueSource};
-use fastcore_leads::{Commits, Endpoint, EventsEndpoint, token::TOKEN_VARIABLE};
+use fastcore_leads::{Commits, Endpoint, EventsEndpoint, InboxEndpoint, token::TOKEN_VARIABLE};
 use fastcore_leads_examples::{destinations, metrics, site::Site, telemetry::Telemetry};
 use http::{Request, Response};
 use http_body::Body;
@@ -30,6 +30,7 @@ use tokio::{
 use tower_service::Service;
 
 use self::{
+    app::Parts,
     banner::Banner,
     database::Database,
     options::Options,
@@ -74,11 +75,13 @@ const TELLS_NOBODY: &str =
     "FASTCORE_DESTINATIONS is set, but FASTCORE_BASE_URL is another service, which keeps the leads: set it there";
 const HAS_NO_EVENTS: &str =
     "FASTCORE_EVENTS_TOKEN is set, but FASTCORE_BASE_URL is another service, which keeps the leads: set it there";
+const HAS_NO_INBOX: &str =
+    "FASTCORE_OPERATOR_TOKENS is set, but FASTCORE_BASE_URL is another service, which keeps the leads: set it there";
 
 /// Starts, serves until a signal, drains. Errors are sentences for the operator. `is_trial` says that no database was
 /// chosen.
 async fn run(options: &Options, is_trial: bool, is_traced: bool) -> Result<(), String> {
-    let Tokens { set, has_events, made, own } = token::from_environment(&options.listen)?;
+    let Tokens { set, has_events, has_operators, made, own } = token::from_environment(&options.listen)?;
     let has_site = options.site.is_on(is_trial && made.is_some());
     let is_site_only = has_site && !options.site.posts_here();
     if is_site_only && made.is_some() {
@@ -95,6 +98,9 @@ async fn run(options: &Options, is_trial: bool, is_traced: bool) -> Result<(), S
     if is_site_only && has_events {
         return Err(HAS_NO_EVENTS.to_owned());
     }
+    if is_site_only && has_operators {
+        return Err(HAS_NO_INBOX.to_owned());
+    }
     let metrics = metrics::install().map_err(|error| error.to_string())?;
     // Where leads go to another service, there is nothing to keep here.
     let database = if is_site_only { None } else { Some(Database::open(options, has_site).await?) };
@@ -109,6 +115,10 @@ async fn run(options: &Options, is_trial: bool, is_traced: bool) -> Result<(), S
     let feed = database.clone().filter(|_| has_events).map(|database| {
         EventsEndpoint::builder(database, set.clone()).payload(options.events_payload).follow(appended).build()
     });
+    let inbox = database
+        .clone()
+        .filter(|_| has_operators)
+        .map(|database| (options.staff_path.clone(), InboxEndpoint::new(database, set.clone())));
     let telling =
         told.zip(database.clone()).map(|((file, told), database)| Telling::start(file, told, database, committed));
     let endpoint = ingest.clone().map(|ingest| {
@@ -127,7 +137,8 @@ async fn run(options: &Options, is_trial: bool, is_traced: bool) -> Result<(), S
         inner = options.site.posts_here().then_some(door);
         site = Some(options.site.start(&own_url, &own, options.consent_policy())?);
     }
-    Banner { address, options, token: made.as_deref(), has_site, has_endpoint: endpoint.is_some() }.print();
+    let has_endpoint = endpoint.is_some();
+    Banner { address, options, token: made.as_deref(), has_site, has_endpoint, has_inbox: inbox.is_some() }.print();
 
     let settings = Settings {
         max_connections: options.max_connections as usize,
@@ -135,14 +146,12 @@ async fn run(options: &Options, is_trial: bool, is_traced: bool) -> Result<(), S
         is_traced,
         wants_peer: has_site,
     };
-    let rest = Rest::new(endpoint.clone(), site.clone(), metrics, database);
+    let staff_path = inbox.as_ref().map(|(path, _)| path);
+    let rest = Rest::new(endpoint.clone(), site.clone(), metrics, database, staff_path);
+    let parts = Parts { endpoint, feed: feed.clone(), inbox, rest };
     let started = match options.framework {
-        options::Framework::Axum => {
-            serve(listener, inner, site, feed.clone(), app::axum(endpoint, feed, rest), settings).await
-        }
-        options::Framework::Warp => {
-            serve(listener, inner, site, feed.clone(), app::warp(endpoint, feed, rest), settings).await
-        }
+        options::Framework::Axum => serve(listener, inner, site, feed, app::axum(parts), settings).await,
+        options::Framework::Warp => serve(listener, inner, site, feed, app::warp(parts), settings).await,
     };
     // What is queued was sent in time: it is written, also where a stalled connection took all the time there was.
     let left = started.drain_until().max(Instant::now() + LAST_BATCHES);

@@ -19,7 +19,7 @@ use http_body::Body;
 use metrics::gauge;
 use metrics_exporter_prometheus::PrometheusHandle;
 
-use crate::{database::Database, server::Peer};
+use crate::{database::Database, options::StaffPath, server::Peer};
 
 const HEALTHZ: &str = "/healthz";
 const READYZ: &str = "/readyz";
@@ -28,6 +28,8 @@ const READYZ_INGEST: &str = "/readyz/ingest";
 const METRICS: &str = "/metrics";
 const OPENAPI: &str = "/openapi.json";
 const DOCS: &str = "/docs";
+/// The label of whatever is the inbox's.
+const INBOX: &str = "inbox";
 
 /// Answers whatever is not the endpoint's.
 #[derive(Clone)]
@@ -41,6 +43,8 @@ struct Shared {
     metrics: PrometheusHandle,
     database: Option<Database>,
     openapi: Bytes,
+    /// Where the inbox tells its contract, and the contract.
+    inbox: Option<(String, Bytes)>,
     reader: Arc<utoipa_swagger_ui::Config<'static>>,
 }
 
@@ -50,11 +54,16 @@ impl Rest {
         site: Option<Site>,
         metrics: PrometheusHandle,
         database: Option<Database>,
+        staff_path: Option<&StaffPath>,
     ) -> Self {
         let openapi = contract::openapi().to_string().into();
+        let inbox = staff_path
+            .map(|path| (format!("{path}{OPENAPI}"), contract::inbox_openapi(path.as_str()).to_string().into()));
         // Nothing is sent to a validator elsewhere.
         let reader = utoipa_swagger_ui::Config::from(OPENAPI).validator_url("none");
-        Self { shared: Arc::new(Shared { endpoint, site, metrics, database, openapi, reader: Arc::new(reader) }) }
+        Self {
+            shared: Arc::new(Shared { endpoint, site, metrics, database, openapi, inbox, reader: Arc::new(reader) }),
+        }
     }
 
     pub(crate) async fn answer<B>(&self, request: Request<B>) -> Response<Bytes>
@@ -66,6 +75,9 @@ impl Rest {
         let is_known = matches!(path, METRICS | OPENAPI | DOCS) || docs_file(path).is_some();
         if is_known && !matches!(*request.method(), Method::GET | Method::HEAD) {
             return not_allowed("GET, HEAD");
+        }
+        if let Some((_, openapi)) = self.shared.inbox.as_ref().filter(|(at, _)| at == path) {
+            return answer(StatusCode::OK, "application/json", openapi.clone());
         }
         match path {
             HEALTHZ => answer(StatusCode::OK, TEXT, "ok\n"),
@@ -149,7 +161,7 @@ impl Rest {
 }
 
 /// Labels of paths in metrics and traces. Paths that are nobody's share the last one.
-pub(crate) const ROUTES: [&str; 12] = [
+pub(crate) const ROUTES: [&str; 13] = [
     INBOUND_LEADS_PATH,
     INBOUND_EVENTS_PATH,
     FORM_PATH,
@@ -161,6 +173,7 @@ pub(crate) const ROUTES: [&str; 12] = [
     OPENAPI,
     DOCS,
     "/assets",
+    INBOX,
     "other",
 ];
 
@@ -171,6 +184,11 @@ pub(crate) fn route(path: &str) -> usize {
         _ if docs_file(path).is_some() => DOCS,
         _ if path.starts_with("/assets/") => "/assets",
         "/assets" => "other",
+        // Under whatever path it is mounted.
+        _ if path.ends_with(INBOUND_LEADS_PATH) && path != INBOUND_LEADS_PATH => INBOX,
+        _ if ["/inbound/leads/", "/inbound/leads.", "/inbound/subjects/"].iter().any(|part| path.contains(part)) => {
+            INBOX
+        }
         _ => path,
     };
     ROUTES.iter().position(|route| *route == label).unwrap_or(ROUTES.len() - 1)

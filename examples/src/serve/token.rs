@@ -1,12 +1,18 @@
-use std::{env, net::SocketAddr};
+use std::{collections::HashMap, env, net::SocketAddr};
 
 use fastcore_leads::{
     Actor, Scope, Token, TokenSet,
-    token::{TOKEN_VARIABLE, TokenError, generate},
+    token::{TOKEN_VARIABLE, TokenError, UnknownScope, generate},
 };
 
 /// The environment variable that holds the tokens of those who may ask for events.
 pub(crate) const EVENTS_TOKEN_VARIABLE: &str = "FASTCORE_EVENTS_TOKEN";
+
+/// The environment variable that holds the tokens of those who work with leads, each as `name:scope+scope=token`.
+pub(crate) const OPERATOR_TOKENS_VARIABLE: &str = "FASTCORE_OPERATOR_TOKENS";
+
+/// What an operator's token is for where it does not say: everything but what cannot be undone.
+const OPERATOR_SCOPES: [Scope; 3] = [Scope::Read, Scope::Reveal, Scope::Work];
 
 /// The tokens that are accepted, and the one that was made for this run, if any.
 pub(crate) struct Tokens {
@@ -14,6 +20,8 @@ pub(crate) struct Tokens {
     pub(crate) set: TokenSet,
     /// Whether there are tokens of those who may ask for events.
     pub(crate) has_events: bool,
+    /// Whether there are tokens of those who work with leads.
+    pub(crate) has_operators: bool,
     pub(crate) made: Option<String>,
     /// What the site of this process sends its leads with: the first, so that it is the new one in a rotation.
     pub(crate) own: String,
@@ -22,41 +30,84 @@ pub(crate) struct Tokens {
 /// Reads the tokens; makes one for leads where its variable is not set at all and only this machine can reach the service. A
 /// variable that is set and holds no good token is an error: somebody meant to protect this service.
 pub(crate) fn from_environment(listen: &str) -> Result<Tokens, String> {
-    let events = secrets(EVENTS_TOKEN_VARIABLE);
-    let (leads, made) = if let Some(leads) = secrets(TOKEN_VARIABLE) {
+    let (leads, made) = if let Some(leads) = entries(TOKEN_VARIABLE) {
         (leads, None)
     } else {
         let token = make(listen)?;
         (vec![token.clone()], Some(token))
     };
     let own = leads.first().cloned().ok_or_else(|| TokenError::Missing.to_string())?;
-    if events.iter().flatten().any(|secret| leads.contains(secret)) {
-        return Err(format!(
-            "{EVENTS_TOKEN_VARIABLE} holds a token of {TOKEN_VARIABLE}: whoever posts leads need not read them, make another"
-        ));
-    }
-    let refused = |variable: &str, error: TokenError| format!("{variable}: {error}");
-    let mut tokens = Vec::new();
+    let mut read = Read::default();
     for secret in &leads {
-        tokens.push(Token::new(secret).map_err(|error| refused(TOKEN_VARIABLE, error))?);
+        read.add(TOKEN_VARIABLE, secret, |token| token)?;
     }
-    if events.as_ref().is_some_and(Vec::is_empty) {
-        return Err(format!("{EVENTS_TOKEN_VARIABLE} is empty: unset it, or set it to a token"));
-    }
+    let events = entries(EVENTS_TOKEN_VARIABLE);
     let actor = Actor::new("events").map_err(|error| error.to_string())?;
-    for secret in events.iter().flatten() {
-        let token = Token::new(secret).map_err(|error| refused(EVENTS_TOKEN_VARIABLE, error))?;
-        tokens.push(token.with_scopes([Scope::Events]).acting_as(actor.clone()));
+    for secret in some(EVENTS_TOKEN_VARIABLE, events.as_deref())? {
+        read.add(EVENTS_TOKEN_VARIABLE, secret, |token| token.with_scopes([Scope::Events]).acting_as(actor.clone()))?;
     }
-    let set = TokenSet::new(tokens).map_err(|error| error.to_string())?;
-    Ok(Tokens { set, has_events: events.is_some(), made, own })
+    let operators = entries(OPERATOR_TOKENS_VARIABLE);
+    for (place, entry) in some(OPERATOR_TOKENS_VARIABLE, operators.as_deref())?.iter().enumerate() {
+        // Nothing of the entry is quoted: it may be a token without its name.
+        let at = |problem: &str| format!("{OPERATOR_TOKENS_VARIABLE}, entry {}: {problem}", place + 1);
+        let (actor, scopes, secret) = operator(entry).map_err(|problem| at(&problem))?;
+        read.add(OPERATOR_TOKENS_VARIABLE, secret, |token| token.with_scopes(scopes).acting_as(actor))?;
+    }
+    let set = TokenSet::new(read.tokens).map_err(|error| error.to_string())?;
+    Ok(Tokens { set, has_events: events.is_some(), has_operators: operators.is_some(), made, own })
+}
+
+/// What was read so far.
+#[derive(Default)]
+struct Read {
+    tokens: Vec<Token>,
+    secrets: HashMap<String, &'static str>,
+}
+
+impl Read {
+    fn add(&mut self, variable: &'static str, secret: &str, with: impl FnOnce(Token) -> Token) -> Result<(), String> {
+        let token = Token::new(secret).map_err(|error| format!("{variable}: {error}"))?;
+        if let Some(other) = self.secrets.insert(secret.to_owned(), variable)
+            && (other != variable || variable == OPERATOR_TOKENS_VARIABLE)
+        {
+            return Err(format!(
+                "{variable} holds a token of {other}: each is for one purpose, and names one person; make another"
+            ));
+        }
+        self.tokens.push(with(token));
+        Ok(())
+    }
+}
+
+/// `name=token` or `name:scope+scope=token`.
+fn operator(entry: &str) -> Result<(Actor, Vec<Scope>, &str), String> {
+    let (who, secret) = entry.split_once('=').ok_or("write it as name=token or name:read+work=token")?;
+    let (name, scopes) = who.split_once(':').map_or((who, None), |(name, scopes)| (name, Some(scopes)));
+    let actor = Actor::new(name.trim()).map_err(|error| error.to_string())?;
+    let scopes = match scopes {
+        None => OPERATOR_SCOPES.to_vec(),
+        Some(scopes) => scopes
+            .split('+')
+            .map(|scope| scope.trim().parse())
+            .collect::<Result<_, _>>()
+            .map_err(|error: UnknownScope| error.to_string())?,
+    };
+    Ok((actor, scopes, secret.trim()))
+}
+
+/// A variable that is set, and empty, is a mistake.
+fn some<'e>(variable: &str, entries: Option<&'e [String]>) -> Result<&'e [String], String> {
+    match entries {
+        Some([]) => Err(format!("{variable} is empty: unset it, or set it to a token")),
+        entries => Ok(entries.unwrap_or_default()),
+    }
 }
 
 /// One, or several separated by commas. None where the variable is not set.
-fn secrets(variable: &str) -> Option<Vec<String>> {
+fn entries(variable: &str) -> Option<Vec<String>> {
     let list = env::var_os(variable)?;
     let list = list.to_string_lossy();
-    Some(list.split(',').map(str::trim).filter(|secret| !secret.is_empty()).map(str::to_owned).collect())
+    Some(list.split(',').map(str::trim).filter(|entry| !entry.is_empty()).map(str::to_owned).collect())
 }
 
 fn make(listen: &str) -> Result<String, String> {

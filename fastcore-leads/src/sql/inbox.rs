@@ -3,7 +3,7 @@
 //!
 //! A statement that reads neither leads nor audit rows answers one text a row, `answer`, which is JSON.
 
-use std::borrow::Cow;
+use std::{borrow::Cow, collections::HashSet};
 
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
@@ -153,13 +153,18 @@ impl Dialect {
 
     /// Audit rows; those whose ids are there are left.
     pub(super) fn append(self, records: &[AuditRecord]) -> Statement {
-        let append = match self {
-            Self::Postgres => postgres::APPEND_AUDIT,
-            Self::Sqlite => sqlite::APPEND_AUDIT,
+        let text = match self {
+            Self::Postgres => format!("{} ON CONFLICT (id) DO NOTHING", postgres::APPEND_AUDIT),
+            // A trigger refuses an id that is there, since OR REPLACE would put the row in another's place. One writer at a time:
+            // what is not there now does not come in between.
+            Self::Sqlite => format!(
+                "{} WHERE NOT EXISTS (SELECT 1 FROM audit_log WHERE id = value ->> '$.id')",
+                sqlite::APPEND_AUDIT
+            ),
         };
-        // To SQLite, ON would begin a join where nothing stands in between.
-        Statement::of(self, format!("{append} WHERE true ON CONFLICT (id) DO NOTHING"))
-            .with(records_json(records.iter()))
+        let mut ids = HashSet::new();
+        let records = records.iter().filter(|record| ids.insert(record.id));
+        Statement::of(self, text).with(records_json(records))
     }
 
     /// The new values of changed leads, and their audit rows.

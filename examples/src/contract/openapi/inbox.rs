@@ -7,9 +7,7 @@ use utoipa::openapi::{
     ResponseBuilder,
     path::{OperationBuilder, ParameterBuilder, ParameterIn},
     request_body::{RequestBody, RequestBodyBuilder},
-    schema::{
-        AdditionalProperties, AnyOf, AnyOfBuilder, ArrayBuilder, ObjectBuilder, Schema, SchemaFormat, SchemaType, Type,
-    },
+    schema::{AdditionalProperties, AnyOfBuilder, ArrayBuilder, ObjectBuilder, Schema, SchemaFormat, SchemaType, Type},
     security::SecurityRequirement,
     tag::TagBuilder,
 };
@@ -26,8 +24,8 @@ const CURSOR: &str = "^[0-9]{1,17}_[0-9a-f]{32}$";
 const REASON: &str =
     r"^[^@\u0000-\u001f\u007f-\u009f]*[^@\s\u0000-\u001f\u007f-\u009f][^@\u0000-\u001f\u007f-\u009f]*$";
 
-/// The document. Where the inbox is mounted is the host's choice: `serve` has it under `/staff`.
-pub fn document() -> Value {
+/// The document of an inbox that is mounted under a path.
+pub fn document(path: &str) -> Value {
     let components = ComponentsBuilder::new()
         .schema("StoredLead", lead())
         .schema("LeadPage", page())
@@ -61,7 +59,7 @@ pub fn document() -> Value {
         TagBuilder::new().name("leads").description(Some("Reading and working leads")).build(),
         TagBuilder::new().name("subjects").description(Some("All that is held on a person")).build(),
     ];
-    let document = described("FASTCore leads: the inbox", about, "/staff")
+    let document = described("FASTCore leads: the inbox", about, path)
         .tags(Some(tags))
         .paths(paths)
         .components(Some(components.build()))
@@ -269,9 +267,9 @@ fn filtered(operation: OperationBuilder) -> OperationBuilder {
 }
 
 /// RFC 3339, or a day, which begins at midnight in UTC.
-fn instant() -> AnyOf {
+fn instant() -> Schema {
     let format = |format| text().format(Some(SchemaFormat::KnownFormat(format)));
-    AnyOfBuilder::new().item(format(KnownFormat::DateTime)).item(format(KnownFormat::Date)).build()
+    Schema::AnyOf(AnyOfBuilder::new().item(format(KnownFormat::DateTime)).item(format(KnownFormat::Date)).build())
 }
 
 fn repeated(name: &str, schema: ObjectBuilder, description: &str) -> ParameterBuilder {
@@ -309,15 +307,15 @@ fn nullable() -> ObjectBuilder {
     ObjectBuilder::new().schema_type(SchemaType::from_iter([Type::String, Type::Null]))
 }
 
-fn members(names: &[(&str, ObjectBuilder)]) -> ObjectBuilder {
-    names.iter().cloned().fold(ObjectBuilder::new().schema_type(Type::Object), |object, (name, schema)| {
+fn members<const N: usize>(names: [(&str, ObjectBuilder); N]) -> ObjectBuilder {
+    names.into_iter().fold(ObjectBuilder::new().schema_type(Type::Object), |object, (name, schema)| {
         object.property(name, schema).required(name)
     })
 }
 
 fn lead() -> Object {
     let anything = || ObjectBuilder::new().schema_type(SchemaType::from_iter([Type::Object, Type::Null]));
-    members(&[
+    members([
         ("id", text().pattern(Some(UUID))),
         ("created_at_utc", text()),
         ("status", text()),
@@ -349,7 +347,7 @@ fn page() -> Object {
 }
 
 fn lead_with_trail() -> Object {
-    let row = members(&[
+    let row = members([
         ("id", text()),
         ("created_at_utc", text()),
         ("event", text()),
@@ -368,10 +366,10 @@ fn lead_with_trail() -> Object {
 fn counts() -> Object {
     let by = || {
         let number = ObjectBuilder::new().schema_type(Type::Integer).minimum(Some(0));
-        ObjectBuilder::new().schema_type(Type::Object).additional_properties(Some(number.build()))
+        ObjectBuilder::new().schema_type(Type::Object).additional_properties(Some(Schema::Object(number.build())))
     };
     let sum = ObjectBuilder::new().schema_type(Type::Integer).minimum(Some(0));
-    members(&[("leads", sum), ("by_status", by()), ("by_service", by()), ("by_source", by()), ("by_day", by())]).build()
+    members([("leads", sum), ("by_status", by()), ("by_service", by()), ("by_source", by()), ("by_day", by())]).build()
 }
 
 fn closed(object: ObjectBuilder) -> ObjectBuilder {
@@ -388,7 +386,7 @@ fn reason() -> ObjectBuilder {
 
 fn moves() -> Object {
     let status = || text().enum_values(Some(LeadStatus::ALL.iter().map(|status| status.as_str())));
-    closed(members(&[("from", status()), ("to", status())])).property("reason", reason()).build()
+    closed(members([("from", status()), ("to", status())])).property("reason", reason()).build()
 }
 
 fn why() -> Object {
@@ -397,7 +395,7 @@ fn why() -> Object {
 
 fn subject() -> Object {
     let email = text().pattern(Some("@")).max_length(Some(limits::MAX_EMAIL_BYTES));
-    closed(members(&[("email", email)])).property("reason", reason()).build()
+    closed(members([("email", email)])).property("reason", reason()).build()
 }
 
 fn export() -> Object {

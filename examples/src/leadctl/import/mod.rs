@@ -5,7 +5,7 @@ mod refused;
 
 use std::{cell::RefCell, collections::VecDeque, fs::File, io::BufReader, sync::Arc};
 
-use fastcore_leads::{Ingest, Lead, LeadDatabase};
+use fastcore_leads::{Ingest, Lead, LeadDatabase, inbox::SheetFormat};
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::json;
 

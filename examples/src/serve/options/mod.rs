@@ -1,4 +1,5 @@
 mod site;
+mod staff;
 
 use std::{path::PathBuf, sync::Arc, time::Duration};
 
@@ -7,6 +8,7 @@ use fastcore_leads::{Commits, ConsentPolicy, Ingest, IngestBuilder, LeadStore, o
 use fastcore_leads_examples::database::{Connect, Driver};
 
 use self::site::SiteOptions;
+pub(crate) use self::staff::StaffPath;
 
 /// Takes in website leads: POST /inbound/leads. Can play the site too: a contact page that posts them.
 ///
@@ -46,6 +48,12 @@ pub(crate) struct Options {
     /// `FASTCORE_EVENTS_TOKEN` holds a token for it, or several separated by commas.
     #[arg(long, env = "FASTCORE_EVENTS_PAYLOAD", default_value = "thin")]
     pub(crate) events_payload: Payload,
+
+    /// The path that the inbox is mounted under, for the staff: `{path}/inbound/leads` and below. It is on where
+    /// `FASTCORE_OPERATOR_TOKENS` holds a token for it, or several separated by commas, each as name:read+reveal+work=token; the
+    /// scopes are read, reveal, work and erase, and without any all but erase.
+    #[arg(long, env = "FASTCORE_STAFF_PATH", default_value = "/staff")]
+    pub(crate) staff_path: StaffPath,
 
     /// PostgreSQL connections that are kept open.
     #[arg(long, env = "FASTCORE_MIN_DB_CONNECTIONS", default_value_t = 10, value_parser = value_parser!(u32).range(..=10_000))]

@@ -63,7 +63,7 @@ pub async fn a_row_that_is_there_is_left_as_it_is(store: Store) {
     };
     let (first, second) = (Uuid::now_v7(), Uuid::now_v7());
     store.append(&[row(first, "first")]).await.expect("appended");
-    store.append(&[row(first, "again"), row(second, "second")]).await.expect("appended");
+    store.append(&[row(first, "again"), row(second, "second"), row(second, "twice")]).await.expect("appended");
     store.append(&[]).await.expect("nothing to append");
     let words: Vec<_> =
         trail(&store, lead.id).await.iter().skip(1).map(|record| record.details["to"].clone()).collect();
