@@ -1,7 +1,7 @@
 //! An axum service that was there before, with its own state, routes, middleware and sqlx pool, and the lines that mount
-//! the lead endpoint in it.
+//! the lead endpoint in it; and the inbox, for the staff, on a port of its own.
 //!
-//! `DATABASE_URL=postgres://... FASTCORE_SITE_INGEST_TOKEN=... cargo run --bin mount-axum`
+//! `DATABASE_URL=postgres://... FASTCORE_SITE_INGEST_TOKEN=... STAFF_TOKEN=... cargo run --bin mount-axum`
 
 use axum::{Router, extract::State, http::Request, middleware, routing::get};
 use sqlx::postgres::PgPool;
@@ -9,6 +9,8 @@ use tokio::net::TcpListener;
 // Added:
 use fastcore_leads::{Endpoint, Ingest, LeadMigrations, TokenSet};
 use fastcore_leads_store_sqlx::PgLeadStore;
+// Added for the staff:
+use fastcore_leads::{InboxEndpoint, Scope, Token};
 // .
 
 #[derive(Clone)]
@@ -22,8 +24,14 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     // Added:
     let store = PgLeadStore::from_pool(pool.clone());
     store.migrate().await?;
-    let ingest = Ingest::builder(store).start();
+    let ingest = Ingest::builder(store.clone()).start();
     let leads = fastcore_leads_axum::router(Endpoint::new(ingest.clone(), TokenSet::from_env()?));
+    // Added for the staff:
+    let staff = Token::new(&std::env::var("STAFF_TOKEN")?)?.with_scopes([Scope::Read, Scope::Work]);
+    let inbox = fastcore_leads_axum::inbox_router(InboxEndpoint::new(store, TokenSet::new([staff])?));
+    let inside = TcpListener::bind(std::env::var("STAFF_LISTEN").as_deref().unwrap_or("127.0.0.1:8001")).await?;
+    announce(&inside)?;
+    tokio::spawn(async move { axum::serve(inside, inbox).await });
     // .
     let app: Router = Router::new()
         .route("/customers/count", get(count))

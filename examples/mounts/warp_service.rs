@@ -1,7 +1,7 @@
 //! A warp service that was there before, with its own routes, fallback and diesel pool, and the lines that mount the lead
-//! endpoint in it.
+//! endpoint in it; and the inbox, for the staff, on a port of its own.
 //!
-//! `DATABASE_URL=postgres://... FASTCORE_SITE_INGEST_TOKEN=... cargo run --bin mount-warp`
+//! `DATABASE_URL=postgres://... FASTCORE_SITE_INGEST_TOKEN=... STAFF_TOKEN=... cargo run --bin mount-warp`
 
 use std::time::Duration;
 
@@ -14,6 +14,8 @@ use warp::Filter;
 // Added:
 use fastcore_leads::{Endpoint, Ingest, LeadMigrations, TokenSet};
 use fastcore_leads_store_diesel::PgLeadStore;
+// Added for the staff:
+use fastcore_leads::{InboxEndpoint, Scope, Token};
 // .
 
 #[tokio::main]
@@ -27,8 +29,14 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     // Added:
     let store = PgLeadStore::from_pool(pool.clone());
     store.migrate().await?;
-    let ingest = Ingest::builder(store).start();
+    let ingest = Ingest::builder(store.clone()).start();
     let leads = fastcore_leads_warp::filter(Endpoint::new(ingest.clone(), TokenSet::from_env()?));
+    // Added for the staff:
+    let staff = Token::new(&std::env::var("STAFF_TOKEN")?)?.with_scopes([Scope::Read, Scope::Work]);
+    let inbox = fastcore_leads_warp::inbox_filter(InboxEndpoint::new(store, TokenSet::new([staff])?));
+    let inside = TcpListener::bind(std::env::var("STAFF_LISTEN").as_deref().unwrap_or("127.0.0.1:8001")).await?;
+    announce(&inside)?;
+    tokio::spawn(warp::serve(inbox).incoming(inside).run());
     // .
     let customers = warp::path!("customers" / "count").then(move || count(pool.clone()));
     let app = customers

@@ -10,6 +10,7 @@ mod feed;
 mod forward;
 mod golden;
 mod http2;
+mod inbox;
 mod kills;
 mod leadctl;
 mod load;

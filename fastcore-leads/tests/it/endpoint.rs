@@ -11,8 +11,8 @@ use std::{
 use async_trait::async_trait;
 use bytes::Bytes;
 use fastcore_leads::{
-    Actor, ConsentPolicy, Endpoint, EventsProblem, Ingest, Insertion, LeadStore, MemoryLeadStore, NewLead, Problem,
-    StoreError, StoreErrorKind, Token, TokenSet,
+    Actor, ConsentPolicy, Endpoint, EventsProblem, InboxProblem, Ingest, Insertion, LeadStore, MemoryLeadStore,
+    NewLead, Problem, StoreError, StoreErrorKind, Token, TokenSet,
     testing::{self, Logs, TOKEN, body, post},
 };
 use http::{Request, Response, StatusCode};
@@ -351,16 +351,14 @@ fn the_page_lists_every_problem_and_code() {
     }
     assert_listed!(Problem);
     assert_listed!(EventsProblem);
+    assert_listed!(InboxProblem);
     for code in fastcore_leads::lead::ViolationCode::ALL {
         let row = format!("| `{code}` | {} |", code.rule());
         assert!(page.contains(&row), "{row}");
     }
     let rows = page.lines().filter(|line| line.starts_with("| ") && line.contains('`')).count();
-    assert_eq!(
-        rows,
-        Problem::ALL.len() + EventsProblem::ALL.len() + fastcore_leads::lead::ViolationCode::ALL.len() + 2,
-        "and the heads of two tables"
-    );
+    let problems = Problem::ALL.len() + EventsProblem::ALL.len() + InboxProblem::ALL.len();
+    assert_eq!(rows, problems + fastcore_leads::lead::ViolationCode::ALL.len() + 3, "and the heads of three tables");
 }
 
 struct Always<F>(F);
