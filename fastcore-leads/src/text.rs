@@ -39,7 +39,28 @@ macro_rules! as_text {
     };
 }
 
-pub(crate) use as_text;
+/// Gives a type that has `ALL` and `as_str` these words for its text, and an error for every other.
+macro_rules! as_word {
+    ($name:ident, $unknown:ident) => {
+        impl std::fmt::Display for $name {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str(self.as_str())
+            }
+        }
+
+        impl std::str::FromStr for $name {
+            type Err = $unknown;
+
+            fn from_str(text: &str) -> Result<Self, $unknown> {
+                Self::ALL.iter().copied().find(|known| known.as_str() == text).ok_or($unknown)
+            }
+        }
+
+        $crate::text::as_text!($name);
+    };
+}
+
+pub(crate) use {as_text, as_word};
 
 /// Bytes in lower-case hexadecimal.
 pub(crate) fn hexadecimal(bytes: &[u8]) -> String {

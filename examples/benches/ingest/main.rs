@@ -7,7 +7,8 @@
 //! `-- --seconds 3 --rounds 3 --connections 1,16,64,256 --only NAME,NAME` change what is run; `-- --million` sends a million
 //! leads through one service and watches its memory; `-- --full-table` compares an empty table with one of ten million rows; `-- --direct` measures
 //! `Ingest::ingest_many`; `-- --overload` how quickly a full queue refuses; `-- --import`
-//! `leadctl import`; `-- --telling` what telling others costs, and how soon they hear; `-- --spool` a hundred thousand leads that wait on the site's disk; `-- --inbox` pages of a million leads, and a purge of half of them.
+//! `leadctl import`; `-- --telling` what telling others costs, and how soon they hear; `-- --spool` a hundred thousand leads that wait on the site's disk; `-- --inbox` pages of a million leads, and a purge of half of them;
+//! `-- --staff` a million leads over HTTP, and twenty people who work beside the ingest.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stdout, clippy::print_stderr, missing_docs)]
 #![allow(
@@ -30,6 +31,7 @@ mod pgbench;
 mod process;
 mod report;
 mod spool;
+mod staff;
 mod telling;
 
 use std::{collections::BTreeMap, time::Duration};
@@ -86,6 +88,9 @@ fn main() {
     }
     if arguments.iter().any(|argument| argument == "--inbox") {
         return inbox::measure(&cluster, plan.seconds);
+    }
+    if arguments.iter().any(|argument| argument == "--staff") {
+        return staff::measure(&cluster, plan.seconds, plan.rounds);
     }
     if arguments.iter().any(|argument| argument == "--spool") {
         return spool::measure(&cluster);

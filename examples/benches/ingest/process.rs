@@ -11,6 +11,9 @@ use fastcore_leads::testing::TOKEN;
 
 use crate::candidates::{Candidate, Kind, Place};
 
+/// Whoever works with leads: reads them in clear, and moves them.
+pub(crate) const OPERATOR_TOKEN: &str = "a-token-of-an-operator-0123456789";
+
 /// Linux counts CPU time in hundredths of a second for user programs.
 const TICKS_PER_SECOND: f64 = 100.0;
 
@@ -46,6 +49,7 @@ impl Service {
     pub(crate) fn spawn(mut command: Command) -> Self {
         // Warnings only, for all: the others do not log a line for each lead.
         command.env("FASTCORE_SITE_INGEST_TOKEN", TOKEN).env("RUST_LOG", "error").stdout(Stdio::piped());
+        command.env("FASTCORE_OPERATOR_TOKENS", format!("operator={OPERATOR_TOKEN}"));
         let mut child = command.spawn().expect("the service starts");
         let mut lines = BufReader::new(child.stdout.take().expect("it is piped")).lines();
         let mut address = None;

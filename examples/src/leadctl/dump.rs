@@ -6,7 +6,10 @@ use std::{
     path::Path,
 };
 
-use fastcore_leads::{LeadDatabase, inbox::Sheet};
+use fastcore_leads::{
+    LeadDatabase,
+    inbox::{InboxExt, Sheet},
+};
 
 use crate::{
     options::{DumpArguments, Options},
@@ -19,6 +22,9 @@ pub(crate) async fn run(options: &Options, database: &dyn LeadDatabase, dump: &D
     let mut file = open(dump.output.as_deref())?;
     let mut sheet = Sheet::new(dump.format, options.disclosure());
     let (filter, mut after, mut count) = (dump.filter.filter(), None, 0_u64);
+    if options.reveal {
+        database.note_exported(&filter, dump.format.as_str(), &options.actor).await?;
+    }
     loop {
         let page = database.page(&filter, after, PAGE).await?;
         for lead in &page.leads {

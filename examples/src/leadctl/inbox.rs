@@ -1,7 +1,7 @@
 //! Reading and moving leads.
 
 use fastcore_leads::{
-    LeadDatabase, LeadId, LeadStatus, RequestId, StoredLead,
+    LeadDatabase, LeadId, LeadStatus, StoredLead,
     inbox::{InboxError, InboxExt, Reason},
 };
 use serde_json::{Value, json};
@@ -17,6 +17,7 @@ const COLUMNS: [&str; 7] = ["id", "created_at_utc", "status", "name", "email", "
 
 pub(crate) async fn list(options: &Options, database: &dyn LeadDatabase, list: &ListArguments) -> Outcome {
     let page = database.page(&list.filter.filter(), list.after, list.limit).await?;
+    noted(options, database, &page.leads).await?;
     let rows: Vec<_> = page.leads.iter().map(|lead| options.disclosure().lead(lead)).collect();
     let next = page.next.map(|next| next.to_string());
     shown::print(options, &COLUMNS, &rows, || json!({"leads": rows, "next": next}));
@@ -35,11 +36,9 @@ pub(crate) async fn counts(options: &Options, database: &dyn LeadDatabase) -> Ou
 }
 
 pub(crate) async fn show(options: &Options, database: &dyn LeadDatabase, id: &Uuid) -> Outcome {
-    let mut found = database.get(LeadId::from_uuid(*id)).await?;
-    if let (None, Ok(request)) = (&found, RequestId::new(*id)) {
-        found = database.find(request).await?;
-    }
+    let found = database.look_up(*id).await?;
     let lead = found.ok_or_else(|| Failure::NotFound("there is no lead and no request with this id".to_owned()))?;
+    noted(options, database, std::slice::from_ref(&lead)).await?;
     let trail: Vec<_> = database.audit_trail(lead.id).await?;
     let trail: Vec<_> = trail.iter().map(|record| options.disclosure().record(record)).collect();
     let lead = options.disclosure().lead(&lead);
@@ -51,6 +50,14 @@ pub(crate) async fn show(options: &Options, database: &dyn LeadDatabase, id: &Uu
     let rows: Vec<_> = members.iter().map(|(name, value)| json!({"member": name, "value": value})).collect();
     shown::print(options, &["member", "value"], &rows, || Value::Null);
     shown::print(options, &["created_at_utc", "event", "actor", "details"], &trail, || Value::Null);
+    Ok(())
+}
+
+/// Who is shown leads in clear is noted before.
+async fn noted(options: &Options, database: &dyn LeadDatabase, leads: &[StoredLead]) -> Outcome {
+    if options.reveal {
+        database.note_revealed(leads, &options.actor).await?;
+    }
     Ok(())
 }
 

@@ -32,6 +32,7 @@ pub(crate) async fn export(
             "leads held on this address: {held}{waiting}; add --reveal to write them in full"
         )));
     }
+    database.note_subject_exported(email, &options.actor).await?;
     let export = database.export(email).await?;
     let unwritable = |error: serde_json::Error| Failure::Failed(error.to_string());
     let mut document = serde_json::to_value(&export).map_err(unwritable)?;

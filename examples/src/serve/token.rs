@@ -2,7 +2,7 @@ use std::{collections::HashMap, env, net::SocketAddr};
 
 use fastcore_leads::{
     Actor, Scope, Token, TokenSet,
-    token::{TOKEN_VARIABLE, TokenError, UnknownScope, generate},
+    token::{TOKEN_VARIABLE, TokenError, generate},
 };
 
 /// The environment variable that holds the tokens of those who may ask for events.
@@ -11,8 +11,8 @@ pub(crate) const EVENTS_TOKEN_VARIABLE: &str = "FASTCORE_EVENTS_TOKEN";
 /// The environment variable that holds the tokens of those who work with leads, each as `name:scope+scope=token`.
 pub(crate) const OPERATOR_TOKENS_VARIABLE: &str = "FASTCORE_OPERATOR_TOKENS";
 
-/// What an operator's token is for where it does not say: everything but what cannot be undone.
-const OPERATOR_SCOPES: [Scope; 3] = [Scope::Read, Scope::Reveal, Scope::Work];
+/// What an operator's token may be for. Where it does not say, it is for all but the last, which cannot be undone.
+const OPERATOR_SCOPES: [Scope; 4] = [Scope::Read, Scope::Reveal, Scope::Work, Scope::Erase];
 
 /// The tokens that are accepted, and the one that was made for this run, if any.
 pub(crate) struct Tokens {
@@ -84,14 +84,15 @@ fn operator(entry: &str) -> Result<(Actor, Vec<Scope>, &str), String> {
     let (who, secret) = entry.split_once('=').ok_or("write it as name=token or name:read+work=token")?;
     let (name, scopes) = who.split_once(':').map_or((who, None), |(name, scopes)| (name, Some(scopes)));
     let actor = Actor::new(name.trim()).map_err(|error| error.to_string())?;
-    let scopes = match scopes {
-        None => OPERATOR_SCOPES.to_vec(),
-        Some(scopes) => scopes
-            .split('+')
-            .map(|scope| scope.trim().parse())
-            .collect::<Result<_, _>>()
-            .map_err(|error: UnknownScope| error.to_string())?,
-    };
+    let Some(scopes) = scopes else { return Ok((actor, OPERATOR_SCOPES[..3].to_vec(), secret.trim())) };
+    let scopes = scopes.split('+').map(|scope| {
+        let scope = scope.trim();
+        OPERATOR_SCOPES
+            .into_iter()
+            .find(|known| known.as_str() == scope)
+            .ok_or("its scopes are read, reveal, work and erase")
+    });
+    let scopes = scopes.collect::<Result<_, _>>()?;
     Ok((actor, scopes, secret.trim()))
 }
 

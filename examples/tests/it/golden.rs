@@ -54,6 +54,82 @@ async fn both_frameworks_answer_the_same_under_a_prefix() {
     }
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn both_frameworks_answer_the_same_in_the_inbox() {
+    const OPERATOR: &str = "a-token-of-an-operator-0123456789";
+    let operators = format!("marie:read+reveal+work+erase={OPERATOR}");
+    let variables = [("FASTCORE_SITE_INGEST_TOKEN", TOKEN), ("FASTCORE_OPERATOR_TOKENS", &operators)];
+    let services = ["axum", "warp"].map(|framework| Service::start_with(&["--framework", framework], &variables));
+    let nobody = "/staff/inbound/leads/019ab8d1-3c55-7c1e-9d5e-3f2b1a0c4d6e";
+    let mut targets: Vec<String> = [
+        "",
+        "/",
+        "?",
+        "?limit=1",
+        "?limit=0",
+        "?x=1",
+        "?status=received&status=archived",
+        "?source=%00",
+        "?source=a%20b&source=%C3%A9",
+        "?service=ponts&from=2026-01-01",
+        "?after=1_0",
+        "?reveal=true",
+        "?reveal=maybe",
+        "?from=2026-01-01T00:00:00+01:00",
+        ".csv",
+        ".csv?status=received",
+        ".csv?limit=1",
+        ".jsonl",
+        ".jsonl?to=2020-01-01",
+        ".xml",
+        "/counts",
+        "/counts?from=2020-01-01&to=2020-02-01",
+        "/counts?from=2020-01-01",
+        "/1",
+        "/%2e%2e",
+        "//",
+        "/a/b/c",
+    ]
+    .iter()
+    .map(|rest| format!("/staff/inbound/leads{rest}"))
+    .collect();
+    targets.extend(["", "/status", "/release", "/consent-withdrawal", "/notes"].map(|rest| format!("{nobody}{rest}")));
+    targets.extend(["export", "erase", "", "export?x"].map(|rest| format!("/staff/inbound/subjects/{rest}")));
+    targets.extend(
+        ["/staff", "/staff/", "/staff/inbound", "/staff/inbound/leadsx", "/staff/openapi.json"].map(str::to_owned),
+    );
+    let bodies = [
+        "",
+        "{}",
+        "[]",
+        "{",
+        r#"{"from":"received","to":"archived"}"#,
+        r#"{"email":"jean@example.com"}"#,
+        r#"{"reason":"asked"}"#,
+    ];
+    let mut statuses = std::collections::BTreeMap::new();
+    for target in &targets {
+        for method in ["GET", "HEAD", "POST", "DELETE", "PUT", "OPTIONS"] {
+            for body in if method == "POST" || method == "DELETE" { &bodies[..] } else { &bodies[..1] } {
+                for token in [OPERATOR, TOKEN, ""] {
+                    let request = format!(
+                        "{method} {target} HTTP/1.1\r\nhost: x\r\nconnection: close\r\nauthorization: Bearer {token}\r\n\
+                         content-type: application/json\r\ncontent-length: {}\r\n\r\n{body}",
+                        body.len()
+                    );
+                    let axum = comparable(exchange(services[0].address, request.as_bytes()).await);
+                    let warp = comparable(exchange(services[1].address, request.as_bytes()).await);
+                    assert_eq!(axum, warp, "{method} {target} {body}");
+                    *statuses.entry(axum.status).or_insert(0) += 1;
+                }
+            }
+        }
+    }
+    for status in [200, 400, 401, 403, 404, 405, 422] {
+        assert!(statuses.contains_key(&status), "nothing is answered {status}: {statuses:?}");
+    }
+}
+
 /// The two servers of their own write headers in orders of their own.
 fn sorted(headers: &[(String, String)]) -> Vec<&(String, String)> {
     let mut sorted: Vec<_> = headers.iter().collect();

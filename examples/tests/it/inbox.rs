@@ -82,13 +82,15 @@ async fn without_an_operators_token_there_is_no_inbox() {
 fn tokens_that_cannot_be_meant_are_refused() {
     let two = format!("marie={MARIE},jean={MARIE}");
     let unknown = format!("marie:read+everything={MARIE}");
+    let poster = format!("marie:ingest={MARIE}");
     let nameless = format!("={MARIE}");
     let ingest = format!("marie={TOKEN}");
     for (value, said) in [
         ("", "FASTCORE_OPERATOR_TOKENS is empty"),
         (MARIE, "entry 1: write it as name=token"),
         (&nameless, "entry 1: an actor's name"),
-        (&unknown, "entry 1: not a scope: ingest, events, read, reveal, work or erase"),
+        (&unknown, "entry 1: its scopes are read, reveal, work and erase"),
+        (&poster, "entry 1: its scopes are read, reveal, work and erase"),
         ("marie=short", "FASTCORE_OPERATOR_TOKENS: a token is shorter"),
         (&two, "names one person"),
         (&ingest, "holds a token of FASTCORE_SITE_INGEST_TOKEN"),

@@ -11,43 +11,42 @@ use http_body::Body;
 use http_body_util::Full;
 use tower_service::Service;
 
-use super::{Endpoint, EventsEndpoint};
+use super::{Endpoint, EventsEndpoint, InboxBody, InboxEndpoint};
 
-/// For a host that composes services: [`handle`](Endpoint::handle), always ready. A full queue answers 503 at once.
-impl<B> Service<Request<B>> for Endpoint
-where
-    B: Body + Send + 'static,
-    B::Data: Buf + Send,
-    B::Error: Send,
-{
-    type Response = Response<Full<Bytes>>;
-    type Error = Infallible;
-    type Future = Answering;
+macro_rules! service {
+    ($(#[$doc:meta])* $endpoint:ident, $body:ty, where $($bounds:tt)*) => {
+        $(#[$doc])*
+        impl<B> Service<Request<B>> for $endpoint
+        where
+            $($bounds)*
+        {
+            type Response = Response<$body>;
+            type Error = Infallible;
+            type Future = Answering<$body>;
 
-    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
-        Poll::Ready(Ok(()))
-    }
+            fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+                Poll::Ready(Ok(()))
+            }
 
-    fn call(&mut self, request: Request<B>) -> Self::Future {
-        let endpoint = self.clone();
-        Box::pin(async move { Ok(endpoint.handle(request).await.map(Full::new)) })
-    }
+            fn call(&mut self, request: Request<B>) -> Self::Future {
+                let endpoint = self.clone();
+                Box::pin(async move { Ok(endpoint.handle(request).await.map(Into::into)) })
+            }
+        }
+    };
 }
 
-/// As for [`Endpoint`]: [`handle`](EventsEndpoint::handle), always ready.
-impl<B: Send + 'static> Service<Request<B>> for EventsEndpoint {
-    type Response = Response<Full<Bytes>>;
-    type Error = Infallible;
-    type Future = Answering;
-
-    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
-        Poll::Ready(Ok(()))
-    }
-
-    fn call(&mut self, request: Request<B>) -> Self::Future {
-        let endpoint = self.clone();
-        Box::pin(async move { Ok(endpoint.handle(request).await.map(Full::new)) })
-    }
+service! {
+    /// For a host that composes services: [`handle`](Endpoint::handle), always ready. A full queue answers 503 at once.
+    Endpoint, Full<Bytes>, where B: Body<Data: Buf + Send, Error: Send> + Send + 'static
+}
+service! {
+    /// As for [`Endpoint`]: [`handle`](EventsEndpoint::handle), always ready.
+    EventsEndpoint, Full<Bytes>, where B: Send + 'static
+}
+service! {
+    /// As for [`Endpoint`]: [`handle`](InboxEndpoint::handle), always ready.
+    InboxEndpoint, InboxBody, where B: Body<Data: Buf + Send, Error: Send> + Send + 'static
 }
 
-type Answering = Pin<Box<dyn Future<Output = Result<Response<Full<Bytes>>, Infallible>> + Send>>;
+type Answering<B> = Pin<Box<dyn Future<Output = Result<Response<B>, Infallible>> + Send>>;

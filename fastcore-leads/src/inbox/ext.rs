@@ -1,5 +1,6 @@
 use async_trait::async_trait;
 use tokio::time::{Duration, Instant, sleep};
+use uuid::Uuid;
 
 #[cfg(feature = "outbox")]
 use super::retention::BATCH;
@@ -8,8 +9,8 @@ use super::{
     reveal,
 };
 use crate::{
-    audit::Actor,
-    lead::{LeadId, LeadStatus},
+    audit::{Actor, AuditRecord},
+    lead::{LeadId, LeadStatus, RequestId},
     pace,
     sql::inbox::MAX_LOCKED,
     store::{LeadInbox, StoreError, StoreErrorKind, StoredLead},
@@ -27,6 +28,17 @@ const REST: Duration = Duration::from_millis(10);
 /// What a service does with an inbox. For every [`LeadInbox`].
 #[async_trait]
 pub trait InboxExt: LeadInbox {
+    /// The lead with this id, or that the request of this id made: whichever an operator or a visitor has at hand.
+    ///
+    /// # Errors
+    /// [`StoreError`] where the database does not answer.
+    async fn look_up(&self, id: Uuid) -> Result<Option<StoredLead>, StoreError> {
+        match (self.get(LeadId::from_uuid(id)).await?, RequestId::new(id)) {
+            (None, Ok(request)) => self.find(request).await,
+            (found, _) => Ok(found),
+        }
+    }
+
     /// Moves a lead on, from the status that the caller saw: received, processing, resolved, archived; back from processing
     /// to received and from resolved to processing; to archived from any. Answers the lead as it is now.
     ///
@@ -91,7 +103,7 @@ pub trait InboxExt: LeadInbox {
     /// # Errors
     /// [`StoreError`] where the database does not answer: then nothing is to be shown.
     async fn note_revealed(&self, leads: &[StoredLead], actor: &Actor) -> Result<(), StoreError> {
-        self.append(&reveal::of_leads(leads, actor, time::now())).await
+        appended(self, &reveal::of_leads(leads, actor, time::now())).await
     }
 
     /// Notes that somebody is handed all leads that a filter shows in clear, in a format such as `csv`: the members that the
@@ -100,7 +112,18 @@ pub trait InboxExt: LeadInbox {
     /// # Errors
     /// [`StoreError`] where the database does not answer: then nothing is to be handed out.
     async fn note_exported(&self, filter: &LeadFilter, format: &str, actor: &Actor) -> Result<(), StoreError> {
-        self.append(&[reveal::of_export(filter, format, actor, time::now())]).await
+        appended(self, &[reveal::of_export(filter, format, actor, time::now())]).await
+    }
+
+    /// Notes that somebody is handed all that is held on a person: for each lead as one that was shown, and once for all. To be called
+    /// before.
+    ///
+    /// # Errors
+    /// [`StoreError`] where the database does not answer: then nothing is to be handed out.
+    async fn note_subject_exported(&self, email: &str, actor: &Actor) -> Result<(), StoreError> {
+        self.note_revealed(&self.find_by_email(email).await?, actor).await?;
+        let filter = LeadFilter { email: Some(email.to_owned()), ..LeadFilter::default() };
+        self.note_exported(&filter, "json", actor).await
     }
 
     /// All that is held on an address.
@@ -152,16 +175,27 @@ pub trait InboxExt: LeadInbox {
 impl<I: LeadInbox + ?Sized> InboxExt for I {}
 
 async fn changed<I: LeadInbox + ?Sized>(inbox: &I, change: &Change) -> Result<Vec<StoredLead>, InboxError> {
-    let mut attempt = 0;
-    loop {
-        attempt += 1;
-        match inbox.change(change).await {
-            Err(InboxError::Store(error)) if error.kind() == StoreErrorKind::Contention && attempt < ATTEMPTS => {
-                sleep(BACKOFF * attempt).await;
-            }
+    let is_contention =
+        |error: &InboxError| matches!(error, InboxError::Store(error) if error.kind() == StoreErrorKind::Contention);
+    retried(|| inbox.change(change), is_contention).await
+}
+
+async fn appended<I: LeadInbox + ?Sized>(inbox: &I, records: &[AuditRecord]) -> Result<(), StoreError> {
+    retried(|| inbox.append(records), |error: &StoreError| error.kind() == StoreErrorKind::Contention).await
+}
+
+/// Tries again what the database rolled back for others' sake.
+async fn retried<T, E, F>(attempt: impl Fn() -> F, is_contention: impl Fn(&E) -> bool) -> Result<T, E>
+where
+    F: Future<Output = Result<T, E>>,
+{
+    for number in 1..ATTEMPTS {
+        match attempt().await {
+            Err(error) if is_contention(&error) => sleep(BACKOFF * number).await,
             result => return result,
         }
     }
+    attempt().await
 }
 
 fn one(rows: Vec<StoredLead>) -> Result<StoredLead, InboxError> {

@@ -23,6 +23,10 @@ impl LeadState {
     pub fn from_trail(trail: &[AuditRecord]) -> Result<Self, BrokenTrail> {
         let mut state = None;
         for (row, record) in trail.iter().enumerate() {
+            // Whoever was shown a lead may have been shown it while it was erased, or by a clock that is behind.
+            if record.event == audit::LEAD_REVEALED {
+                continue;
+            }
             let is_in_order = row == 0 || trail[row - 1].created_at <= record.created_at;
             let next = if is_in_order { step(state, record) } else { None };
             state = Some(next.ok_or(BrokenTrail { row })?);
@@ -38,10 +42,6 @@ fn step(state: Option<LeadState>, record: &AuditRecord) -> Option<LeadState> {
         let is_first = record.event == audit::LEAD_RECEIVED;
         return is_first.then_some(LeadState { status, is_consent_withdrawn: false, is_erased: false });
     };
-    // Whoever was shown a lead may have been shown it while it was erased.
-    if record.event == audit::LEAD_REVEALED {
-        return Some(state);
-    }
     if state.is_erased {
         return None;
     }

@@ -8,6 +8,7 @@ use crate::{
     lead::{LeadStatus, Service},
     store::StoredLead,
     text::as_text,
+    time,
 };
 
 /// The most leads of a page.
@@ -77,7 +78,7 @@ impl fmt::Debug for LeadFilter {
     }
 }
 
-/// Reads an instant (RFC 3339), or a day, which begins at midnight in UTC: a bound of a [`LeadFilter`].
+/// Reads an instant (RFC 3339; UTC where it has no offset), or a day, which begins at midnight in UTC: a bound of a [`LeadFilter`].
 ///
 /// ```
 /// use fastcore_leads::inbox::instant_or_day;
@@ -86,9 +87,12 @@ impl fmt::Debug for LeadFilter {
 /// assert_eq!(instant_or_day("yesterday"), None);
 /// ```
 pub fn instant_or_day(text: &str) -> Option<DateTime<Utc>> {
-    let day = || text.parse::<NaiveDate>().ok()?.and_hms_opt(0, 0, 0).map(|time| time.and_utc());
-    let instant = DateTime::parse_from_rfc3339(text).ok().map(|instant| instant.to_utc()).or_else(day)?;
-    is_storable(instant).then_some(instant)
+    let is_day = text.len() == "2026-01-31".len() && text.bytes().all(|byte| byte.is_ascii_digit() || byte == b'-');
+    if !is_day {
+        return time::parse(text);
+    }
+    let midnight = text.parse::<NaiveDate>().ok()?.and_hms_opt(0, 0, 0)?.and_utc();
+    is_storable(midnight).then_some(midnight)
 }
 
 /// Whether every database can hold it.

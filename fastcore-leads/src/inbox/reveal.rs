@@ -15,12 +15,15 @@ use crate::{
 /// The rows of leads that are shown in clear. Of a lead that was erased there is nothing to show.
 pub(super) fn of_leads(leads: &[StoredLead], actor: &Actor, now: DateTime<Utc>) -> Vec<AuditRecord> {
     let shown = leads.iter().filter(|lead| lead.erased_at_utc.is_none());
-    shown
+    let mut records: Vec<_> = shown
         .map(|lead| {
             let id = row_id(lead.id, actor, now);
             record(id, now, LEAD_REVEALED, actor, Some(lead.id), lead.request_id, json!({}))
         })
-        .collect()
+        .collect();
+    // Two that write the same rows do not deadlock.
+    records.sort_unstable_by_key(|record| record.id);
+    records
 }
 
 /// The row of leads that are handed out in clear.

@@ -1,10 +1,10 @@
-use std::{fmt, str::FromStr};
+use std::fmt;
 
 use csv::{QuoteStyle, Writer, WriterBuilder};
 use serde_json::{Map, Value};
 
 use super::Disclosure;
-use crate::{store::StoredLead, text::as_text};
+use crate::{store::StoredLead, text::as_word};
 
 /// The columns, and where each is in a lead's JSON: those of the store, then those of the endpoint's body, so that an import can
 /// read a sheet.
@@ -82,21 +82,7 @@ impl SheetFormat {
     }
 }
 
-impl fmt::Display for SheetFormat {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
-    }
-}
-
-impl FromStr for SheetFormat {
-    type Err = UnknownSheetFormat;
-
-    fn from_str(text: &str) -> Result<Self, UnknownSheetFormat> {
-        Self::ALL.iter().copied().find(|known| known.as_str() == text).ok_or(UnknownSheetFormat)
-    }
-}
-
-as_text!(SheetFormat);
+as_word!(SheetFormat, UnknownSheetFormat);
 
 /// The text names no [`SheetFormat`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -164,7 +150,7 @@ fn cell(value: &Value) -> String {
     match value {
         Value::Null => String::new(),
         Value::String(text) => neutral(text),
-        Value::Array(codes) => codes.iter().filter_map(Value::as_str).collect::<Vec<_>>().join(" "),
+        Value::Array(codes) => neutral(&codes.iter().filter_map(Value::as_str).collect::<Vec<_>>().join(" ")),
         other => other.to_string(),
     }
 }

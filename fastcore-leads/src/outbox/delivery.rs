@@ -1,9 +1,9 @@
-use std::{fmt, str::FromStr, time::Duration};
+use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 
 use super::{Event, EventType};
-use crate::{lead::LeadId, lead::Service, store::StoredLead, text::as_text};
+use crate::{lead::LeadId, lead::Service, store::StoredLead, text::as_word};
 
 /// Which events a destination is sent.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -124,21 +124,7 @@ impl DeliveryState {
     }
 }
 
-impl fmt::Display for DeliveryState {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
-    }
-}
-
-impl FromStr for DeliveryState {
-    type Err = UnknownDeliveryState;
-
-    fn from_str(text: &str) -> Result<Self, UnknownDeliveryState> {
-        Self::ALL.iter().copied().find(|known| known.as_str() == text).ok_or(UnknownDeliveryState)
-    }
-}
-
-as_text!(DeliveryState);
+as_word!(DeliveryState, UnknownDeliveryState);
 
 /// The text names no [`DeliveryState`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]

@@ -1,9 +1,7 @@
-use std::{fmt, str::FromStr};
-
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
-use crate::{audit, lead::LeadId, lead::LeadStatus, text::as_text};
+use crate::{audit, lead::LeadId, lead::LeadStatus, text::as_word};
 
 /// What happened to a lead, as others are told of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -66,21 +64,7 @@ impl EventType {
     }
 }
 
-impl fmt::Display for EventType {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
-    }
-}
-
-impl FromStr for EventType {
-    type Err = UnknownEventType;
-
-    fn from_str(text: &str) -> Result<Self, UnknownEventType> {
-        Self::ALL.iter().copied().find(|known| known.as_str() == text).ok_or(UnknownEventType)
-    }
-}
-
-as_text!(EventType);
+as_word!(EventType, UnknownEventType);
 
 /// The text names no [`EventType`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]

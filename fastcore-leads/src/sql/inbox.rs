@@ -5,19 +5,18 @@
 
 use std::{borrow::Cow, collections::HashSet};
 
-use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
+pub use super::statement::{Dialect, Param, Statement};
 use super::{
     postgres,
     rewrites::{records_json, rewrites_json},
-    sqlite::{self, ids_json},
+    sqlite::{self},
 };
 use crate::{
     audit::{AuditRecord, LEAD_REVEALED, LEAD_UNANSWERED},
     inbox::{CONTACTS, Cursor, Due, LeadFilter, Rewrite, Target, Unless, page_size, spellings},
     lead::{LeadId, LeadStatus},
-    time,
 };
 
 /// The most leads of an address that one transaction locks.
@@ -26,49 +25,6 @@ pub const MAX_LOCKED: u32 = 200;
 /// The columns of [`StoredLead`](crate::StoredLead), in its order.
 pub(super) const COLUMNS: &str = "id, created_at_utc, name, email, phone, company, service, message, consent, source, request_id, \
                        ip_hash, meta_json, status, erased_at_utc";
-
-/// Which database a statement is for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Dialect {
-    /// PostgreSQL: ids and instants are types of their own.
-    Postgres,
-    /// SQLite: ids and instants are text.
-    Sqlite,
-}
-
-/// A statement and its parameters, in the order of their numbers.
-#[derive(Clone)]
-pub struct Statement {
-    /// The text; it holds no value of a lead.
-    pub text: Cow<'static, str>,
-    /// The values.
-    pub params: Vec<Param>,
-    pub(super) dialect: Dialect,
-}
-
-/// A value for a statement. For SQLite, the statements here have texts and numbers only.
-#[derive(Clone, PartialEq)]
-#[allow(missing_docs, reason = "each is a type of PostgreSQL")]
-pub enum Param {
-    Text(String),
-    BigInt(i64),
-    Uuid(Uuid),
-    Uuids(Vec<Uuid>),
-    Timestamptz(DateTime<Utc>),
-}
-
-impl Param {
-    /// A value as SQLite has it: ids, instants and arrays are text.
-    pub fn into_text(self) -> String {
-        match self {
-            Self::Text(text) => text,
-            Self::BigInt(number) => number.to_string(),
-            Self::Uuid(id) => id.hyphenated().to_string(),
-            Self::Uuids(ids) => ids_json(ids),
-            Self::Timestamptz(instant) => time::format(instant),
-        }
-    }
-}
 
 impl Dialect {
     /// One page, and one lead more, newest first. Columns: those of [`StoredLead`](crate::StoredLead).
@@ -151,8 +107,16 @@ impl Dialect {
         statement
     }
 
+    /// Which of these audit rows are there. Answers ids, as they are.
+    pub(super) fn known_audit(self, ids: &[Uuid]) -> Statement {
+        let mut statement = Statement::new(self);
+        let is_one = statement.is_one_of("id", ids);
+        statement.text = Cow::Owned(format!("SELECT CAST(id AS text) AS answer FROM audit_log WHERE {is_one}"));
+        statement
+    }
+
     /// Audit rows; those whose ids are there are left.
-    pub(super) fn append(self, records: &[AuditRecord]) -> Statement {
+    pub(super) fn append(self, records: &[&AuditRecord]) -> Statement {
         let text = match self {
             Self::Postgres => format!("{} ON CONFLICT (id) DO NOTHING", postgres::APPEND_AUDIT),
             // A trigger refuses an id that is there, since OR REPLACE would put the row in another's place. One writer at a time:
@@ -163,7 +127,7 @@ impl Dialect {
             ),
         };
         let mut ids = HashSet::new();
-        let records = records.iter().filter(|record| ids.insert(record.id));
+        let records = records.iter().copied().filter(|record| ids.insert(record.id));
         Statement::of(self, text).with(records_json(records))
     }
 
@@ -226,61 +190,24 @@ impl Dialect {
 }
 
 impl Statement {
-    pub(super) fn new(dialect: Dialect) -> Self {
-        Self::of(dialect, "")
-    }
-
-    /// A statement without parameters.
-    pub fn of(dialect: Dialect, text: impl Into<Cow<'static, str>>) -> Self {
-        Self { text: text.into(), params: Vec::new(), dialect }
-    }
-
-    /// Adds a text, the next parameter.
-    pub fn with(mut self, text: impl Into<String>) -> Self {
-        self.params.push(Param::Text(text.into()));
-        self
-    }
-
-    /// Adds a parameter; answers what stands for it in the text.
-    pub(super) fn bind(&mut self, param: Param) -> String {
-        self.params.push(param);
-        let marker = if self.dialect == Dialect::Postgres { '$' } else { '?' };
-        format!("{marker}{}", self.params.len())
-    }
-
-    pub(super) fn text(&mut self, text: &str) -> String {
-        self.bind(Param::Text(text.to_owned()))
-    }
-
-    pub(super) fn id(&mut self, id: Uuid) -> String {
-        match self.dialect {
-            Dialect::Postgres => self.bind(Param::Uuid(id)),
-            Dialect::Sqlite => self.bind(Param::Text(LeadId::from_uuid(id).to_string())),
-        }
-    }
-
-    pub(super) fn instant(&mut self, instant: DateTime<Utc>) -> String {
-        match self.dialect {
-            Dialect::Postgres => self.bind(Param::Timestamptz(instant)),
-            Dialect::Sqlite => self.bind(Param::Text(time::format(instant))),
-        }
-    }
-
-    pub(super) fn is_one_of(&mut self, column: &str, ids: &[Uuid]) -> String {
-        match self.dialect {
-            Dialect::Postgres => format!("{column} = ANY({})", self.bind(Param::Uuids(ids.to_vec()))),
-            Dialect::Sqlite => {
-                let ids = self.bind(Param::Text(ids_json(ids.iter().copied())));
-                format!("{column} IN (SELECT value FROM json_each({ids}))")
-            }
-        }
-    }
-
     /// Whether a lead is from an address: the words of the index on it.
     fn is_from(&mut self, email: &str) -> String {
         let spellings: Vec<_> =
             spellings(email).iter().map(|spelling| format!("lower({})", self.text(spelling))).collect();
         format!("lower(email) IN ({}) AND erased_at_utc IS NULL", spellings.join(", "))
+    }
+
+    /// Whether a lead is of one of these sources. However many there are, the statement is the same.
+    fn is_of(&mut self, sources: &[String]) -> String {
+        if let [source] = sources {
+            return format!("source = {}", self.text(source));
+        }
+        // Structs of text always serialise.
+        let sources = self.text(&serde_json::to_string(sources).unwrap_or_default());
+        match self.dialect {
+            Dialect::Postgres => format!("source = ANY(ARRAY(SELECT jsonb_array_elements_text({sources}::jsonb)))"),
+            Dialect::Sqlite => format!("source IN (SELECT value FROM json_each({sources}))"),
+        }
     }
 
     /// The leads of one status, or of those between two.
@@ -304,8 +231,7 @@ impl Statement {
             conditions.push(format!("service = '{service}'"));
         }
         if !filter.sources.is_empty() {
-            let sources: Vec<_> = filter.sources.iter().map(|source| self.text(source)).collect();
-            conditions.push(format!("source IN ({})", sources.join(", ")));
+            conditions.push(self.is_of(&filter.sources));
         }
         if let Some(from) = filter.received_from {
             conditions.push(format!("created_at_utc >= {}", self.instant(from)));
@@ -388,16 +314,4 @@ fn unknown_statuses() -> Vec<String> {
     let last = known.last().map(|last| format!("status > '{last}'"));
     let between = known.windows(2).map(|pair| format!("status > '{}' AND status < '{}'", pair[0], pair[1]));
     first.into_iter().chain(between).chain(last).collect()
-}
-
-impl std::fmt::Debug for Statement {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Statement").field("text", &self.text).finish_non_exhaustive()
-    }
-}
-
-impl std::fmt::Debug for Param {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Param(..)")
-    }
 }

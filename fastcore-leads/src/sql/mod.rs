@@ -11,6 +11,7 @@ pub mod postgres;
 mod rewrites;
 pub mod rows;
 pub mod sqlite;
+mod statement;
 
 pub use self::location::SqliteLocation;
 pub use self::migration::{Applied, Migration, SchemaMismatch, TABLE as MIGRATIONS_TABLE, pending};

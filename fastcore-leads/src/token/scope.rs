@@ -1,6 +1,4 @@
-use std::{fmt, str::FromStr};
-
-use crate::text::as_text;
+use crate::text::as_word;
 
 /// What a token is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -37,21 +35,7 @@ impl Scope {
     }
 }
 
-impl fmt::Display for Scope {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
-    }
-}
-
-impl FromStr for Scope {
-    type Err = UnknownScope;
-
-    fn from_str(text: &str) -> Result<Self, UnknownScope> {
-        Self::ALL.iter().copied().find(|known| known.as_str() == text).ok_or(UnknownScope)
-    }
-}
-
-as_text!(Scope);
+as_word!(Scope, UnknownScope);
 
 /// The text names no [`Scope`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]

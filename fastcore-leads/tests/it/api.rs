@@ -9,8 +9,8 @@ use std::{
 use bytes::Bytes;
 use chrono::{DateTime, TimeDelta, Utc};
 use fastcore_leads::{
-    Actor, EmailAddress, Endpoint, EventsEndpoint, INBOUND_EVENTS_PATH, INBOUND_LEADS_PATH, Ingest, Lead, LeadId,
-    LeadInbox, LeadStatus, MemoryLeadStore, RequestId, SAMPLE_LEAD, Service, TokenSet,
+    Actor, EmailAddress, Endpoint, EventsEndpoint, INBOUND_EVENTS_PATH, INBOUND_LEADS_PATH, InboxEndpoint, Ingest,
+    Lead, LeadId, LeadInbox, LeadStatus, MemoryLeadStore, RequestId, SAMPLE_LEAD, Service, TokenSet,
     inbox::Cursor,
     testing::{TOKEN, lead},
 };
@@ -126,4 +126,7 @@ async fn an_endpoint_is_a_service() {
     let mut feed = EventsEndpoint::new(MemoryLeadStore::new(), TokenSet::parse(TOKEN).unwrap());
     let request = Request::get(INBOUND_EVENTS_PATH).body(()).unwrap();
     assert_eq!(feed.call(request).await.unwrap().status(), 401);
+    let mut inbox = InboxEndpoint::new(MemoryLeadStore::new(), TokenSet::parse(TOKEN).unwrap());
+    let request = Request::get(INBOUND_LEADS_PATH).body(Full::new(Bytes::new())).unwrap();
+    assert_eq!(inbox.call(request).await.unwrap().status(), 401);
 }

@@ -3,13 +3,17 @@
 use std::{
     fmt,
     pin::Pin,
-    task::{Context, Poll},
+    task::{Context, Poll, ready},
 };
 
 use bytes::Bytes;
 use futures_core::Stream;
 use http_body::{Body, Frame, SizeHint};
-use serde::{Deserialize, de::DeserializeOwned};
+use serde::{
+    Deserialize, Deserializer,
+    de::{DeserializeOwned, Error, MapAccess, Visitor},
+};
+use serde_json::{Map, Value};
 use tokio::sync::mpsc;
 
 use super::Refusal;
@@ -33,17 +37,55 @@ pub(super) struct Why {
     pub(super) reason: Option<Reason>,
 }
 
-/// The body of what is asked about a person.
+/// The body of an export.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Subject {
+pub(super) struct Person {
+    pub(super) email: String,
+}
+
+/// The body of an erasure of all that is held on a person.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Erasure {
     pub(super) email: String,
     #[serde(default)]
     pub(super) reason: Option<Reason>,
 }
 
+/// Reads a body: first one JSON object with each member once, and then the members.
 pub(super) fn read<T: DeserializeOwned>(body: &[u8]) -> Result<T, Refusal> {
-    serde_json::from_slice(body).map_err(|error| if error.is_data() { Refusal::Invalid } else { Refusal::Malformed })
+    let Members(members) = serde_json::from_slice(body).map_err(|_| Refusal::Malformed)?;
+    serde_json::from_value(Value::Object(members)).map_err(|_| Refusal::Invalid)
+}
+
+/// An object, and not the list of its members' values that serde takes for a struct as well.
+struct Members(Map<String, Value>);
+
+impl<'de> Deserialize<'de> for Members {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Once;
+
+        impl<'de> Visitor<'de> for Once {
+            type Value = Members;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Members, A::Error> {
+                let mut members = Map::new();
+                while let Some((name, value)) = map.next_entry::<String, Value>()? {
+                    if members.insert(name, value).is_some() {
+                        return Err(A::Error::custom("a member comes twice"));
+                    }
+                }
+                Ok(Members(members))
+            }
+        }
+
+        deserializer.deserialize_map(Once)
+    }
 }
 
 /// The body of an [`InboxEndpoint`](super::InboxEndpoint)'s answer: whole, or leads that are read while they are sent.
@@ -51,7 +93,16 @@ pub struct InboxBody(Kind);
 
 enum Kind {
     Whole(Option<Bytes>),
-    Pieces(mpsc::Receiver<Result<Bytes, InterruptedSheet>>),
+    Pieces(mpsc::Receiver<Piece>),
+    /// All that there was, or that it broke off.
+    Ended,
+}
+
+/// What is sent of a file.
+pub(super) enum Piece {
+    Bytes(Bytes),
+    /// It is whole. Where the sender is gone without it, it is not.
+    End,
 }
 
 impl InboxBody {
@@ -59,7 +110,7 @@ impl InboxBody {
         Self(Kind::Whole(Some(bytes)))
     }
 
-    pub(super) fn pieces(pieces: mpsc::Receiver<Result<Bytes, InterruptedSheet>>) -> Self {
+    pub(super) fn pieces(pieces: mpsc::Receiver<Piece>) -> Self {
         Self(Kind::Pieces(pieces))
     }
 
@@ -70,7 +121,7 @@ impl InboxBody {
     pub fn into_bytes(self) -> Result<Bytes, Self> {
         match self.0 {
             Kind::Whole(bytes) => Ok(bytes.unwrap_or_default()),
-            pieces @ Kind::Pieces(_) => Err(Self(pieces)),
+            pieces => Err(Self(pieces)),
         }
     }
 }
@@ -79,10 +130,18 @@ impl Stream for InboxBody {
     type Item = Result<Bytes, InterruptedSheet>;
 
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        match &mut self.get_mut().0 {
-            Kind::Whole(bytes) => Poll::Ready(bytes.take().map(Ok)),
-            Kind::Pieces(pieces) => pieces.poll_recv(cx),
-        }
+        let kind = &mut self.get_mut().0;
+        let last = match kind {
+            Kind::Whole(bytes) => return Poll::Ready(bytes.take().map(Ok)),
+            Kind::Pieces(pieces) => match ready!(pieces.poll_recv(cx)) {
+                Some(Piece::Bytes(bytes)) => return Poll::Ready(Some(Ok(bytes))),
+                Some(Piece::End) => None,
+                None => Some(Err(InterruptedSheet)),
+            },
+            Kind::Ended => None,
+        };
+        *kind = Kind::Ended;
+        Poll::Ready(last)
     }
 }
 
@@ -95,13 +154,18 @@ impl Body for InboxBody {
     }
 
     fn is_end_stream(&self) -> bool {
-        matches!(&self.0, Kind::Whole(bytes) if bytes.as_ref().is_none_or(Bytes::is_empty))
+        match &self.0 {
+            Kind::Whole(bytes) => bytes.as_ref().is_none_or(Bytes::is_empty),
+            Kind::Pieces(_) => false,
+            Kind::Ended => true,
+        }
     }
 
     fn size_hint(&self) -> SizeHint {
         match &self.0 {
             Kind::Whole(bytes) => SizeHint::with_exact(bytes.as_ref().map_or(0, Bytes::len) as u64),
             Kind::Pieces(_) => SizeHint::default(),
+            Kind::Ended => SizeHint::with_exact(0),
         }
     }
 }

@@ -14,6 +14,7 @@ use http::{
     header::{ALLOW, CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE},
 };
 use http_body::Body;
+use tokio::sync::Semaphore;
 
 use self::route::Route;
 pub use self::{
@@ -35,6 +36,9 @@ use crate::{
     token::{Grant, TokenSet, Unauthorized},
 };
 
+/// How many files of leads are sent at once; one more is answered 503.
+const MAX_SHEETS: usize = 8;
+
 /// The inbox: leads are listed, shown, counted and handed out as files; moved, released and erased.
 ///
 /// | request | scope | answer |
@@ -44,9 +48,9 @@ use crate::{
 /// | `GET /inbound/leads/counts?status&service&source&from&to` | read | numbers by status, service, source and day |
 /// | `GET /inbound/leads.csv`, `.jsonl` | read | all that a filter shows, as a file |
 /// | `POST /inbound/leads/{id}/status` `{"from","to","reason"}` | work | the lead as it is then |
-/// | `POST /inbound/leads/{id}/release`, `/consent-withdrawal` | work | the lead as it is then |
-/// | `DELETE /inbound/leads/{id}` | erase | 204, also where it was erased already |
-/// | `POST /inbound/subjects/export` `{"email"}` | reveal | all that is held on a person |
+/// | `POST /inbound/leads/{id}/release`, `/consent-withdrawal` `{"reason"}` | work | the lead as it is then |
+/// | `DELETE /inbound/leads/{id}` `{"reason"}` | erase | 204, also where it was erased already |
+/// | `POST /inbound/subjects/export` `{"email"}` | read, reveal | all that is held on a person |
 /// | `POST /inbound/subjects/erase` `{"email","reason"}` | erase | the ids of what was erased |
 ///
 /// `{id}` is a lead's id, or the id of its request, which the visitor was shown. What is personal is masked, unless the token has
@@ -55,7 +59,7 @@ use crate::{
 /// ([`Token::acting_as`](crate::Token::acting_as)). The answers to changes are always masked. A token that is bound to sources
 /// sees and works their leads alone; to it, others are not there.
 ///
-/// Days are UTC's. `from` is a part of the range, `to` is not.
+/// A reason may be left out, and then the body. Up to 8 files are sent at once. Days are UTC's. `from` is a part of the range, `to` is not.
 ///
 /// ```
 /// use fastcore_leads::{Actor, InboxEndpoint, Ingest, Lead, MemoryLeadStore, SAMPLE_LEAD, Scope, Token, TokenSet};
@@ -88,6 +92,7 @@ struct Shared {
     store: Arc<dyn LeadInbox>,
     tokens: TokenSet,
     body_timeout: Duration,
+    sheets: Arc<Semaphore>,
     refusals: InboxRefusals,
 }
 
@@ -136,7 +141,7 @@ impl InboxEndpoint {
             return Err(Refusal::Method(route));
         }
         let grant = self.shared.tokens.authenticate(&head.headers).map_err(Refusal::Token)?;
-        if !grant.allows(route.scope(&head.method)) {
+        if !route.scopes(&head.method).iter().all(|scope| grant.allows(*scope)) {
             return Err(Refusal::Scope);
         }
         let query = head.uri.query().unwrap_or_default();
@@ -147,14 +152,18 @@ impl InboxEndpoint {
         if !query.is_empty() {
             return Err(Refusal::Query);
         }
-        self.work(&grant, route, id, &body).await
+        // A server drops this where the client goes away: what was begun is carried out to its end all the same.
+        let (endpoint, id) = (self.clone(), id.to_owned());
+        let work = tokio::spawn(async move { endpoint.work(&grant, route, &id, &body).await });
+        work.await.unwrap_or(Err(Refusal::Panicked))
     }
 
     async fn read(&self, grant: &Grant, route: Route, id: &str, query: &str) -> Result<Answered, Refusal> {
         let store = &self.shared.store;
         Ok(Answered::Json(match route {
             Route::Sheet(format) => {
-                return Ok(Answered::Sheet(format, read::sheet(store, grant, format, query).await?));
+                let place = Arc::clone(&self.shared.sheets).try_acquire_owned().map_err(|_| Refusal::Busy)?;
+                return Ok(Answered::Sheet(format, read::sheet(store, grant, format, query, place).await?));
             }
             Route::Counts => read::counts(&**store, grant, query).await?,
             Route::Lead => read::lead(&**store, grant, id, query).await?,
@@ -208,8 +217,8 @@ impl InboxEndpointBuilder {
     /// The inbox.
     pub fn build(self) -> InboxEndpoint {
         let Self { store, tokens, body_timeout } = self;
-        let refusals = InboxRefusals::default();
-        InboxEndpoint { shared: Arc::new(Shared { store, tokens, body_timeout, refusals }) }
+        let (sheets, refusals) = (Arc::new(Semaphore::new(MAX_SHEETS)), InboxRefusals::default());
+        InboxEndpoint { shared: Arc::new(Shared { store, tokens, body_timeout, sheets, refusals }) }
     }
 }
 
@@ -261,6 +270,9 @@ enum Refusal {
     Malformed,
     /// JSON, but not the members of this route.
     Invalid,
+    /// As many files are sent as may be.
+    Busy,
+    Panicked,
     Inbox(InboxError),
 }
 
@@ -305,6 +317,8 @@ impl Refusal {
             Self::Body(Unread::TooSlow) => InboxProblem::RequestTimeout,
             Self::Body(Unread::Truncated) | Self::Malformed => InboxProblem::MalformedBody,
             Self::Invalid => InboxProblem::ValidationError,
+            Self::Busy => InboxProblem::Unavailable,
+            Self::Panicked => InboxProblem::Internal,
             Self::Inbox(InboxError::StatusChanged { .. }) => InboxProblem::StatusChanged,
             Self::Inbox(InboxError::IllegalMove { .. }) => InboxProblem::IllegalMove,
             Self::Inbox(InboxError::NotQuarantined { .. }) => InboxProblem::NotQuarantined,

@@ -2,12 +2,15 @@ use std::{collections::BTreeSet, ops::RangeInclusive};
 
 use crate::{
     inbox::{Cursor, Disclosure, LeadFilter, MAX_PAGE, instant_or_day},
+    lead::limits,
     token::{Grant, Scope},
 };
 
 /// How many leads a page may hold.
 const LIMIT: RangeInclusive<u32> = 1..=MAX_PAGE;
 const DEFAULT_LIMIT: u32 = 50;
+/// How many different statuses, or sources, may be asked for at once.
+const MAX_REPEATED: usize = 20;
 
 /// What a request asks for by its URL.
 #[derive(Debug, Default)]
@@ -32,7 +35,7 @@ impl Query {
             let filter = &mut read.filter;
             match &*name {
                 "status" => filter.statuses.push(value.parse().ok()?),
-                "source" => filter.sources.push(value.into_owned()),
+                "source" => filter.sources.push(source(&value)?),
                 _ if !seen.insert(name.clone()) => return None,
                 "service" => filter.service = Some(value.parse().ok()?),
                 "from" => filter.received_from = Some(instant_or_day(&value)?),
@@ -43,7 +46,11 @@ impl Query {
                 _ => return None,
             }
         }
-        Some(read)
+        let LeadFilter { statuses, sources, .. } = &mut read.filter;
+        statuses.dedup();
+        sources.sort_unstable();
+        sources.dedup();
+        (statuses.len() <= MAX_REPEATED && sources.len() <= MAX_REPEATED).then_some(read)
     }
 
     pub(super) fn limit(&self) -> u32 {
@@ -71,6 +78,12 @@ impl Query {
         }
         !sources.is_empty()
     }
+}
+
+/// What a lead's `meta.source` can be. A database that cannot hold a character must not be asked for it.
+fn source(text: &str) -> Option<String> {
+    let is_source = text.chars().count() <= limits::SOURCE.max && !text.chars().any(char::is_control);
+    is_source.then(|| text.to_owned())
 }
 
 /// Digits alone: no sign, no spaces.

@@ -1,16 +1,18 @@
 //! The routes that read.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
-use bytes::Bytes;
 use chrono::{TimeDelta, Utc};
 use serde_json::{Value, json};
-use tokio::sync::mpsc;
+use tokio::{
+    sync::{OwnedSemaphorePermit, mpsc},
+    time::timeout,
+};
 
-use super::{InboxBody, InterruptedSheet, Refusal, query::Query};
+use super::{InboxBody, Refusal, body::Piece, query::Query};
 use crate::{
     inbox::{Disclosure, InboxExt, LeadFilter, LeadPage, Sheet, SheetFormat, Tally},
-    lead::{LeadId, LeadStatus, RequestId},
+    lead::LeadStatus,
     store::{LeadInbox, StoreError, StoredLead},
     token::Grant,
 };
@@ -19,6 +21,8 @@ const LIST_PARAMETERS: [&str; 8] = ["status", "service", "source", "from", "to",
 const SHEET_PARAMETERS: [&str; 6] = ["status", "service", "source", "from", "to", "reveal"];
 const COUNTS_PARAMETERS: [&str; 5] = ["status", "service", "source", "from", "to"];
 
+/// How long the next page of a file waits for whoever asked to take the last: a file is of leads as they are.
+const TAKEN_WITHIN: Duration = Duration::from_secs(30);
 /// How many leads of a file are read at once.
 const PAGE: u32 = 500;
 /// The days that are counted where a request does not say from when on, and the most that it may ask for.
@@ -53,11 +57,7 @@ pub(super) async fn lead(store: &dyn LeadInbox, grant: &Grant, id: &str, query: 
 /// The lead with this id, or that the request of this id made, where the bearer may see it.
 pub(super) async fn find(store: &dyn LeadInbox, grant: &Grant, id: &str) -> Result<StoredLead, Refusal> {
     let id = uuid::Uuid::try_parse(id).map_err(|_| Refusal::NotFound)?;
-    let mut found = store.get(LeadId::from_uuid(id)).await?;
-    if let (None, Ok(request)) = (&found, RequestId::new(id)) {
-        found = store.find(request).await?;
-    }
-    found.filter(|lead| grant.allows_source(&lead.source)).ok_or(Refusal::NotFound)
+    store.look_up(id).await?.filter(|lead| grant.allows_source(&lead.source)).ok_or(Refusal::NotFound)
 }
 
 /// How many leads there are, by status, service, source and day.
@@ -101,6 +101,7 @@ pub(super) async fn sheet(
     grant: &Grant,
     format: SheetFormat,
     query: &str,
+    place: OwnedSemaphorePermit,
 ) -> Result<InboxBody, Refusal> {
     let mut query = Query::parse(query, &SHEET_PARAMETERS).ok_or(Refusal::Query)?;
     let disclosure = query.disclosure(grant).ok_or(Refusal::Scope)?;
@@ -114,7 +115,11 @@ pub(super) async fn sheet(
         store.note_exported(&query.filter, format.as_str(), grant.actor()).await?;
     }
     let (sender, pieces) = mpsc::channel(1);
-    tokio::spawn(send(Arc::clone(store), query.filter, sheet, first, sender));
+    let store = Arc::clone(store);
+    tokio::spawn(async move {
+        send(store, query.filter, sheet, first, sender).await;
+        drop(place);
+    });
     Ok(InboxBody::pieces(pieces))
 }
 
@@ -123,22 +128,30 @@ async fn send(
     filter: LeadFilter,
     mut sheet: Sheet,
     mut page: LeadPage,
-    sender: mpsc::Sender<Result<Bytes, InterruptedSheet>>,
+    sender: mpsc::Sender<Piece>,
 ) {
     loop {
         for lead in &page.leads {
             sheet.write(lead);
         }
-        // Whoever asked may have gone away.
-        if sender.send(Ok(sheet.take().into())).await.is_err() {
-            return;
+        let piece = Piece::Bytes(sheet.take().into());
+        match timeout(TAKEN_WITHIN, sender.send(piece)).await {
+            Ok(Ok(())) => {}
+            // Whoever asked has gone away.
+            Ok(Err(_)) => return,
+            Err(_) => {
+                tracing::warn!("a file of leads was not sent to its end: nobody took it");
+                return;
+            }
         }
-        let Some(next) = page.next else { return };
+        let Some(next) = page.next else {
+            let _ = sender.send(Piece::End).await;
+            return;
+        };
         page = match store.page(&filter, Some(next), PAGE).await {
             Ok(page) => page,
             Err(error) => {
                 tracing::error!(%error, "a file of leads was not sent to its end");
-                let _ = sender.send(Err(InterruptedSheet)).await;
                 return;
             }
         };

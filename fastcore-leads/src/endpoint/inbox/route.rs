@@ -53,14 +53,14 @@ impl Route {
         self.methods().split(", ").any(|taken| taken == method.as_str())
     }
 
-    /// What a token has to be for.
-    pub(super) fn scope(self, method: &Method) -> Scope {
+    /// What a token has to be for: all of it.
+    pub(super) fn scopes(self, method: &Method) -> &'static [Scope] {
         match self {
-            Self::Lead if method == Method::DELETE => Scope::Erase,
-            Self::List | Self::Sheet(_) | Self::Counts | Self::Lead => Scope::Read,
-            Self::Move | Self::Release | Self::WithdrawConsent => Scope::Work,
-            Self::ExportSubject => Scope::Reveal,
-            Self::EraseSubject => Scope::Erase,
+            Self::Lead if method == Method::DELETE => &[Scope::Erase],
+            Self::List | Self::Sheet(_) | Self::Counts | Self::Lead => &[Scope::Read],
+            Self::Move | Self::Release | Self::WithdrawConsent => &[Scope::Work],
+            Self::ExportSubject => &[Scope::Read, Scope::Reveal],
+            Self::EraseSubject => &[Scope::Erase],
         }
     }
 }

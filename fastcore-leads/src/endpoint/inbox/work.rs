@@ -1,15 +1,16 @@
 //! The routes that change leads, and those about a person.
 
+use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
 use super::{
     Refusal,
-    body::{Move, Subject, Why, read},
+    body::{Erasure, Move, Person, Why, read},
     read::find,
     route::Route,
 };
 use crate::{
-    inbox::{Disclosure, InboxError, InboxExt, LeadFilter, Target},
+    inbox::{Disclosure, InboxError, InboxExt, Target},
     lead::limits,
     store::LeadInbox,
     token::Grant,
@@ -51,9 +52,9 @@ pub(super) async fn erase(store: &dyn LeadInbox, grant: &Grant, id: &str, body: 
 
 /// All that is held on a person.
 pub(super) async fn export_subject(store: &dyn LeadInbox, grant: &Grant, body: &[u8]) -> Result<Value, Refusal> {
-    let Subject { email, .. } = subject(grant, body)?;
-    let filter = LeadFilter { email: Some(email.clone()), ..LeadFilter::default() };
-    store.note_exported(&filter, "json", grant.actor()).await?;
+    let Person { email } = about_a_person(grant, body)?;
+    is_address(&email)?;
+    store.note_subject_exported(&email, grant.actor()).await?;
     let export = store.export(&email).await?;
     // Structs of text always serialise.
     Ok(serde_json::to_value(export).unwrap_or_default())
@@ -61,7 +62,8 @@ pub(super) async fn export_subject(store: &dyn LeadInbox, grant: &Grant, body: &
 
 /// Erases all that is held on a person.
 pub(super) async fn erase_subject(store: &dyn LeadInbox, grant: &Grant, body: &[u8]) -> Result<Value, Refusal> {
-    let Subject { email, reason } = subject(grant, body)?;
+    let Erasure { email, reason } = about_a_person(grant, body)?;
+    is_address(&email)?;
     let erased = store.erase(Target::Email(email), grant.actor().clone(), reason).await?;
     Ok(json!({"erased": erased.iter().map(ToString::to_string).collect::<Vec<_>>()}))
 }
@@ -72,11 +74,12 @@ fn why(body: &[u8]) -> Result<Why, Refusal> {
 }
 
 /// A person's leads come from wherever they come from: whoever sees some of them only would tell, or erase, half of it.
-fn subject(grant: &Grant, body: &[u8]) -> Result<Subject, Refusal> {
-    if grant.is_for_some_sources() {
-        return Err(Refusal::Source);
-    }
-    let subject: Subject = read(body)?;
-    let is_address = subject.email.contains('@') && subject.email.chars().count() <= limits::MAX_EMAIL_BYTES;
-    if is_address { Ok(subject) } else { Err(Refusal::Invalid) }
+fn about_a_person<T: DeserializeOwned>(grant: &Grant, body: &[u8]) -> Result<T, Refusal> {
+    if grant.is_for_some_sources() { Err(Refusal::Source) } else { read(body) }
+}
+
+/// Something that a lead may have, whoever wrote it.
+fn is_address(text: &str) -> Result<(), Refusal> {
+    let is_short = text.chars().count() <= limits::MAX_EMAIL_BYTES;
+    if is_short && text.contains('@') && !text.chars().any(char::is_control) { Ok(()) } else { Err(Refusal::Invalid) }
 }

@@ -49,15 +49,16 @@ pub(super) async fn run(
             courier.settle().await;
             return;
         }
+        // Many at once, also where answers come one by one: a claim is a transaction, and so is noting what became of it. While the
+        // database is away, the poll tries.
+        if courier.is_half_free() && !courier.is_failing {
+            courier.settle().await;
+        }
         let room = courier.room();
         let has_rested =
             courier.claimed_at.is_none_or(|at| at.elapsed() >= burst::REST) || !courier.shared.burst.is_on();
-        // Many at once, also where answers come one by one: a claim is a transaction, and so is noting what became of it.
-        let is_half_free = room * 2 >= courier.destination.slots();
-        if is_half_free {
-            courier.settle().await;
-        }
-        if is_due && !is_ending && has_rested && is_half_free {
+        // What could not be noted may be sent again, and is as good as under way.
+        if is_due && !is_ending && has_rested && courier.is_half_free() && courier.unsettled.is_empty() {
             courier.claimed_at = Some(Instant::now());
             is_due = courier.claim(room).await;
         }
@@ -99,6 +100,10 @@ struct Courier {
 impl Courier {
     fn room(&self) -> u32 {
         self.destination.slots().saturating_sub(u32::try_from(self.under_way.len()).unwrap_or(u32::MAX))
+    }
+
+    fn is_half_free(&self) -> bool {
+        self.room() * 2 >= self.destination.slots()
     }
 
     /// Takes what is due, and begins to send it. Returns whether there may be more.
@@ -209,14 +214,26 @@ impl Courier {
         }
         let settled = self.shared.store.settle(&self.unsettled).await;
         self.notice(settled.as_ref().err());
-        if let Ok(counted) = settled {
-            if (counted as usize) < self.unsettled.len() {
-                tracing::warn!(
-                    destination = self.destination.name(),
-                    "attempts took longer than their lease, and were made by others as well"
-                );
+        match settled {
+            Ok(counted) => {
+                if (counted as usize) < self.unsettled.len() {
+                    tracing::warn!(
+                        destination = self.destination.name(),
+                        "attempts took longer than their lease, and were made by others as well"
+                    );
+                }
+                self.unsettled.clear();
             }
-            self.unsettled.clear();
+            // One that cannot be noted must not hold up the others: it is due again once its lease is over.
+            Err(error) if matches!(error.kind(), StoreErrorKind::Internal | StoreErrorKind::Rejected) => {
+                for settlement in std::mem::take(&mut self.unsettled) {
+                    if let Err(error) = self.shared.store.settle(std::slice::from_ref(&settlement)).await {
+                        let (destination, sequence) = (self.destination.name(), settlement.sequence);
+                        tracing::error!(destination, sequence, %error, "what became of a delivery could not be noted");
+                    }
+                }
+            }
+            Err(_) => {}
         }
     }
 

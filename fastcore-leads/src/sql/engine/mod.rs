@@ -12,10 +12,11 @@ mod outbox;
 mod postgres;
 mod sqlite;
 
-use std::{fmt, future::Future, pin::Pin};
+use std::{collections::HashSet, fmt, future::Future, pin::Pin};
 
 use async_trait::async_trait;
 use serde::de::DeserializeOwned;
+use uuid::Uuid;
 
 pub use self::{
     lease::MAX_IDLE,
@@ -206,10 +207,19 @@ impl<C: Connections> LeadInbox for Engine<C> {
     }
 
     async fn append(&self, records: &[AuditRecord]) -> Result<(), StoreError> {
+        let ids: Vec<Uuid> = records.iter().map(|record| record.id).collect();
+        // Most of what is noted is there: then nothing is written, and nobody waits for it.
+        let known: HashSet<String> = if ids.is_empty() {
+            HashSet::new()
+        } else {
+            self.answers(C::DIALECT.known_audit(&ids)).await?.into_iter().collect()
+        };
+        let is_new = |record: &&AuditRecord| !known.contains(&record.id.hyphenated().to_string());
+        let records: Vec<_> = records.iter().filter(is_new).collect();
         if records.is_empty() {
             return Ok(());
         }
-        let statement = C::DIALECT.append(records);
+        let statement = C::DIALECT.append(&records);
         let append = change::in_transaction(C::DIALECT, |()| true, |session: &mut C::Session| session.write(statement));
         self.0.write(append).await
     }

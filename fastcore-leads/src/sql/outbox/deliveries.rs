@@ -127,8 +127,9 @@ impl Dialect {
         let sequences = statement.text(&json(&sequences));
         let is_one = match self {
             Self::Postgres => {
+                // An array, which the key's index takes: a join would read all that is due.
                 format!(
-                    "sequence IN (SELECT value::bigint FROM jsonb_array_elements_text({sequences}::jsonb) AS value)"
+                    "sequence = ANY(ARRAY(SELECT value::bigint FROM jsonb_array_elements_text({sequences}::jsonb) AS value))"
                 )
             }
             Self::Sqlite => format!("sequence IN (SELECT value FROM json_each({sequences}))"),
@@ -147,18 +148,24 @@ impl Dialect {
         let rows: Vec<_> = settlements.iter().map(|settlement| SettledRow::of(settlement, at)).collect();
         let rows = statement.text(&json(&rows));
         let now = statement.now();
-        let (new, due_at) = match self {
-            Self::Postgres => (
-                format!(
+        let (new, due_at, is_one) = match self {
+            Self::Postgres => {
+                let new = format!(
                     "jsonb_to_recordset({rows}::jsonb) AS new (destination text, sequence bigint, claim integer, \
                      state text, delay_ms bigint, due_at text, last_status integer)"
-                ),
-                "now() + new.delay_ms * interval '1 millisecond'".to_owned(),
-            ),
+                );
+                // By the key's index: a join alone would read all that is due.
+                let is_one = format!(
+                    " AND delivery.destination = ANY(ARRAY(SELECT destination FROM {new})) \
+                      AND delivery.sequence = ANY(ARRAY(SELECT sequence FROM {new}))"
+                );
+                (new, "now() + new.delay_ms * interval '1 millisecond'".to_owned(), is_one)
+            }
             Self::Sqlite => {
                 let members = ["destination", "sequence", "claim", "state", "due_at", "last_status"]
                     .map(|member| format!("value ->> '$.{member}' AS {member}"));
-                (format!("(SELECT {} FROM json_each({rows})) AS new", members.join(", ")), "new.due_at".to_owned())
+                let new = format!("(SELECT {} FROM json_each({rows})) AS new", members.join(", "));
+                (new, "new.due_at".to_owned(), String::new())
             }
         };
         statement.text = Cow::Owned(format!(
@@ -168,7 +175,7 @@ impl Dialect {
                     settled_at_utc = CASE WHEN new.state = 'due' THEN NULL ELSE {now} END \
                FROM {new} \
               WHERE delivery.destination = new.destination AND delivery.sequence = new.sequence \
-                AND delivery.claim = new.claim AND delivery.state = 'due' \
+                AND delivery.claim = new.claim AND delivery.state = 'due'{is_one} \
              RETURNING CAST(attempts AS text) AS answer"
         ));
         statement

@@ -79,6 +79,7 @@ impl Dialect {
             Self::Sqlite => self.json_array("next_mark, found"),
         };
         statement.text = Cow::Owned(match self {
+            // Of a lead of the page by the index on leads, whatever else: hence the sum, which is no other index's.
             // One statement, so one snapshot: what it does not see was written by transactions that are not older than its
             // xmin. A number behind its xmax is of another cluster's transaction.
             Self::Postgres => {
@@ -98,7 +99,7 @@ impl Dialect {
                      wanted AS (\
                          SELECT id FROM page UNION \
                          SELECT audited.id FROM page JOIN audit_log AS audited ON audited.lead_id = page.lead_id \
-                          WHERE audited.written_in > 0 AND {is_new}), \
+                          WHERE audited.written_in + 0 > 0 AND {is_new}), \
                      summary AS (\
                          SELECT count(*) AS found, \
                                 CASE WHEN count(*) < {limit} THEN {xmin} ELSE {next} END AS next_mark FROM page) \
@@ -186,7 +187,8 @@ impl Dialect {
         statement
     }
 
-    /// How many leads came from the same address before each of these. Answers id and number.
+    /// How many leads came from the same address before each of these. Answers id and number. An erased one has no address; that it is
+    /// erased is not asked here, since the planner would take the index on addresses for it.
     pub(super) fn earlier_leads(self, ids: &[Uuid]) -> Statement {
         let mut statement = Statement::new(self);
         let is_one = statement.is_one_of("lead.id", ids);
@@ -195,9 +197,7 @@ impl Dialect {
                  WHERE lower(earlier.email) = lower(lead.email) AND earlier.erased_at_utc IS NULL \
                  AND earlier.created_at_utc < lead.created_at_utc LIMIT {MAX_EARLIER_LEADS}) AS counted)"
         ));
-        statement.text = Cow::Owned(format!(
-            "SELECT {answer} AS answer FROM lead_inbox AS lead WHERE {is_one} AND lead.erased_at_utc IS NULL"
-        ));
+        statement.text = Cow::Owned(format!("SELECT {answer} AS answer FROM lead_inbox AS lead WHERE {is_one}"));
         statement
     }
 

@@ -53,6 +53,13 @@ impl MemoryLeadStore {
         self.len() == 0
     }
 
+    /// All rows of the audit log, those of no lead too.
+    #[cfg(feature = "testing")]
+    #[doc(hidden)]
+    pub fn audit_log(&self) -> Vec<AuditRecord> {
+        self.lock().audit.clone()
+    }
+
     /// Puts a lead into a status, also one that no version knows.
     #[cfg(feature = "testing")]
     #[doc(hidden)]

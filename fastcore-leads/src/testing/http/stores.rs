@@ -61,6 +61,23 @@ impl Failing {
 crate::__delegate_store! { self => self.next()?; [impl LeadStore for Failing] }
 crate::__delegate_inbox! { self => self.next()?; [impl LeadInbox for Failing] }
 
+/// Is there for so many calls, and then panics.
+pub(super) struct Panicking {
+    pub(super) store: MemoryLeadStore,
+    pub(super) calls: AtomicUsize,
+}
+
+impl Panicking {
+    fn next(&self) -> &MemoryLeadStore {
+        let left = self.calls.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(1));
+        assert!(left.is_ok(), "planned: no more calls");
+        &self.store
+    }
+}
+
+crate::__delegate_store! { self => self.next(); [impl LeadStore for Panicking] }
+crate::__delegate_inbox! { self => self.next(); [impl LeadInbox for Panicking] }
+
 /// Never answers.
 pub(super) struct Silent;
 

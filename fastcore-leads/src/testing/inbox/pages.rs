@@ -95,6 +95,10 @@ pub async fn pages_show_what_the_filter_says(store: Store) {
     assert_eq!(shown(LeadFilter { statuses: two, ..all() }).await.len(), 5);
     assert_eq!(shown(LeadFilter { service: Some(Service::Ponts), ..all() }).await, [ids[3], ids[0]]);
     assert_eq!(shown(LeadFilter { sources: vec!["site-b".to_owned()], ..all() }).await, [ids[3], ids[2]]);
+    let sources = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>();
+    assert_eq!(shown(LeadFilter { sources: sources(&["site-b", "nobody's", "'"]), ..all() }).await, [ids[3], ids[2]]);
+    let both = LeadFilter { sources: sources(&["site-a", "site-b"]), service: Some(Service::Ponts), ..all() };
+    assert_eq!(shown(both).await, [ids[3], ids[0]]);
     assert_eq!(shown(LeadFilter { email: Some(" a@EXAMPLE.com".to_owned()), ..all() }).await, [ids[2], ids[0]]);
     assert_eq!(shown(LeadFilter { received_before: Some(second), ..all() }).await, [ids[0]]);
     let (from, before) = (Some(second), Some(get(&store, ids[3]).await.created_at_utc));

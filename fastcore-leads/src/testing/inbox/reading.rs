@@ -122,6 +122,8 @@ pub async fn leads_are_tallied_by_what_they_have_in_common(store: Store) {
     let narrow =
         LeadFilter { service: Some(Service::Ponts), sources: vec!["b.example".to_owned()], ..LeadFilter::default() };
     assert_eq!(tally(narrow).await.1, 0);
+    let both = LeadFilter { sources: vec!["a.example".to_owned(), "b.example".to_owned()], ..LeadFilter::default() };
+    assert_eq!(tally(both).await.1, 4);
     let later = LeadFilter { received_from: Some(time::now()), ..LeadFilter::default() };
     assert_eq!(tally(later).await.1, 0);
 }

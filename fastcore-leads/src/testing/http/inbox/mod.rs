@@ -52,6 +52,7 @@ cases! {
     all_that_is_held_on_a_person_is_exported_and_erased
     leads_are_handed_out_as_files
     a_file_that_breaks_off_is_not_taken_for_whole
+    a_file_whose_sender_panics_is_not_taken_for_whole
     leads_are_counted
     each_scope_opens_its_own_routes_alone
     a_token_of_some_sources_works_these_alone

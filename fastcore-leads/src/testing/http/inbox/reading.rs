@@ -7,14 +7,14 @@ use uuid::Uuid;
 
 use super::super::{
     client::{ask, try_exchange},
-    stores::Failing,
+    stores::{Failing, Panicking},
 };
 use super::{CHIEF, CLERK, ServeInbox, assert_problem, get, receive, receive_suspicious, tokens};
 use crate::{
-    audit::{Actor, LEAD_REVEALED},
+    audit::{Actor, LEAD_REVEALED, LEADS_EXPORTED},
     endpoint::{InboxEndpoint, InboxProblem},
     inbox::Disclosure,
-    store::{LeadInbox, LeadOutbox, LeadStore, MemoryLeadStore, NewLead},
+    store::{LeadInbox, LeadStore, MemoryLeadStore, NewLead},
     testing::{body, parse},
 };
 
@@ -99,11 +99,19 @@ pub async fn who_may_see_all_sees_it_and_is_noted(serve: ServeInbox) {
     // A new hour may have begun in between.
     assert!((1..=2).contains(&noted.len()) && noted.iter().all(|actor| actor == "chief"), "{noted:?}");
 
-    // What cannot be noted is not shown.
-    let fails = Failing { store: store.clone(), calls: AtomicUsize::new(1) };
-    let server = serve(InboxEndpoint::new(fails, tokens())).await;
-    let answer = ask(server.address, "GET", &lead, CHIEF, None).await;
-    assert_problem(&answer, InboxProblem::Unavailable);
+    // What cannot be noted is not shown: each asks for the leads first, and then goes to note them.
+    let email = json!({"email": body()["email"]}).to_string();
+    for (method, target, body) in [
+        ("GET", lead.as_str(), None),
+        ("GET", "/inbound/leads", None),
+        ("GET", "/inbound/leads.csv", None),
+        ("GET", "/inbound/leads.jsonl", None),
+        ("POST", "/inbound/subjects/export", Some(email.as_str())),
+    ] {
+        let fails = Failing { store: store.clone(), calls: AtomicUsize::new(1) };
+        let server = serve(InboxEndpoint::new(fails, tokens())).await;
+        assert_problem(&ask(server.address, method, target, CHIEF, body).await, InboxProblem::Unavailable);
+    }
 }
 
 /// More than one page of them, whole, and harmless in a spreadsheet.
@@ -139,8 +147,10 @@ pub async fn leads_are_handed_out_as_files(serve: ServeInbox) {
         .collect();
     assert_eq!(rows.len(), 1200);
     assert!(rows.iter().all(|row| row["name"] == "=***" && row["email"] == "jea***"));
-    store.sequence(10_000).await.expect("numbered");
-    assert_eq!(store.last_sequence().await.expect("last"), 1201, "the file in clear is noted, in one row");
+    let rows: Vec<_> = store.audit_log().into_iter().filter(|row| row.lead_id.is_none()).collect();
+    assert_eq!(rows.len(), 1, "the file in clear is noted, in one row");
+    assert_eq!((rows[0].event.as_str(), rows[0].actor.as_str()), (LEADS_EXPORTED, "chief"));
+    assert_eq!(rows[0].details, json!({"format": "csv", "filter": ["status"]}), "what was asked for, without a value");
 }
 
 /// The database goes away after the first page was sent: the connection is cut.
@@ -159,6 +169,20 @@ pub async fn a_file_that_breaks_off_is_not_taken_for_whole(serve: ServeInbox) {
         let got = try_exchange(server.address, request.as_bytes()).await.expect_err("it is not whole");
         assert!(got.starts_with(b"HTTP/1.1 200"), "{}", String::from_utf8_lossy(&got));
     }
+}
+
+/// Nor one whose sender panics.
+pub async fn a_file_whose_sender_panics_is_not_taken_for_whole(serve: ServeInbox) {
+    let store = MemoryLeadStore::new();
+    for _ in 0..2 {
+        let leads: Vec<_> = (0..400).map(|_| NewLead::new(crate::testing::lead(), Actor::SITE_INGEST)).collect();
+        store.insert(&leads).await.expect("stored");
+    }
+    let server = serve(InboxEndpoint::new(Panicking { store, calls: AtomicUsize::new(1) }, tokens())).await;
+    let request = format!(
+        "GET /inbound/leads.jsonl HTTP/1.1\r\nhost: x\r\nconnection: close\r\nauthorization: Bearer {CLERK}\r\n\r\n"
+    );
+    try_exchange(server.address, request.as_bytes()).await.expect_err("it is not whole");
 }
 
 /// What is held back, too; of a range of days.

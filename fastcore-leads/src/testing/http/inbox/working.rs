@@ -5,7 +5,7 @@ use serde_json::json;
 use super::super::client::ask;
 use super::{CHIEF, CLERK, ServeInbox, assert_problem, get, post, receive, receive_suspicious, send, tokens};
 use crate::{
-    audit::{LEAD_ERASED, LEAD_PROCESSED},
+    audit::{LEAD_ERASED, LEAD_PROCESSED, LEAD_REVEALED, LEADS_EXPORTED},
     endpoint::{InboxEndpoint, InboxProblem},
     store::{LeadInbox, MemoryLeadStore},
     testing::body,
@@ -68,6 +68,10 @@ pub async fn all_that_is_held_on_a_person_is_exported_and_erased(serve: ServeInb
     let exported = send(&server, "/inbound/subjects/export", CHIEF, &email).await;
     assert_eq!((exported.status, exported.json()["leads"].as_array().map(Vec::len)), (200, Some(2)));
     assert_eq!(exported.json()["leads"][0]["message"], body()["message"]);
+    let noted: Vec<_> = store.audit_log().into_iter().filter(|row| row.actor == "chief").collect();
+    let events: Vec<_> = noted.iter().map(|row| row.event.as_str()).collect();
+    assert_eq!(events, [LEAD_REVEALED, LEAD_REVEALED, LEADS_EXPORTED]);
+    assert_eq!(noted[2].details, json!({"format": "json", "filter": ["email"]}), "and not the address");
     assert_problem(&post(&server, "/inbound/subjects/export", &email).await, InboxProblem::ScopeMissing);
     let erased = post(&server, "/inbound/subjects/erase", &email).await;
     let expected: Vec<_> = ids.iter().map(ToString::to_string).collect();

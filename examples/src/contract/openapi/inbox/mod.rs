@@ -1,13 +1,14 @@
 //! The OpenAPI 3.1 document of the inbox.
 
+mod schemas;
+
 use fastcore_leads::{LeadStatus, Service, endpoint::InboxProblem, inbox::MAX_PAGE, lead::limits};
 use serde_json::{Value, json};
 use utoipa::openapi::{
-    ComponentsBuilder, Content, HttpMethod, KnownFormat, Object, PathItem, PathsBuilder, Ref, Required,
-    ResponseBuilder,
+    ComponentsBuilder, Content, HttpMethod, KnownFormat, PathItem, PathsBuilder, Ref, Required, ResponseBuilder,
     path::{OperationBuilder, ParameterBuilder, ParameterIn},
     request_body::{RequestBody, RequestBodyBuilder},
-    schema::{AdditionalProperties, AnyOfBuilder, ArrayBuilder, ObjectBuilder, Schema, SchemaFormat, SchemaType, Type},
+    schema::{AnyOfBuilder, ArrayBuilder, ObjectBuilder, Schema, SchemaFormat, Type},
     security::SecurityRequirement,
     tag::TagBuilder,
 };
@@ -20,22 +21,20 @@ use super::{
 
 /// A place in the list, as far as a client has to know.
 const CURSOR: &str = "^[0-9]{1,17}_[0-9a-f]{32}$";
-/// Text without control characters and `@`, not all of it white space.
-const REASON: &str =
-    r"^[^@\u0000-\u001f\u007f-\u009f]*[^@\s\u0000-\u001f\u007f-\u009f][^@\u0000-\u001f\u007f-\u009f]*$";
 
 /// The document of an inbox that is mounted under a path.
 pub fn document(path: &str) -> Value {
     let components = ComponentsBuilder::new()
-        .schema("StoredLead", lead())
-        .schema("LeadPage", page())
-        .schema("LeadWithTrail", lead_with_trail())
-        .schema("Counts", counts())
-        .schema("Move", moves())
-        .schema("Reason", why())
-        .schema("Subject", subject())
-        .schema("Export", export())
-        .schema("Erased", erased())
+        .schema("StoredLead", schemas::lead())
+        .schema("LeadPage", schemas::page())
+        .schema("LeadWithTrail", schemas::lead_with_trail())
+        .schema("Counts", schemas::counts())
+        .schema("Move", schemas::moves())
+        .schema("Reason", schemas::why())
+        .schema("Person", schemas::person())
+        .schema("Erasure", schemas::erasure())
+        .schema("Export", schemas::export())
+        .schema("Erased", schemas::erased())
         .schema("InboxProblem", problems::schema_of_inbox())
         .security_scheme(TOKEN, token());
     let about = "For the service's own staff and systems. What is personal is masked, unless the token has the scope reveal; who is \
@@ -215,8 +214,9 @@ fn erase() -> OperationBuilder {
     let operation =
         operation("eraseLead", "leads", "Erase a lead", "Scope erase. A tombstone without anything personal stays.")
             .parameter(id())
+            .request_body(Some(body("Reason", json!({"reason": "asked by letter"}), false)))
             .response("204", gone);
-    answered(operation, &[BODY, ONE])
+    answered(operation, &[BODY, ONE, &[InboxProblem::ReasonNamesPerson]])
 }
 
 fn export_operation() -> OperationBuilder {
@@ -224,9 +224,9 @@ fn export_operation() -> OperationBuilder {
         "exportSubject",
         "subjects",
         "Hand out all that is held on a person",
-        "Scope reveal, of a token that is bound to no source (GDPR, articles 15 and 20).",
+        "Scopes read and reveal, of a token that is bound to no source (GDPR, articles 15 and 20).",
     )
-    .request_body(Some(body("Subject", json!({"email": "jean@example.com"}), true)))
+    .request_body(Some(body("Person", json!({"email": "jean@example.com"}), true)))
     .response("200", found("Leads and their trails", Content::new(Some(Ref::from_schema_name("Export")))));
     answered(operation, &[BODY, &[InboxProblem::SourceForbidden]])
 }
@@ -238,7 +238,7 @@ fn erase_subject() -> OperationBuilder {
         "Erase all that is held on a person",
         "Scope erase, of a token that is bound to no source (GDPR, article 17). After an error, ask again.",
     )
-    .request_body(Some(body("Subject", json!({"email": "jean@example.com", "reason": "asked by letter"}), true)))
+    .request_body(Some(body("Erasure", json!({"email": "jean@example.com", "reason": "asked by letter"}), true)))
     .response("200", found("What was erased", with_example("Erased", json!({ "erased": [ID] }))));
     answered(operation, &[BODY, &[InboxProblem::SourceForbidden, InboxProblem::ReasonNamesPerson]])
 }
@@ -261,9 +261,13 @@ fn filtered(operation: OperationBuilder) -> OperationBuilder {
     operation
         .parameter(repeated("status", statuses, "Only these"))
         .parameter(parameter("service", services, "Only enquiries about this"))
-        .parameter(repeated("source", text(), "Only from these sites"))
+        .parameter(repeated("source", source(), "Only from these sites"))
         .parameter(parameter("from", instant(), "Only taken in at this instant or later, or on this day"))
         .parameter(parameter("to", instant(), "Only taken in before this instant, or this day"))
+}
+
+fn source() -> ObjectBuilder {
+    text().pattern(Some(r"^[^\u0000-\u001f\u007f-\u009f]*$")).max_length(Some(limits::SOURCE.max))
 }
 
 /// RFC 3339, or a day, which begins at midnight in UTC.
@@ -278,7 +282,7 @@ fn repeated(name: &str, schema: ObjectBuilder, description: &str) -> ParameterBu
         .parameter_in(ParameterIn::Query)
         .description(Some(description))
         .explode(Some(true))
-        .schema(Some(ArrayBuilder::new().items(schema)))
+        .schema(Some(ArrayBuilder::new().items(schema).max_items(Some(20))))
 }
 
 fn reveal() -> ParameterBuilder {
@@ -301,121 +305,6 @@ fn id() -> ParameterBuilder {
 
 fn number(from: u32, to: u32) -> ObjectBuilder {
     ObjectBuilder::new().schema_type(Type::Integer).minimum(Some(from)).maximum(Some(to))
-}
-
-fn nullable() -> ObjectBuilder {
-    ObjectBuilder::new().schema_type(SchemaType::from_iter([Type::String, Type::Null]))
-}
-
-fn members<const N: usize>(names: [(&str, ObjectBuilder); N]) -> ObjectBuilder {
-    names.into_iter().fold(ObjectBuilder::new().schema_type(Type::Object), |object, (name, schema)| {
-        object.property(name, schema).required(name)
-    })
-}
-
-fn lead() -> Object {
-    let anything = || ObjectBuilder::new().schema_type(SchemaType::from_iter([Type::Object, Type::Null]));
-    members([
-        ("id", text().pattern(Some(UUID))),
-        ("created_at_utc", text()),
-        ("status", text()),
-        ("name", text()),
-        ("email", text()),
-        ("phone", nullable()),
-        ("company", nullable()),
-        ("service", nullable()),
-        ("message", text().description(Some("Masked: how long it is"))),
-        ("consent", ObjectBuilder::new().schema_type(Type::Boolean)),
-        ("source", text()),
-        ("request_id", text().pattern(Some(UUID))),
-        ("ip_hash", text()),
-        ("meta_json", anything()),
-        ("erased_at_utc", nullable()),
-    ])
-    .title(Some("A lead as it is stored"))
-    .build()
-}
-
-fn page() -> Object {
-    ObjectBuilder::new()
-        .schema_type(Type::Object)
-        .property("leads", ArrayBuilder::new().items(Ref::from_schema_name("StoredLead")))
-        .required("leads")
-        .property("next", nullable().description(Some("What to send as after for the next page; null on the last")))
-        .required("next")
-        .build()
-}
-
-fn lead_with_trail() -> Object {
-    let row = members([
-        ("id", text()),
-        ("created_at_utc", text()),
-        ("event", text()),
-        ("actor", text()),
-        ("details", ObjectBuilder::new().schema_type(SchemaType::from_iter([Type::Object, Type::Null]))),
-    ]);
-    ObjectBuilder::new()
-        .schema_type(Type::Object)
-        .property("lead", Ref::from_schema_name("StoredLead"))
-        .required("lead")
-        .property("trail", ArrayBuilder::new().items(row).description(Some("What happened to it, oldest first")))
-        .required("trail")
-        .build()
-}
-
-fn counts() -> Object {
-    let by = || {
-        let number = ObjectBuilder::new().schema_type(Type::Integer).minimum(Some(0));
-        ObjectBuilder::new().schema_type(Type::Object).additional_properties(Some(Schema::Object(number.build())))
-    };
-    let sum = ObjectBuilder::new().schema_type(Type::Integer).minimum(Some(0));
-    members([("leads", sum), ("by_status", by()), ("by_service", by()), ("by_source", by()), ("by_day", by())]).build()
-}
-
-fn closed(object: ObjectBuilder) -> ObjectBuilder {
-    object.additional_properties(Some(AdditionalProperties::<Schema>::FreeForm(false)))
-}
-
-fn reason() -> ObjectBuilder {
-    nullable()
-        .min_length(Some(limits::REASON.min))
-        .max_length(Some(limits::REASON.max))
-        .pattern(Some(REASON))
-        .description(Some("Why, for the audit log, which keeps it for ever: nothing that names the person"))
-}
-
-fn moves() -> Object {
-    let status = || text().enum_values(Some(LeadStatus::ALL.iter().map(|status| status.as_str())));
-    closed(members([("from", status()), ("to", status())])).property("reason", reason()).build()
-}
-
-fn why() -> Object {
-    closed(ObjectBuilder::new().schema_type(Type::Object)).property("reason", reason()).build()
-}
-
-fn subject() -> Object {
-    let email = text().pattern(Some("@")).max_length(Some(limits::MAX_EMAIL_BYTES));
-    closed(members([("email", email)])).property("reason", reason()).build()
-}
-
-fn export() -> Object {
-    ObjectBuilder::new()
-        .schema_type(Type::Object)
-        .property("email", text())
-        .required("email")
-        .property("exported_at_utc", text())
-        .required("exported_at_utc")
-        .property("leads", ArrayBuilder::new().items(ObjectBuilder::new().schema_type(Type::Object)))
-        .required("leads")
-        .build()
-}
-
-fn erased() -> Object {
-    ObjectBuilder::new()
-        .schema_type(Type::Object)
-        .property("erased", ArrayBuilder::new().items(text().pattern(Some(UUID))))
-        .required("erased")
-        .build()
 }
 
 const ID: &str = "019ab8d1-3c55-7c1e-9d5e-3f2b1a0c4d6e";

@@ -1,0 +1,198 @@
+//! A million leads, and those who work with them over HTTP: how long a page, a filter and a lead take, and what twenty people at
+//! work cost the ingest.
+
+use std::{
+    net::SocketAddr,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    thread,
+    time::{Duration, Instant},
+};
+
+use fastcore_leads::testing::{http::exchange, postgres::Cluster};
+use fastcore_leads_store_sqlx::SqliteLeadStore;
+use serde_json::Value;
+use tokio::{task::JoinSet, time::sleep};
+
+use crate::{
+    candidates::{CANDIDATES, Candidate, block_on},
+    load::Load,
+    process::{OPERATOR_TOKEN, Service},
+};
+
+const LEADS: u32 = 1_000_000;
+const PEOPLE: usize = 20;
+/// How long a person looks at what is there before the next click.
+const THINKING: Duration = Duration::from_secs(1);
+const REQUESTS: usize = 300;
+
+pub(crate) fn measure(cluster: &Cluster, seconds: Duration, rounds: usize) {
+    for name in ["sqlx-axum", "sqlite"] {
+        let candidate = CANDIDATES.iter().find(|candidate| candidate.name == name).expect("it is listed");
+        let place = candidate.place(cluster);
+        drop(Service::start(candidate, &place));
+        eprintln!("{name}: filling the table takes a minute");
+        fill(candidate, cluster, &place.url);
+        let service = Service::start(candidate, &place);
+        println!("\n| {name}: {LEADS} leads | p50 | p99 | longest |\n| --- | ---: | ---: | ---: |");
+        read(service.address());
+        println!(
+            "\n| {name}: ingest at 16 connections | leads/s | beside {PEOPLE} people | ratio |\n| --- | ---: | ---: | ---: |"
+        );
+        beside_people(service.address(), seconds, rounds);
+    }
+}
+
+/// Leads over three years, of all kinds, the newest of today.
+fn fill(candidate: &Candidate, cluster: &Cluster, url: &str) {
+    if candidate.name != "sqlite" {
+        cluster.psql(
+            url,
+            &format!(
+                "INSERT INTO lead_inbox (id, created_at_utc, name, email, message, ip_hash, request_id, status, service)
+                 SELECT gen_random_uuid(), now() - ({LEADS} - i) * interval '94 seconds', 'Jean Dupont', 'jean' || i || '@example.com',
+                        'Mon compresseur ne démarre plus depuis hier', 'abc123def456', gen_random_uuid(),
+                        (ARRAY['received', 'processing', 'resolved', 'archived'])[1 + i % 4],
+                        (ARRAY['ponts', 'cabines', 'compresseurs', 'diagnostic', 'autre'])[1 + i % 5]
+                   FROM generate_series(1, {LEADS}) AS i;
+                 INSERT INTO audit_log (id, created_at_utc, event, actor, lead_id, request_id, status_code, details_json)
+                 SELECT gen_random_uuid(), created_at_utc, 'LEAD_RECEIVED', 'site_ingest', id, request_id, 201, '{{}}'
+                   FROM lead_inbox"
+            ),
+        );
+        cluster.psql(url, "VACUUM ANALYZE");
+        cluster.psql(url, "CHECKPOINT");
+        return;
+    }
+    let id = "lower(hex(randomblob(4)) || '-' || hex(randomblob(2)) || '-4' || substr(hex(randomblob(2)), 2) || '-8' || \
+              substr(hex(randomblob(2)), 2) || '-' || hex(randomblob(6)))";
+    let leads = format!(
+        "INSERT INTO lead_inbox (id, created_at_utc, name, email, message, ip_hash, request_id, status, service)
+         WITH RECURSIVE numbers (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM numbers WHERE i < {LEADS})
+         SELECT {id}, strftime('%Y-%m-%dT%H:%M:%S.000000Z', 'now', '-' || (({LEADS} - i) * 94) || ' seconds'), 'Jean Dupont',
+                'jean' || i || '@example.com', 'Mon compresseur ne démarre plus depuis hier', 'abc123def456', {id},
+                CASE i % 4 WHEN 0 THEN 'received' WHEN 1 THEN 'processing' WHEN 2 THEN 'resolved' ELSE 'archived' END,
+                CASE i % 5 WHEN 0 THEN 'ponts' WHEN 1 THEN 'cabines' WHEN 2 THEN 'compresseurs' WHEN 3 THEN 'diagnostic' ELSE 'autre' END
+           FROM numbers"
+    );
+    let audit = format!(
+        "INSERT INTO audit_log (id, created_at_utc, event, actor, lead_id, request_id, status_code, details_json)
+         SELECT {id}, created_at_utc, 'LEAD_RECEIVED', 'site_ingest', id, request_id, 201, '{{}}' FROM lead_inbox"
+    );
+    block_on(async {
+        let store = SqliteLeadStore::connect(url).await.expect("the file opens");
+        for statement in [leads, audit] {
+            sqlx::query(sqlx::AssertSqlSafe(statement)).execute(store.pool()).await.expect("it is filled");
+        }
+    });
+}
+
+fn read(address: SocketAddr) {
+    block_on(async {
+        let (mut after, mut ids) = (String::new(), Vec::new());
+        for _ in 0..300 {
+            let page = get(address, &format!("/staff/inbound/leads?limit=1000&reveal=false{after}")).await;
+            let leads = page["leads"].as_array().expect("leads");
+            ids.push(leads[leads.len() / 2]["id"].as_str().expect("an id").to_owned());
+            after = format!("&after={}", page["next"].as_str().expect("a next page"));
+        }
+        let lists = [
+            ("the first page", String::new()),
+            ("a page behind 300,000 leads", after),
+            ("a page of a status and a service", "&status=received&service=ponts".to_owned()),
+            ("a page of a month a year ago", {
+                let day = |days| (chrono::Utc::now() - chrono::TimeDelta::days(days)).date_naive();
+                format!("&from={}&to={}", day(395), day(365))
+            }),
+        ];
+        for (what, query) in lists {
+            let target = format!("/staff/inbound/leads?reveal=false{query}");
+            print_times(what, &times(address, |_| target.clone()).await);
+        }
+        let lead = |reveal: bool| {
+            let ids = ids.clone();
+            move |i: usize| format!("/staff/inbound/leads/{}?reveal={reveal}", ids[i % ids.len()])
+        };
+        print_times("a lead", &times(address, lead(false)).await);
+        print_times("a lead in clear, noted", &times(address, lead(true)).await);
+        print_times("counts of 31 days", &times(address, |_| "/staff/inbound/leads/counts".to_owned()).await);
+    });
+}
+
+async fn times(address: SocketAddr, target: impl Fn(usize) -> String) -> Vec<Duration> {
+    let mut times = Vec::new();
+    for i in 0..REQUESTS {
+        let started = Instant::now();
+        get(address, &target(i)).await;
+        times.push(started.elapsed());
+    }
+    times.sort_unstable();
+    times
+}
+
+fn print_times(what: &str, times: &[Duration]) {
+    let at = |share: f64| times[((times.len() - 1) as f64 * share) as usize];
+    println!("| {what} | {:.1?} | {:.1?} | {:.1?} |", at(0.5), at(0.99), at(1.0));
+}
+
+fn beside_people(address: SocketAddr, seconds: Duration, rounds: usize) {
+    let load = || Load { connections: 16, warm_up: Duration::from_secs(1), seconds }.run(address).per_second;
+    let mut rates = [Vec::new(), Vec::new()];
+    for _ in 0..rounds {
+        rates[0].push(load());
+        let is_over = Arc::new(AtomicBool::new(false));
+        let people = thread::spawn({
+            let is_over = Arc::clone(&is_over);
+            move || block_on(work(address, is_over))
+        });
+        rates[1].push(load());
+        is_over.store(true, Ordering::Relaxed);
+        people.join().expect("they could work");
+    }
+    let [alone, beside] = rates.map(|mut rates| {
+        rates.sort_by(f64::total_cmp);
+        rates[rates.len() / 2]
+    });
+    println!("| medians of {rounds} rounds | {alone:.0} | {beside:.0} | {:.2} |", beside / alone);
+}
+
+/// Each looks at the list, opens a lead in clear, takes it on where nobody has, and looks at the list again.
+async fn work(address: SocketAddr, is_over: Arc<AtomicBool>) {
+    let mut people = JoinSet::new();
+    for person in 0..PEOPLE {
+        let is_over = Arc::clone(&is_over);
+        people.spawn(async move {
+            sleep(THINKING / PEOPLE as u32 * person as u32).await;
+            while !is_over.load(Ordering::Relaxed) {
+                let page = get(address, "/staff/inbound/leads?status=received&reveal=false").await;
+                sleep(THINKING).await;
+                let id = page["leads"][person]["id"].as_str().expect("a lead").to_owned();
+                get(address, &format!("/staff/inbound/leads/{id}")).await;
+                sleep(THINKING).await;
+                // Somebody else may have been quicker.
+                let body = r#"{"from":"received","to":"processing"}"#;
+                ask(address, "POST", &format!("/staff/inbound/leads/{id}/status"), body).await;
+                sleep(THINKING).await;
+            }
+        });
+    }
+    people.join_all().await;
+}
+
+async fn get(address: SocketAddr, target: &str) -> Value {
+    let (status, body) = ask(address, "GET", target, "").await;
+    assert_eq!(status, 200, "{target}");
+    body
+}
+
+async fn ask(address: SocketAddr, method: &str, target: &str, body: &str) -> (u16, Value) {
+    let request = format!(
+        "{method} {target} HTTP/1.1\r\nhost: x\r\nconnection: close\r\nauthorization: Bearer {OPERATOR_TOKEN}\r\n\
+         content-type: application/json\r\ncontent-length: {}\r\n\r\n{body}",
+        body.len()
+    );
+    let answer = exchange(address, request.as_bytes()).await;
+    (answer.status, answer.json())
+}

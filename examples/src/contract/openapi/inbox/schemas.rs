@@ -1,0 +1,138 @@
+//! What is sent and answered.
+
+use fastcore_leads::{LeadStatus, lead::limits};
+use utoipa::openapi::{
+    Object, Ref,
+    schema::{AdditionalProperties, ArrayBuilder, ObjectBuilder, Schema, SchemaType, Type},
+};
+
+use super::super::{UUID, text};
+
+/// Text without control characters and `@`, not all of it white space.
+const REASON: &str =
+    r"^[^@\u0000-\u001f\u007f-\u009f]*[^@\s\u0000-\u001f\u007f-\u009f][^@\u0000-\u001f\u007f-\u009f]*$";
+
+pub(super) fn lead() -> Object {
+    let anything = || ObjectBuilder::new().schema_type(SchemaType::from_iter([Type::Object, Type::Null]));
+    members([
+        ("id", text().pattern(Some(UUID))),
+        ("created_at_utc", text()),
+        ("status", text()),
+        ("name", text()),
+        ("email", text()),
+        ("phone", nullable()),
+        ("company", nullable()),
+        ("service", nullable()),
+        ("message", text().description(Some("Masked: how long it is"))),
+        ("consent", ObjectBuilder::new().schema_type(Type::Boolean)),
+        ("source", text()),
+        ("request_id", text().pattern(Some(UUID))),
+        ("ip_hash", text()),
+        ("meta_json", anything()),
+        ("erased_at_utc", nullable()),
+    ])
+    .title(Some("A lead as it is stored"))
+    .build()
+}
+
+pub(super) fn page() -> Object {
+    ObjectBuilder::new()
+        .schema_type(Type::Object)
+        .property("leads", ArrayBuilder::new().items(Ref::from_schema_name("StoredLead")))
+        .required("leads")
+        .property("next", nullable().description(Some("What to send as after for the next page; null on the last")))
+        .required("next")
+        .build()
+}
+
+pub(super) fn lead_with_trail() -> Object {
+    let row = members([
+        ("id", text()),
+        ("created_at_utc", text()),
+        ("event", text()),
+        ("actor", text()),
+        ("details", ObjectBuilder::new().schema_type(SchemaType::from_iter([Type::Object, Type::Null]))),
+    ]);
+    ObjectBuilder::new()
+        .schema_type(Type::Object)
+        .property("lead", Ref::from_schema_name("StoredLead"))
+        .required("lead")
+        .property("trail", ArrayBuilder::new().items(row).description(Some("What happened to it, oldest first")))
+        .required("trail")
+        .build()
+}
+
+pub(super) fn counts() -> Object {
+    let by = || {
+        let number = ObjectBuilder::new().schema_type(Type::Integer).minimum(Some(0));
+        ObjectBuilder::new().schema_type(Type::Object).additional_properties(Some(Schema::Object(number.build())))
+    };
+    let sum = ObjectBuilder::new().schema_type(Type::Integer).minimum(Some(0));
+    members([("leads", sum), ("by_status", by()), ("by_service", by()), ("by_source", by()), ("by_day", by())]).build()
+}
+
+fn closed(object: ObjectBuilder) -> ObjectBuilder {
+    object.additional_properties(Some(AdditionalProperties::<Schema>::FreeForm(false)))
+}
+
+fn reason() -> ObjectBuilder {
+    nullable()
+        .min_length(Some(limits::REASON.min))
+        .max_length(Some(limits::REASON.max))
+        .pattern(Some(REASON))
+        .description(Some("Why, for the audit log, which keeps it for ever: nothing that names the person"))
+}
+
+pub(super) fn moves() -> Object {
+    let status = || text().enum_values(Some(LeadStatus::ALL.iter().map(|status| status.as_str())));
+    closed(members([("from", status()), ("to", status())])).property("reason", reason()).build()
+}
+
+pub(super) fn why() -> Object {
+    closed(ObjectBuilder::new().schema_type(Type::Object)).property("reason", reason()).build()
+}
+
+/// What a lead can have, whoever wrote it.
+fn email() -> ObjectBuilder {
+    text()
+        .pattern(Some(r"^[^\u0000-\u001f\u007f-\u009f]*@[^\u0000-\u001f\u007f-\u009f]*$"))
+        .max_length(Some(limits::MAX_EMAIL_BYTES))
+}
+
+pub(super) fn person() -> Object {
+    closed(members([("email", email())])).build()
+}
+
+pub(super) fn erasure() -> Object {
+    closed(members([("email", email())])).property("reason", reason()).build()
+}
+
+pub(super) fn export() -> Object {
+    ObjectBuilder::new()
+        .schema_type(Type::Object)
+        .property("email", text())
+        .required("email")
+        .property("exported_at_utc", text())
+        .required("exported_at_utc")
+        .property("leads", ArrayBuilder::new().items(ObjectBuilder::new().schema_type(Type::Object)))
+        .required("leads")
+        .build()
+}
+
+pub(super) fn erased() -> Object {
+    ObjectBuilder::new()
+        .schema_type(Type::Object)
+        .property("erased", ArrayBuilder::new().items(text().pattern(Some(UUID))))
+        .required("erased")
+        .build()
+}
+
+fn nullable() -> ObjectBuilder {
+    ObjectBuilder::new().schema_type(SchemaType::from_iter([Type::String, Type::Null]))
+}
+
+fn members<const N: usize>(names: [(&str, ObjectBuilder); N]) -> ObjectBuilder {
+    names.into_iter().fold(ObjectBuilder::new().schema_type(Type::Object), |object, (name, schema)| {
+        object.property(name, schema).required(name)
+    })
+}
