@@ -83,7 +83,9 @@ function oneLead(service) {
   assert.equal(lead.name, 'Jean Dupont');
   assert.equal(lead.message, MESSAGE);
   assert.equal(lead.status, 'received');
-  assert.deepEqual(audit.map(({ event }) => event), ['LEAD_RECEIVED']);
+  // What this test reads in clear is noted, too.
+  const events = audit.map(({ event }) => event).filter((event) => event !== 'LEAD_REVEALED');
+  assert.deepEqual(events, ['LEAD_RECEIVED']);
   return lead;
 }
 
