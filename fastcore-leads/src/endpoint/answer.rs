@@ -12,6 +12,7 @@ use serde::Serialize;
 
 use crate::{
     lead::{LeadStatus, Violation},
+    store::{StoreError, StoreErrorKind},
     token::Unauthorized,
 };
 
@@ -59,6 +60,11 @@ pub(super) fn challenge(unauthorized: Unauthorized) -> HeaderValue {
         Unauthorized::NoToken => r#"Bearer realm="fastcore""#,
         Unauthorized::InvalidToken => r#"Bearer realm="fastcore", error="invalid_token""#,
     })
+}
+
+/// Whether an error of the store is a fault that no retry mends.
+pub(super) fn is_fault(error: &StoreError) -> bool {
+    matches!(error.kind(), StoreErrorKind::Rejected | StoreErrorKind::Internal)
 }
 
 /// Structs of text and numbers always serialise.

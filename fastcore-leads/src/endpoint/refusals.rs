@@ -41,34 +41,32 @@ impl Refusals {
     }
 }
 
-/// The same for those who ask for events.
-#[derive(Debug, Default)]
-pub(super) struct EventsRefusals {
-    windows: Windows<{ EventsProblem::ALL.len() }>,
+macro_rules! refusals {
+    ($(#[$doc:meta])* $name:ident, $problem:ident, $message:literal) => {
+        $(#[$doc])*
+        #[derive(Debug, Default)]
+        pub(super) struct $name {
+            windows: Windows<{ $problem::ALL.len() }>,
+        }
+
+        impl $name {
+            /// Tells of one refusal. `why` is the store's error, which holds nothing of a lead.
+            pub(super) fn tell(&self, problem: $problem, why: Option<&StoreError>) {
+                let Some(suppressed) = self.windows.admit(problem as usize, Instant::now()) else { return };
+                let why = why.map(tracing::field::display);
+                tracing::warn!(outcome = problem.as_str(), why, suppressed, $message);
+            }
+        }
+    };
 }
 
-impl EventsRefusals {
-    /// Tells of one refusal. `why` is the store's error, which holds nothing of a lead.
-    pub(super) fn tell(&self, problem: EventsProblem, why: Option<&StoreError>) {
-        let Some(suppressed) = self.windows.admit(problem as usize, Instant::now()) else { return };
-        let why = why.map(tracing::field::display);
-        tracing::warn!(outcome = problem.as_str(), why, suppressed, "request for events refused");
-    }
+refusals! {
+    /// The same for those who ask for events.
+    EventsRefusals, EventsProblem, "request for events refused"
 }
-
-/// The same for those who work with leads.
-#[derive(Debug, Default)]
-pub(super) struct InboxRefusals {
-    windows: Windows<{ InboxProblem::ALL.len() }>,
-}
-
-impl InboxRefusals {
-    /// Tells of one refusal. `why` is the store's error, which holds nothing of a lead.
-    pub(super) fn tell(&self, problem: InboxProblem, why: Option<&StoreError>) {
-        let Some(suppressed) = self.windows.admit(problem as usize, Instant::now()) else { return };
-        let why = why.map(tracing::field::display);
-        tracing::warn!(outcome = problem.as_str(), why, suppressed, "request to the inbox refused");
-    }
+refusals! {
+    /// The same for those who work with leads.
+    InboxRefusals, InboxProblem, "request to the inbox refused"
 }
 
 /// What was logged of each problem, by its place in the closed list.

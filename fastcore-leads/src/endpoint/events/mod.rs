@@ -16,7 +16,7 @@ use tokio::{sync::Semaphore, time::Instant};
 
 use self::{cursor::Cursor, query::Query, tail::Tail};
 use super::{
-    answer::{PROBLEM_JSON, RETRY_AFTER_SECONDS, challenge, finish, or_bare, to_bytes},
+    answer::{PROBLEM_JSON, RETRY_AFTER_SECONDS, challenge, finish, is_fault, or_bare, to_bytes},
     problem::EventsProblem,
     refusals::EventsRefusals,
 };
@@ -347,10 +347,8 @@ impl Refusal {
             Self::Query => EventsProblem::InvalidQuery,
             Self::CursorUnknown => EventsProblem::CursorUnknown,
             Self::Busy => EventsProblem::Unavailable,
-            Self::Store(error) => match error.kind() {
-                StoreErrorKind::Rejected | StoreErrorKind::Internal => EventsProblem::Internal,
-                _ => EventsProblem::Unavailable,
-            },
+            Self::Store(error) if is_fault(error) => EventsProblem::Internal,
+            Self::Store(_) => EventsProblem::Unavailable,
         }
     }
 }

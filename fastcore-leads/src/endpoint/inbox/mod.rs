@@ -22,7 +22,7 @@ pub use self::{
     route::inbox_paths,
 };
 use super::{
-    answer::{NO_STORE, PROBLEM_JSON, RETRY_AFTER_SECONDS, challenge, finish, or_bare, to_bytes},
+    answer::{NO_STORE, PROBLEM_JSON, RETRY_AFTER_SECONDS, challenge, finish, is_fault, or_bare, to_bytes},
     body as request_body,
     body::Unread,
     is_plain_json,
@@ -32,7 +32,7 @@ use super::{
 use crate::{
     inbox::{InboxError, SheetFormat},
     lead::LeadStatus,
-    store::{LeadInbox, StoreError, StoreErrorKind},
+    store::{LeadInbox, StoreError},
     token::{Grant, TokenSet, Unauthorized},
 };
 
@@ -326,10 +326,8 @@ impl Refusal {
             Self::Inbox(InboxError::UnknownStatus) => InboxProblem::UnknownStatus,
             Self::Inbox(InboxError::Erased) => InboxProblem::LeadErased,
             Self::Inbox(InboxError::ReasonNamesPerson) => InboxProblem::ReasonNamesPerson,
-            Self::Inbox(InboxError::Store(error)) => match error.kind() {
-                StoreErrorKind::Rejected | StoreErrorKind::Internal => InboxProblem::Internal,
-                _ => InboxProblem::Unavailable,
-            },
+            Self::Inbox(InboxError::Store(error)) if is_fault(error) => InboxProblem::Internal,
+            Self::Inbox(InboxError::Store(_)) => InboxProblem::Unavailable,
         }
     }
 

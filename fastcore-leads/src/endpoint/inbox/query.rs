@@ -47,6 +47,7 @@ impl Query {
             }
         }
         let LeadFilter { statuses, sources, .. } = &mut read.filter;
+        statuses.sort_unstable();
         statuses.dedup();
         sources.sort_unstable();
         sources.dedup();

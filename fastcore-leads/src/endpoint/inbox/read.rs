@@ -134,18 +134,11 @@ async fn send(
         for lead in &page.leads {
             sheet.write(lead);
         }
-        let piece = Piece::Bytes(sheet.take().into());
-        match timeout(TAKEN_WITHIN, sender.send(piece)).await {
-            Ok(Ok(())) => {}
-            // Whoever asked has gone away.
-            Ok(Err(_)) => return,
-            Err(_) => {
-                tracing::warn!("a file of leads was not sent to its end: nobody took it");
-                return;
-            }
+        if !is_taken(&sender, Piece::Bytes(sheet.take().into())).await {
+            return;
         }
         let Some(next) = page.next else {
-            let _ = sender.send(Piece::End).await;
+            is_taken(&sender, Piece::End).await;
             return;
         };
         page = match store.page(&filter, Some(next), PAGE).await {
@@ -156,6 +149,16 @@ async fn send(
             }
         };
     }
+}
+
+/// Hands on a piece, the end too: whoever stands still must not keep others from their files.
+async fn is_taken(sender: &mpsc::Sender<Piece>, piece: Piece) -> bool {
+    let Ok(sent) = timeout(TAKEN_WITHIN, sender.send(piece)).await else {
+        tracing::warn!("a file of leads was not sent to its end: nobody took it");
+        return false;
+    };
+    // Otherwise whoever asked has gone away.
+    sent.is_ok()
 }
 
 /// Notes who is shown leads in clear, before they are.
