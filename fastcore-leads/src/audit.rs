@@ -21,6 +21,10 @@ pub const LEAD_RESOLVED: &str = "LEAD_RESOLVED";
 pub const LEAD_RETURNED: &str = "LEAD_RETURNED";
 /// The event of a lead that was put away.
 pub const LEAD_ARCHIVED: &str = "LEAD_ARCHIVED";
+/// The event of a lead that somebody wrote a note about. The note is with the lead, and not in the log.
+pub const LEAD_NOTED: &str = "LEAD_NOTED";
+/// The event of a lead that was given to somebody to see to, or to nobody in particular.
+pub const LEAD_ASSIGNED: &str = "LEAD_ASSIGNED";
 /// The event of a lead that was let out of quarantine.
 pub const LEAD_RELEASED: &str = "LEAD_RELEASED";
 /// The event of a consent that was taken back.

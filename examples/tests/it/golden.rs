@@ -93,13 +93,25 @@ async fn both_frameworks_answer_the_same_in_the_inbox() {
     .iter()
     .map(|rest| format!("/staff/inbound/leads{rest}"))
     .collect();
-    targets.extend(["", "/status", "/release", "/consent-withdrawal", "/notes"].map(|rest| format!("{nobody}{rest}")));
+    targets.extend(
+        ["", "/status", "/release", "/consent-withdrawal", "/notes", "/assignee", "/letters"]
+            .map(|rest| format!("{nobody}{rest}")),
+    );
     targets.extend(["export", "erase", "", "export?x"].map(|rest| format!("/staff/inbound/subjects/{rest}")));
     targets.extend(
         ["/staff", "/staff/", "/staff/inbound", "/staff/inbound/leadsx", "/staff/openapi.json"].map(str::to_owned),
     );
-    let bodies =
-        ["", "{}", "[]", "{", r#"{"from":"received","to":"archived"}"#, r#"{"email":"jean"}"#, r#"{"reason":"asked"}"#];
+    let bodies = [
+        "",
+        "{}",
+        "[]",
+        "{",
+        r#"{"from":"received","to":"archived"}"#,
+        r#"{"email":"jean"}"#,
+        r#"{"text":"called"}"#,
+        r#"{"from":null,"to":"jean"}"#,
+        r#"{"reason":"asked"}"#,
+    ];
     let mut statuses = std::collections::BTreeMap::new();
     for target in &targets {
         for method in ["GET", "HEAD", "POST", "DELETE", "PUT", "OPTIONS"] {

@@ -155,6 +155,12 @@ problems! {
     IllegalMove = "illegal_move", CONFLICT, "A lead does not go this way", "Choose another status";
     /// Only a lead in quarantine can be released.
     NotQuarantined = "not_quarantined", CONFLICT, "The lead is not in quarantine", "Look at the lead again";
+    /// Somebody else was quicker.
+    AssigneeChanged = "assignee_changed", CONFLICT, "Somebody else was given the lead meanwhile",
+        "Look at the lead again, then decide again";
+    /// As many notes as a lead may have.
+    TooManyNotes = "too_many_notes", CONFLICT, "The lead has as many notes as are kept",
+        "Keep what is to be kept elsewhere";
     /// There is no consent to withdraw.
     NoConsent = "no_consent", CONFLICT, "There is no consent to withdraw", "Nothing is left to be done";
     /// The lead is in a status that this version does not know.

@@ -2,7 +2,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::{Due, InboxError, Reason};
+use super::{Due, InboxError, Note, Reason};
 use crate::{
     audit::{self, Actor, AuditRecord},
     lead::{LeadId, LeadStatus},
@@ -30,10 +30,12 @@ pub enum Target {
     Due(Due),
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 enum Action {
     Move { seen: LeadStatus, to: LeadStatus },
     Release,
+    Note(Note),
+    Assign { seen: Option<Actor>, to: Option<Actor> },
     WithdrawConsent,
     Erase,
     Purge,
@@ -63,6 +65,16 @@ impl Change {
     /// The person takes the consent back. What was agreed to, and when, stays on record.
     pub fn withdraw_consent(id: LeadId, actor: Actor, reason: Option<Reason>) -> Self {
         Self { target: Target::Lead(id), action: Action::WithdrawConsent, actor, reason }
+    }
+
+    /// Keeps a note with a lead.
+    pub fn note(id: LeadId, note: Note, actor: Actor) -> Self {
+        Self { target: Target::Lead(id), action: Action::Note(note), actor, reason: None }
+    }
+
+    /// Gives a lead to somebody to see to, or to nobody in particular. `seen` is whose it was when the caller looked.
+    pub fn assign(id: LeadId, seen: Option<Actor>, to: Option<Actor>, actor: Actor, reason: Option<Reason>) -> Self {
+        Self { target: Target::Lead(id), action: Action::Assign { seen, to }, actor, reason }
     }
 
     /// Empties all that is personal; the row stays as a tombstone.
@@ -123,7 +135,7 @@ impl Change {
 
     /// Whether a lead has been touched since it was due, its last audit row says so.
     fn is_noted(&self, last_audited: Option<DateTime<Utc>>) -> bool {
-        match (self.action, &self.target) {
+        match (&self.action, &self.target) {
             (Action::Unanswered, Target::Due(due)) => last_audited.is_some_and(|last| last >= due.before),
             _ => false,
         }
@@ -139,8 +151,8 @@ impl Change {
         // Whatever the status is, a person can be erased.
         let current = || row.status.parse::<LeadStatus>().map_err(|_| InboxError::UnknownStatus);
         let mut details = json!({});
-        let event = match self.action {
-            Action::Move { seen, to } => {
+        let event = match &self.action {
+            &Action::Move { seen, to } => {
                 let current = current()?;
                 if current != seen {
                     return Err(InboxError::StatusChanged { current });
@@ -158,6 +170,18 @@ impl Change {
                 details = moved(current, LeadStatus::Received);
                 LeadStatus::Received.as_str().clone_into(&mut row.status);
                 audit::LEAD_RELEASED
+            }
+            Action::Note(note) => {
+                row.add_note(at, &self.actor, note).ok_or(InboxError::TooManyNotes)?;
+                audit::LEAD_NOTED
+            }
+            Action::Assign { seen, to } => {
+                if row.assignee() != seen.as_ref().map(Actor::as_str) {
+                    return Err(InboxError::AssigneeChanged);
+                }
+                row.assign(to.as_ref());
+                details = json!({"assignee": to.as_ref().map(Actor::as_str)});
+                audit::LEAD_ASSIGNED
             }
             Action::WithdrawConsent => {
                 row.withdraw_consent(at).ok_or(InboxError::NoConsent)?;

@@ -1,9 +1,15 @@
 use serde_json::{Map, Value, json};
 
-use crate::{audit::AuditRecord, mask::mask_email, store::StoredLead, time};
+use crate::{
+    audit::AuditRecord,
+    mask::mask_email,
+    store::{NOTES, StoredLead},
+    time,
+};
 
 /// What is known to be nobody's, of a lead's `meta_json` and an audit row's details.
-const HARMLESS: [&str; 12] = [
+const HARMLESS: [&str; 13] = [
+    "assignee",
     "consent",
     "consent_withdrawn_at",
     "email",
@@ -76,6 +82,14 @@ impl Disclosure {
         }
     }
 
+    /// Who wrote a note, and when, is nobody's secret.
+    fn note(self, mut note: Value) -> Value {
+        if let Some(text) = note["text"].as_str().map(|text| self.message(text)) {
+            note["text"] = text.into();
+        }
+        note
+    }
+
     /// Members that are nobody's stay as they are.
     fn members(self, value: Value) -> Value {
         let Value::Object(members) = value else {
@@ -83,7 +97,11 @@ impl Disclosure {
         };
         let shown = members.into_iter().map(|(name, value)| {
             let is_shown = self == Self::Clear || HARMLESS.contains(&name.as_str()) || value.is_null();
-            let value = if is_shown { value } else { masked(value.as_str().unwrap_or("*")).into() };
+            let value = match value {
+                value if is_shown => value,
+                Value::Array(notes) if name == NOTES => notes.into_iter().map(|note| self.note(note)).collect(),
+                value => masked(value.as_str().unwrap_or("*")).into(),
+            };
             (name, value)
         });
         Value::Object(shown.collect::<Map<_, _>>())

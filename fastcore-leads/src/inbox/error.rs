@@ -1,4 +1,7 @@
-use crate::{lead::LeadStatus, store::StoreError};
+use crate::{
+    lead::{LeadStatus, limits::MAX_NOTES},
+    store::StoreError,
+};
 
 /// Why a change to a lead was not made. Nothing was written, but for a [`Store`](Self::Store) error whose kind says that
 /// it may have been.
@@ -28,6 +31,12 @@ pub enum InboxError {
         /// The status that it is in.
         current: LeadStatus,
     },
+    /// The lead is somebody else's than the caller saw: look again, then decide again.
+    #[error("somebody else was given the lead meanwhile: look at it again")]
+    AssigneeChanged,
+    /// The lead has as many notes as it may have.
+    #[error("the lead has {MAX_NOTES} notes, and no more are kept")]
+    TooManyNotes,
     /// There is no consent to withdraw.
     #[error("the person has given no consent with this lead, or has withdrawn it already")]
     NoConsent,

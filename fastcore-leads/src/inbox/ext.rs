@@ -5,8 +5,8 @@ use uuid::Uuid;
 #[cfg(feature = "outbox")]
 use super::retention::BATCH;
 use super::{
-    Change, Cursor, Due, Export, ExportedLead, InboxError, LeadFilter, PurgeReport, Reason, Retention, Target, Unless,
-    reveal,
+    Change, Cursor, Due, Export, ExportedLead, InboxError, LeadFilter, Note, PurgeReport, Reason, Retention, Target,
+    Unless, reveal,
 };
 use crate::{
     audit::{Actor, AuditRecord},
@@ -62,6 +62,29 @@ pub trait InboxExt: LeadInbox {
     /// [`InboxError::NotQuarantined`], and the others of [`InboxError`].
     async fn release(&self, id: LeadId, actor: Actor, reason: Option<Reason>) -> Result<StoredLead, InboxError> {
         one(changed(self, &Change::release(id, actor, reason)).await?)
+    }
+
+    /// Keeps a note with a lead. The audit log says who wrote one, and when; the note itself goes when the lead is erased.
+    ///
+    /// # Errors
+    /// [`InboxError::TooManyNotes`], and the others of [`InboxError`].
+    async fn add_note(&self, id: LeadId, note: Note, actor: Actor) -> Result<StoredLead, InboxError> {
+        one(changed(self, &Change::note(id, note, actor)).await?)
+    }
+
+    /// Gives a lead to somebody to see to, or to nobody in particular. `seen` is whose it was when the caller looked.
+    ///
+    /// # Errors
+    /// [`InboxError::AssigneeChanged`], and the others of [`InboxError`].
+    async fn assign(
+        &self,
+        id: LeadId,
+        seen: Option<Actor>,
+        to: Option<Actor>,
+        actor: Actor,
+        reason: Option<Reason>,
+    ) -> Result<StoredLead, InboxError> {
+        one(changed(self, &Change::assign(id, seen, to, actor, reason)).await?)
     }
 
     /// Records that the person has taken the consent back: `consent` is false from now on, and `meta_json` says since when.

@@ -51,6 +51,7 @@ fn step(state: Option<LeadState>, record: &AuditRecord) -> Option<LeadState> {
             Some(LeadState { is_consent_withdrawn: true, ..state })
         }
         audit::LEAD_UNANSWERED if state.status == LeadStatus::Received => Some(state),
+        audit::LEAD_NOTED | audit::LEAD_ASSIGNED => Some(state),
         event => {
             let (from, to) = (status("from")?, status("to")?);
             let is_release =

@@ -30,6 +30,7 @@ mod error;
 mod export;
 mod ext;
 mod history;
+mod note;
 mod page;
 mod reason;
 mod retention;
@@ -50,6 +51,7 @@ pub use self::{
     export::{Export, ExportedEvent, ExportedLead},
     ext::InboxExt,
     history::{BrokenTrail, LeadState},
+    note::{InvalidNote, Note},
     page::{Cursor, InvalidCursor, LeadFilter, LeadPage, MAX_PAGE, instant_or_day},
     reason::{InvalidReason, Reason},
     retention::{Due, PurgeReport, Retention, Unless},

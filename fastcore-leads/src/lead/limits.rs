@@ -54,3 +54,7 @@ pub const MAX_EMAIL_LOCAL_BYTES: usize = 64;
 pub const ACTOR: Length = Length::new(1, 50);
 /// A reason in the audit log, in code points.
 pub const REASON: Length = Length::new(1, 200);
+/// A note with a lead, in code points.
+pub const NOTE: Length = Length::new(1, 1000);
+/// Notes with a lead.
+pub const MAX_NOTES: usize = 50;

@@ -99,7 +99,7 @@ struct Lead<'a> {
     message: &'a str,
     consent: bool,
     received_at: String,
-    meta: Option<&'a Value>,
+    meta: Option<Value>,
 }
 
 impl<'a> Lead<'a> {
@@ -112,7 +112,7 @@ impl<'a> Lead<'a> {
             message: &lead.message,
             consent: lead.consent,
             received_at: time::format(lead.created_at_utc),
-            meta: lead.meta_json.as_ref(),
+            meta: lead.meta_for_others(),
         }
     }
 }

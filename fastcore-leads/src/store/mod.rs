@@ -10,6 +10,7 @@ mod stored;
 
 use async_trait::async_trait;
 
+pub(crate) use self::stored::NOTES;
 pub use self::{
     error::{StoreError, StoreErrorKind},
     memory::MemoryLeadStore,

@@ -1,17 +1,23 @@
 use std::fmt;
 
 use chrono::{DateTime, Utc};
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
 use super::{Insertion, NewLead, Receipt};
 use crate::{
-    lead::{LeadId, Service, parse::with_line_feeds},
+    audit::Actor,
+    inbox::Note,
+    lead::{LeadId, Service, limits::MAX_NOTES, parse::with_line_feeds},
     time,
 };
 
 /// The member of `meta_json` that says since when the consent is withdrawn.
 const WITHDRAWN: &str = "consent_withdrawn_at";
+/// The member of `meta_json` that says who sees to the lead.
+const ASSIGNEE: &str = "assignee";
+/// The member of `meta_json` that holds what was written down about the lead.
+pub(crate) const NOTES: &str = "notes";
 
 /// A lead as a database holds it.
 ///
@@ -85,15 +91,49 @@ impl StoredLead {
             return None;
         }
         self.consent = false;
+        self.set(WITHDRAWN, time::format(at).into());
+        Some(())
+    }
+
+    /// Returns who sees to the lead, if anybody was named.
+    pub fn assignee(&self) -> Option<&str> {
+        self.meta_json.as_ref()?.get(ASSIGNEE)?.as_str()
+    }
+
+    pub(crate) fn assign(&mut self, assignee: Option<&Actor>) {
+        self.set(ASSIGNEE, assignee.map(Actor::as_str).into());
+    }
+
+    /// Keeps a note, after those that are there; `None` where there are as many as may be.
+    pub(crate) fn add_note(&mut self, at: DateTime<Utc>, author: &Actor, note: &Note) -> Option<()> {
+        let kept = self.meta_json.as_ref().and_then(|meta| meta.get(NOTES)).and_then(Value::as_array);
+        let mut notes = kept.cloned().unwrap_or_default();
+        if notes.len() >= MAX_NOTES {
+            return None;
+        }
+        notes.push(json!({"at": time::format(at), "by": author.as_str(), "text": note.as_str()}));
+        self.set(NOTES, notes.into());
+        Some(())
+    }
+
+    /// What others are told of its meta: notes are for those who work with leads here.
+    pub(crate) fn meta_for_others(&self) -> Option<Value> {
+        let mut meta = self.meta_json.clone();
+        if let Some(Value::Object(members)) = &mut meta {
+            members.remove(NOTES);
+        }
+        meta
+    }
+
+    fn set(&mut self, member: &str, value: Value) {
         let mut meta = match self.meta_json.take() {
             Some(Value::Object(meta)) => meta,
             None | Some(Value::Null) => Map::new(),
             // Not of our making: kept as it is.
             Some(other) => Map::from_iter([("meta".to_owned(), other)]),
         };
-        meta.insert(WITHDRAWN.to_owned(), time::format(at).into());
+        meta.insert(member.to_owned(), value);
         self.meta_json = Some(Value::Object(meta));
-        Some(())
     }
 
     /// Empties what is personal, hashes too. What is left: ids, instants, service, source, consent, status.

@@ -94,11 +94,19 @@ impl TokenSet {
         let mut found = None;
         for token in tokens.iter() {
             let is_same: Choice = token.digest.ct_eq(&digest);
-            if bool::from(is_same) && token.expires_at.is_none_or(|end| now < end) && found.is_none() {
-                found = Some(Arc::clone(&token.grant));
+            if bool::from(is_same) && token.is_good(now) && found.is_none() {
+                found = Some(token.grant());
             }
         }
-        found.map(Grant)
+        found
+    }
+
+    /// Looks whether the token that a grant came from is still good: returns what it grants now, or `None` if it has expired or is no
+    /// longer in the set. For sessions, which outlive the request that brought the token.
+    pub fn renew(&self, grant: &Grant) -> Option<Grant> {
+        let now = Utc::now();
+        let tokens = Arc::clone(&self.tokens.read().unwrap_or_else(PoisonError::into_inner));
+        tokens.iter().find(|token| token.digest == grant.digest && token.is_good(now)).map(Token::grant)
     }
 }
 
@@ -146,6 +154,14 @@ impl Token {
         })
     }
 
+    fn is_good(&self, now: DateTime<Utc>) -> bool {
+        self.expires_at.is_none_or(|end| now < end)
+    }
+
+    fn grant(&self) -> Grant {
+        Grant { parts: Arc::clone(&self.grant), digest: self.digest }
+    }
+
     /// Names who acts by this token: the audit row's `actor`.
     pub fn acting_as(mut self, actor: Actor) -> Self {
         Arc::make_mut(&mut self.grant).actor = actor;
@@ -183,8 +199,12 @@ impl fmt::Debug for Token {
 }
 
 /// What a valid token allows its bearer.
-#[derive(Clone, Debug)]
-pub struct Grant(Arc<GrantParts>);
+#[derive(Clone)]
+pub struct Grant {
+    parts: Arc<GrantParts>,
+    /// Of the token that it came from.
+    digest: [u8; 32],
+}
 
 #[derive(Clone, Debug)]
 struct GrantParts {
@@ -193,15 +213,21 @@ struct GrantParts {
     scopes: BTreeSet<Scope>,
 }
 
+impl fmt::Debug for Grant {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(&self.parts, f)
+    }
+}
+
 impl Grant {
     /// Who acts.
     pub fn actor(&self) -> &Actor {
-        &self.0.actor
+        &self.parts.actor
     }
 
     /// Whether the bearer may do this at all.
     pub fn allows(&self, scope: Scope) -> bool {
-        self.0.scopes.contains(&scope)
+        self.parts.scopes.contains(&scope)
     }
 
     pub(crate) fn is_for_some_sources(&self) -> bool {
@@ -209,12 +235,12 @@ impl Grant {
     }
 
     pub(crate) fn sources(&self) -> Option<&BTreeSet<String>> {
-        self.0.sources.as_ref()
+        self.parts.sources.as_ref()
     }
 
     /// Whether the bearer may post leads of this `meta.source`, or hear of them.
     pub fn allows_source(&self, source: &str) -> bool {
-        self.0.sources.as_ref().is_none_or(|sources| sources.contains(source))
+        self.parts.sources.as_ref().is_none_or(|sources| sources.contains(source))
     }
 }
 

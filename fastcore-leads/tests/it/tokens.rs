@@ -115,3 +115,20 @@ fn a_token_is_for_what_its_scopes_say() {
         assert_eq!(scope.as_str().parse(), Ok(*scope));
     }
 }
+
+/// A session outlives the request that brought its token, but not the token.
+#[test]
+fn a_grant_is_good_for_as_long_as_its_token() {
+    let token = |scope: Scope| Token::new("a-token-of-marie-0123456789").unwrap().with_scopes([scope]);
+    let tokens = TokenSet::new([token(Scope::Read)]).unwrap();
+    let grant = tokens.verify(b"a-token-of-marie-0123456789").unwrap();
+    assert!(tokens.renew(&grant).unwrap().allows(Scope::Read));
+    tokens.replace([token(Scope::Work)]).unwrap();
+    let renewed = tokens.renew(&grant).unwrap();
+    assert!(renewed.allows(Scope::Work) && !renewed.allows(Scope::Read), "what it grants now");
+    tokens.replace([token(Scope::Work).expiring_at(chrono::Utc::now())]).unwrap();
+    assert!(tokens.renew(&grant).is_none(), "expired");
+    tokens.replace([Token::new("a-token-of-jean-0123456789").unwrap()]).unwrap();
+    assert!(tokens.renew(&grant).is_none() && tokens.renew(&renewed).is_none(), "revoked");
+    assert!(!format!("{grant:?}").contains("digest"));
+}

@@ -17,7 +17,11 @@ use serde_json::{Map, Value};
 use tokio::sync::mpsc;
 
 use super::Refusal;
-use crate::{inbox::Reason, lead::LeadStatus};
+use crate::{
+    audit::Actor,
+    inbox::{Note, Reason},
+    lead::LeadStatus,
+};
 
 /// The body of a move.
 #[derive(Deserialize)]
@@ -25,6 +29,25 @@ use crate::{inbox::Reason, lead::LeadStatus};
 pub(super) struct Move {
     pub(super) from: LeadStatus,
     pub(super) to: LeadStatus,
+    #[serde(default)]
+    pub(super) reason: Option<Reason>,
+}
+
+/// The body of a note.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Noted {
+    pub(super) text: Note,
+}
+
+/// The body that gives a lead to somebody. A member that is null is nobody in particular; neither may be left out.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Assignment {
+    #[serde(deserialize_with = "Option::deserialize")]
+    pub(super) from: Option<Actor>,
+    #[serde(deserialize_with = "Option::deserialize")]
+    pub(super) to: Option<Actor>,
     #[serde(default)]
     pub(super) reason: Option<Reason>,
 }

@@ -44,10 +44,12 @@ const MAX_SHEETS: usize = 8;
 /// | request | scope | answer |
 /// | --- | --- | --- |
 /// | `GET /inbound/leads?status&service&source&from&to&after&limit` | read | a page, newest first, and `next` |
-/// | `GET /inbound/leads/{id}` | read | the lead and its trail |
+/// | `GET /inbound/leads/{id}` | read | the lead, its trail, and other leads of its address |
 /// | `GET /inbound/leads/counts?status&service&source&from&to` | read | numbers by status, service, source and day |
 /// | `GET /inbound/leads.csv`, `.jsonl` | read | all that a filter shows, as a file |
 /// | `POST /inbound/leads/{id}/status` `{"from","to","reason"}` | work | the lead as it is then |
+/// | `POST /inbound/leads/{id}/notes` `{"text"}` | work | the lead as it is then |
+/// | `POST /inbound/leads/{id}/assignee` `{"from","to","reason"}` | work | the lead as it is then |
 /// | `POST /inbound/leads/{id}/release`, `/consent-withdrawal` `{"reason"}` | work | the lead as it is then |
 /// | `DELETE /inbound/leads/{id}` `{"reason"}` | erase | 204, also where it was erased already |
 /// | `POST /inbound/subjects/export` `{"email"}` | read, reveal | all that is held on a person |
@@ -119,7 +121,26 @@ impl InboxEndpoint {
         B: Body,
         B::Data: Buf,
     {
-        let answered = match self.answer(request).await {
+        self.answered(None, request).await
+    }
+
+    /// Answers one request of somebody whose token was checked before, such as for a session of a web page: as
+    /// [`handle`](Self::handle), but for the `Authorization` header, which is not looked at. Ask
+    /// [`TokenSet::renew`] before each request whether the token is still good.
+    pub async fn handle_as<B>(&self, grant: &Grant, request: Request<B>) -> Response<InboxBody>
+    where
+        B: Body,
+        B::Data: Buf,
+    {
+        self.answered(Some(grant), request).await
+    }
+
+    async fn answered<B>(&self, grant: Option<&Grant>, request: Request<B>) -> Response<InboxBody>
+    where
+        B: Body,
+        B::Data: Buf,
+    {
+        let answered = match self.answer(grant, request).await {
             Ok(answered) => answered.into_response(),
             Err(refusal) => {
                 let problem = refusal.problem();
@@ -130,7 +151,7 @@ impl InboxEndpoint {
         answered.unwrap_or_else(|error| or_bare(Err(error)).map(InboxBody::whole))
     }
 
-    async fn answer<B>(&self, request: Request<B>) -> Result<Answered, Refusal>
+    async fn answer<B>(&self, grant: Option<&Grant>, request: Request<B>) -> Result<Answered, Refusal>
     where
         B: Body,
         B::Data: Buf,
@@ -140,7 +161,10 @@ impl InboxEndpoint {
         if !route.takes(&head.method) {
             return Err(Refusal::Method(route));
         }
-        let grant = self.shared.tokens.authenticate(&head.headers).map_err(Refusal::Token)?;
+        let grant = match grant {
+            Some(grant) => grant.clone(),
+            None => self.shared.tokens.authenticate(&head.headers).map_err(Refusal::Token)?,
+        };
         if !route.scopes(&head.method).iter().all(|scope| grant.allows(*scope)) {
             return Err(Refusal::Scope);
         }
@@ -322,6 +346,8 @@ impl Refusal {
             Self::Inbox(InboxError::StatusChanged { .. }) => InboxProblem::StatusChanged,
             Self::Inbox(InboxError::IllegalMove { .. }) => InboxProblem::IllegalMove,
             Self::Inbox(InboxError::NotQuarantined { .. }) => InboxProblem::NotQuarantined,
+            Self::Inbox(InboxError::AssigneeChanged) => InboxProblem::AssigneeChanged,
+            Self::Inbox(InboxError::TooManyNotes) => InboxProblem::TooManyNotes,
             Self::Inbox(InboxError::NoConsent) => InboxProblem::NoConsent,
             Self::Inbox(InboxError::UnknownStatus) => InboxProblem::UnknownStatus,
             Self::Inbox(InboxError::Erased) => InboxProblem::LeadErased,

@@ -14,6 +14,7 @@ use crate::{
     inbox::{Disclosure, InboxExt, LeadFilter, LeadPage, Sheet, SheetFormat, Tally},
     lead::LeadStatus,
     store::{LeadInbox, StoreError, StoredLead},
+    time,
     token::Grant,
 };
 
@@ -25,6 +26,8 @@ const COUNTS_PARAMETERS: [&str; 5] = ["status", "service", "source", "from", "to
 const TAKEN_WITHIN: Duration = Duration::from_secs(30);
 /// How many leads of a file are read at once.
 const PAGE: u32 = 500;
+/// How many other leads of the same address are shown with a lead.
+const MAX_OTHERS: usize = 20;
 /// The days that are counted where a request does not say from when on, and the most that it may ask for.
 const COUNTED_DAYS: TimeDelta = TimeDelta::days(31);
 const MAX_COUNTED_DAYS: TimeDelta = TimeDelta::days(366);
@@ -51,7 +54,25 @@ pub(super) async fn lead(store: &dyn LeadInbox, grant: &Grant, id: &str, query: 
     note(store, grant, disclosure, std::slice::from_ref(&lead)).await?;
     let trail = store.audit_trail(lead.id).await?;
     let trail: Vec<_> = trail.iter().map(|record| disclosure.record(record)).collect();
-    Ok(json!({"lead": disclosure.lead(&lead), "trail": trail}))
+    let mut others = Vec::new();
+    if lead.erased_at_utc.is_none() {
+        others = store.find_by_email(&lead.email).await?;
+        others.retain(|other| other.id != lead.id && grant.allows_source(&other.source));
+        others.truncate(MAX_OTHERS);
+    }
+    let others: Vec<_> = others
+        .iter()
+        .map(|other| {
+            json!({
+                "id": other.id.to_string(),
+                "created_at_utc": time::format(other.created_at_utc),
+                "status": other.status,
+                "service": other.service,
+                "source": other.source,
+            })
+        })
+        .collect();
+    Ok(json!({"lead": disclosure.lead(&lead), "trail": trail, "same_address": others}))
 }
 
 /// The lead with this id, or that the request of this id made, where the bearer may see it.

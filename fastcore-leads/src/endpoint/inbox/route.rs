@@ -3,7 +3,7 @@ use http::Method;
 use crate::{inbox::SheetFormat, token::Scope};
 
 /// What the endpoint answers, by path; `{id}` stands for a lead's id, or the id of its request.
-const ROUTES: [(&str, Route); 10] = [
+const ROUTES: [(&str, Route); 12] = [
     ("/inbound/leads", Route::List),
     ("/inbound/leads.csv", Route::Sheet(SheetFormat::Csv)),
     ("/inbound/leads.jsonl", Route::Sheet(SheetFormat::Jsonl)),
@@ -11,6 +11,8 @@ const ROUTES: [(&str, Route); 10] = [
     ("/inbound/leads/{id}", Route::Lead),
     ("/inbound/leads/{id}/status", Route::Move),
     ("/inbound/leads/{id}/release", Route::Release),
+    ("/inbound/leads/{id}/notes", Route::Note),
+    ("/inbound/leads/{id}/assignee", Route::Assign),
     ("/inbound/leads/{id}/consent-withdrawal", Route::WithdrawConsent),
     ("/inbound/subjects/export", Route::ExportSubject),
     ("/inbound/subjects/erase", Route::EraseSubject),
@@ -29,6 +31,8 @@ pub(super) enum Route {
     Lead,
     Move,
     Release,
+    Note,
+    Assign,
     WithdrawConsent,
     ExportSubject,
     EraseSubject,
@@ -45,7 +49,13 @@ impl Route {
         match self {
             Self::List | Self::Sheet(_) | Self::Counts => "GET",
             Self::Lead => "GET, DELETE",
-            Self::Move | Self::Release | Self::WithdrawConsent | Self::ExportSubject | Self::EraseSubject => "POST",
+            Self::Move
+            | Self::Release
+            | Self::Note
+            | Self::Assign
+            | Self::WithdrawConsent
+            | Self::ExportSubject
+            | Self::EraseSubject => "POST",
         }
     }
 
@@ -58,7 +68,7 @@ impl Route {
         match self {
             Self::Lead if method == Method::DELETE => &[Scope::Erase],
             Self::List | Self::Sheet(_) | Self::Counts | Self::Lead => &[Scope::Read],
-            Self::Move | Self::Release | Self::WithdrawConsent => &[Scope::Work],
+            Self::Move | Self::Release | Self::Note | Self::Assign | Self::WithdrawConsent => &[Scope::Work],
             Self::ExportSubject => &[Scope::Read, Scope::Reveal],
             Self::EraseSubject => &[Scope::Erase],
         }

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use super::{
     Refusal,
-    body::{Erasure, Move, Person, Why, read},
+    body::{Assignment, Erasure, Move, Noted, Person, Why, read},
     read::find,
     route::Route,
 };
@@ -25,16 +25,29 @@ pub(super) async fn change(
     body: &[u8],
 ) -> Result<Value, Refusal> {
     let actor = grant.actor().clone();
-    let changed = if route == Route::Move {
-        let Move { from, to, reason } = read(body)?;
-        let id = find(store, grant, id).await?.id;
-        store.transition(id, from, to, actor, reason).await
-    } else {
-        let Why { reason } = why(body)?;
-        let id = find(store, grant, id).await?.id;
-        match route {
-            Route::Release => store.release(id, actor, reason).await,
-            _ => store.withdraw_consent(id, actor, reason).await,
+    let changed = match route {
+        Route::Move => {
+            let Move { from, to, reason } = read(body)?;
+            let id = find(store, grant, id).await?.id;
+            store.transition(id, from, to, actor, reason).await
+        }
+        Route::Note => {
+            let Noted { text } = read(body)?;
+            let id = find(store, grant, id).await?.id;
+            store.add_note(id, text, actor).await
+        }
+        Route::Assign => {
+            let Assignment { from, to, reason } = read(body)?;
+            let id = find(store, grant, id).await?.id;
+            store.assign(id, from, to, actor, reason).await
+        }
+        _ => {
+            let Why { reason } = why(body)?;
+            let id = find(store, grant, id).await?.id;
+            match route {
+                Route::Release => store.release(id, actor, reason).await,
+                _ => store.withdraw_consent(id, actor, reason).await,
+            }
         }
     };
     Ok(Disclosure::Masked.lead(&changed?))

@@ -49,6 +49,8 @@ cases! {
     a_random_history_can_be_rebuilt_from_its_trail
     a_dropped_change_is_whole_or_nothing
     a_reason_must_not_name_the_person
+    a_note_stays_with_its_lead_and_goes_with_it
+    a_lead_is_given_to_one_at_a_time
     a_quarantined_lead_is_on_no_default_page_until_released
     consent_is_withdrawn_and_its_proof_stays
     an_erased_lead_is_a_tombstone
@@ -66,7 +68,11 @@ cases! {
 }
 
 fn marie() -> Actor {
-    Actor::new("marie").expect("a name")
+    named("marie")
+}
+
+fn named(name: &str) -> Actor {
+    Actor::new(name).expect("a name")
 }
 
 #[allow(clippy::unnecessary_wraps, reason = "as the calls take it")]

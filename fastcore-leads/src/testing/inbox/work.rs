@@ -5,12 +5,12 @@ use std::{pin::pin, sync::Arc, task::Poll};
 use tokio::task::JoinSet;
 
 use super::{
-    Actor, HashMap, InboxError, LeadState, LeadStatus, Random, Store, assert_in_step, assert_unchanged, audit, because,
-    body, get, in_status, insert, marie, parse, trail,
+    Actor, HashMap, InboxError, Insertion, LeadState, LeadStatus, NewLead, Random, Store, assert_in_step,
+    assert_unchanged, audit, because, body, get, in_status, insert, marie, named, parse, trail,
 };
 use crate::{
-    inbox::{InboxExt, Target},
-    lead::LeadId,
+    inbox::{InboxExt, Note, Target},
+    lead::{LeadId, limits::MAX_NOTES},
     testing::lead,
 };
 
@@ -151,7 +151,12 @@ pub async fn a_random_history_can_be_rebuilt_from_its_trail(store: Store) {
         for _ in 0..10 {
             let rows = trail(&store, id).await.len();
             let to = LeadStatus::ALL[random.below(LeadStatus::ALL.len())];
-            let result = match random.below(12) {
+            let result = match random.below(14) {
+                12 => store.add_note(id, Note::new("rappeler lundi").expect("a note"), marie()).await.map(|_| expected),
+                13 => {
+                    let seen = get(&store, id).await.assignee().map(named);
+                    store.assign(id, seen, random.one_in(2).then(marie), marie(), None).await.map(|_| expected)
+                }
                 0 => store
                     .erase(Target::Lead(id), marie(), None)
                     .await
@@ -216,4 +221,58 @@ pub async fn a_reason_must_not_name_the_person(store: Store) {
     assert_unchanged(&store, &before, 1).await;
     let harmless = because("des jeans, pas de panne");
     assert!(store.transition(id, LeadStatus::Received, LeadStatus::Processing, marie(), harmless).await.is_ok());
+}
+
+/// A row in the log for each, with nothing of what it says; a retry of the lead's request is still the same lead.
+pub async fn a_note_stays_with_its_lead_and_goes_with_it(store: Store) {
+    let sent = body();
+    let new = NewLead::new(parse(&sent), Actor::SITE_INGEST);
+    let id = new.id();
+    assert_eq!(store.insert(&[new]).await.expect("insert"), [Insertion::Inserted]);
+    let text = "Jean rappelle lundi,\nau +33 6 12 34 56 78";
+    for count in 1..=MAX_NOTES {
+        let noted = store.add_note(id, Note::new(text).expect("a note"), marie()).await.expect("noted");
+        let notes = noted.meta_json.as_ref().and_then(|meta| meta["notes"].as_array()).expect("notes");
+        assert_eq!(
+            (notes.len(), &notes[count - 1]["text"], &notes[count - 1]["by"]),
+            (count, &text.into(), &"marie".into())
+        );
+        assert_eq!(get(&store, id).await, noted);
+        assert_in_step(&store, id).await;
+    }
+    let full = store.add_note(id, Note::new(text).expect("a note"), marie()).await;
+    assert!(matches!(full, Err(InboxError::TooManyNotes)), "{full:?}");
+    let rows = trail(&store, id).await;
+    assert_eq!(rows.iter().filter(|row| row.event == audit::LEAD_NOTED).count(), MAX_NOTES);
+    assert!(rows.iter().all(|row| !row.details.to_string().contains("lundi")), "the log keeps it for ever");
+
+    let again = store.insert(&[NewLead::new(parse(&sent), Actor::SITE_INGEST)]).await.expect("insert");
+    assert!(matches!(again[..], [Insertion::Replayed(_)]), "{again:?}");
+    store.erase(Target::Lead(id), marie(), None).await.expect("erased");
+    assert_eq!(get(&store, id).await.meta_json, None);
+    let late = store.add_note(id, Note::new(text).expect("a note"), marie()).await;
+    assert!(matches!(late, Err(InboxError::Erased)), "{late:?}");
+}
+
+/// Whoever saw it with somebody else is told to look again.
+pub async fn a_lead_is_given_to_one_at_a_time(store: Store) {
+    let (jean, none) = (named("jean"), None::<Actor>);
+    let id = insert(&store, lead()).await;
+    let given = store.assign(id, None, Some(marie()), jean.clone(), None).await.expect("given");
+    assert_eq!(given.assignee(), Some("marie"));
+    let before = get(&store, id).await;
+    for seen in [none.clone(), Some(jean.clone())] {
+        let late = store.assign(id, seen, Some(jean.clone()), jean.clone(), None).await;
+        assert!(matches!(late, Err(InboxError::AssigneeChanged)), "{late:?}");
+    }
+    assert_unchanged(&store, &before, 2).await;
+    let reason = because("en congé");
+    let free = store.assign(id, Some(marie()), none, jean, reason).await.expect("given back");
+    assert_eq!(free.assignee(), None);
+    let rows = trail(&store, id).await;
+    let told: Vec<_> = rows[1..].iter().map(|row| (row.event.as_str(), row.actor.as_str(), &row.details)).collect();
+    let (first, last) =
+        (serde_json::json!({"assignee": "marie"}), serde_json::json!({"assignee": null, "reason": "en congé"}));
+    assert_eq!(told, [(audit::LEAD_ASSIGNED, "jean", &first), (audit::LEAD_ASSIGNED, "jean", &last)]);
+    assert_in_step(&store, id).await;
 }

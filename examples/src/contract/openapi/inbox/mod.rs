@@ -30,6 +30,8 @@ pub fn document(path: &str) -> Value {
         .schema("LeadWithTrail", schemas::lead_with_trail())
         .schema("Counts", schemas::counts())
         .schema("Move", schemas::moves())
+        .schema("Note", schemas::note())
+        .schema("Assignment", schemas::assignment())
         .schema("Reason", schemas::why())
         .schema("Person", schemas::person())
         .schema("Erasure", schemas::erasure())
@@ -50,6 +52,8 @@ pub fn document(path: &str) -> Value {
             item
         })
         .path("/inbound/leads/{id}/status", PathItem::new(HttpMethod::Post, move_operation()))
+        .path("/inbound/leads/{id}/notes", PathItem::new(HttpMethod::Post, note()))
+        .path("/inbound/leads/{id}/assignee", PathItem::new(HttpMethod::Post, assign()))
         .path("/inbound/leads/{id}/release", PathItem::new(HttpMethod::Post, release()))
         .path("/inbound/leads/{id}/consent-withdrawal", PathItem::new(HttpMethod::Post, withdraw()))
         .path("/inbound/subjects/export", PathItem::new(HttpMethod::Post, export_operation()))
@@ -163,11 +167,18 @@ fn counts_operation() -> OperationBuilder {
 }
 
 fn show() -> OperationBuilder {
-    let operation =
-        operation("showLead", "leads", "Show a lead and its trail", "Scope read. Of an erased lead its tombstone.")
-            .parameter(id())
-            .parameter(reveal())
-            .response("200", found("The lead", with_example("LeadWithTrail", json!({"lead": sample(), "trail": []}))));
+    let operation = operation(
+        "showLead",
+        "leads",
+        "Show a lead and its trail",
+        "Scope read, with up to 20 other leads of the same address. Of an erased lead its tombstone.",
+    )
+    .parameter(id())
+    .parameter(reveal())
+    .response(
+        "200",
+        found("The lead", with_example("LeadWithTrail", json!({"lead": sample(), "trail": [], "same_address": []}))),
+    );
     answered(operation, &[READ, ONE])
 }
 
@@ -183,6 +194,32 @@ fn move_operation() -> OperationBuilder {
     .request_body(Some(body("Move", json!({"from": "received", "to": "processing", "reason": "called back"}), true)))
     .response("200", changed());
     answered(operation, &[BODY, WORK, &[InboxProblem::StatusChanged, InboxProblem::IllegalMove]])
+}
+
+fn note() -> OperationBuilder {
+    let operation = operation(
+        "noteLead",
+        "leads",
+        "Keep a note with a lead",
+        "Scope work. The note goes when the lead is erased, so it may say what is personal. A lead keeps 50.",
+    )
+    .parameter(id())
+    .request_body(Some(body("Note", json!({"text": "wants a quote by Friday"}), true)))
+    .response("200", changed());
+    answered(operation, &[BODY, ONE, &[InboxProblem::LeadErased, InboxProblem::TooManyNotes]])
+}
+
+fn assign() -> OperationBuilder {
+    let operation = operation(
+        "assignLead",
+        "leads",
+        "Give a lead to somebody to see to",
+        "Scope work. From whose it was when you looked, null for nobody's: where somebody else was quicker, nothing is written.",
+    )
+    .parameter(id())
+    .request_body(Some(body("Assignment", json!({"from": null, "to": "marie", "reason": "knows the garage"}), true)))
+    .response("200", changed());
+    answered(operation, &[BODY, WORK, &[InboxProblem::AssigneeChanged]])
 }
 
 fn release() -> OperationBuilder {

@@ -53,12 +53,24 @@ pub(super) fn lead_with_trail() -> Object {
         ("actor", text()),
         ("details", ObjectBuilder::new().schema_type(SchemaType::from_iter([Type::Object, Type::Null]))),
     ]);
+    let other = members([
+        ("id", text().pattern(Some(UUID))),
+        ("created_at_utc", text()),
+        ("status", text()),
+        ("service", nullable()),
+        ("source", text()),
+    ]);
     ObjectBuilder::new()
         .schema_type(Type::Object)
         .property("lead", Ref::from_schema_name("StoredLead"))
         .required("lead")
         .property("trail", ArrayBuilder::new().items(row).description(Some("What happened to it, oldest first")))
         .required("trail")
+        .property(
+            "same_address",
+            ArrayBuilder::new().items(other).description(Some("Other leads of its address, newest first")),
+        )
+        .required("same_address")
         .build()
 }
 
@@ -86,6 +98,27 @@ fn reason() -> ObjectBuilder {
 pub(super) fn moves() -> Object {
     let status = || text().enum_values(Some(LeadStatus::ALL.iter().map(|status| status.as_str())));
     closed(members([("from", status()), ("to", status())])).property("reason", reason()).build()
+}
+
+pub(super) fn note() -> Object {
+    // Not all of it white space.
+    let plain = r"^[^\u0000-\u0008\u000b-\u001f\u007f-\u009f]*[^\s\u0000-\u001f\u007f-\u009f][^\u0000-\u0008\u000b-\u001f\u007f-\u009f]*$";
+    let note = text()
+        .min_length(Some(limits::NOTE.min))
+        .max_length(Some(limits::NOTE.max))
+        .pattern(Some(plain))
+        .description(Some("Kept with the lead, and gone when it is erased"));
+    closed(members([("text", note)])).build()
+}
+
+pub(super) fn assignment() -> Object {
+    let name = || {
+        nullable()
+            .min_length(Some(limits::ACTOR.min))
+            .max_length(Some(limits::ACTOR.max))
+            .pattern(Some(r"^[^\u0000-\u001f\u007f-\u009f]*$"))
+    };
+    closed(members([("from", name()), ("to", name())])).property("reason", reason()).build()
 }
 
 pub(super) fn why() -> Object {

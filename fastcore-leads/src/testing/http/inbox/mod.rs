@@ -48,6 +48,8 @@ cases! {
     a_lead_is_found_by_its_id_and_by_its_request
     who_may_see_all_sees_it_and_is_noted
     a_lead_is_worked_in_the_bearers_name
+    notes_and_whose_a_lead_is
+    other_leads_of_an_address_are_named
     an_erasure_may_be_asked_for_twice
     all_that_is_held_on_a_person_is_exported_and_erased
     leads_are_handed_out_as_files

@@ -16,6 +16,7 @@ use super::{
 use crate::{
     audit::Actor,
     endpoint::{InboxEndpoint, InboxProblem},
+    lead::limits::MAX_NOTES,
     store::{LeadInbox, LeadStore, MemoryLeadStore, NewLead, StoreErrorKind},
     testing::{Logs, body, parse},
     time,
@@ -37,7 +38,7 @@ pub async fn each_scope_opens_its_own_routes_alone(serve: ServeInbox) {
     all.push(Token::new(ended).expect("a token").with_scopes(scopes).expiring_at(time::now()));
     let server = serve(InboxEndpoint::new(store, TokenSet::new(all).expect("tokens"))).await;
     let lead = |rest: &str| format!("/inbound/leads/{id}{rest}");
-    let routes: [(_, _, &[Scope]); 11] = [
+    let routes: [(_, _, &[Scope]); 13] = [
         ("GET", "/inbound/leads".to_owned(), &[Scope::Read]),
         ("GET", "/inbound/leads.csv".to_owned(), &[Scope::Read]),
         ("GET", "/inbound/leads.jsonl".to_owned(), &[Scope::Read]),
@@ -45,6 +46,8 @@ pub async fn each_scope_opens_its_own_routes_alone(serve: ServeInbox) {
         ("GET", lead(""), &[Scope::Read]),
         ("POST", lead("/status"), &[Scope::Work]),
         ("POST", lead("/release"), &[Scope::Work]),
+        ("POST", lead("/notes"), &[Scope::Work]),
+        ("POST", lead("/assignee"), &[Scope::Work]),
         ("POST", lead("/consent-withdrawal"), &[Scope::Work]),
         ("POST", "/inbound/subjects/export".to_owned(), &[Scope::Read, Scope::Reveal]),
         ("POST", "/inbound/subjects/erase".to_owned(), &[Scope::Erase]),
@@ -180,6 +183,13 @@ pub async fn each_problem_of_the_inbox_can_be_reached(serve: ServeInbox) {
     }
     let name = json!({"from": "received", "to": "archived", "reason": format!("{} called", body()["name"].as_str().expect("a name"))});
     reach(&post(&server, &status, &name).await, InboxProblem::ReasonNamesPerson);
+    let note = json!({"text": "called"});
+    for _ in 0..MAX_NOTES {
+        assert_eq!(post(&server, &format!("{lead}/notes"), &note).await.status, 200);
+    }
+    reach(&post(&server, &format!("{lead}/notes"), &note).await, InboxProblem::TooManyNotes);
+    let assignment = json!({"from": "jean", "to": null});
+    reach(&post(&server, &format!("{lead}/assignee"), &assignment).await, InboxProblem::AssigneeChanged);
     assert_eq!(ask(at, "DELETE", &lead, CLERK, None).await.status, 204);
     reach(&post(&server, &format!("{lead}/release"), &json!({})).await, InboxProblem::LeadErased);
 

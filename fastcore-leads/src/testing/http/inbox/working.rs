@@ -5,10 +5,11 @@ use serde_json::json;
 use super::super::client::ask;
 use super::{CHIEF, CLERK, ServeInbox, assert_problem, get, post, receive, receive_suspicious, send, tokens};
 use crate::{
-    audit::{LEAD_ERASED, LEAD_PROCESSED, LEAD_REVEALED, LEADS_EXPORTED},
+    audit::{LEAD_ASSIGNED, LEAD_ERASED, LEAD_NOTED, LEAD_PROCESSED, LEAD_REVEALED, LEADS_EXPORTED},
     endpoint::{InboxEndpoint, InboxProblem},
     store::{LeadInbox, MemoryLeadStore},
     testing::body,
+    token::{Scope, Token, TokenSet},
 };
 
 /// With what the caller saw; and whoever comes too late is told what happened.
@@ -78,4 +79,48 @@ pub async fn all_that_is_held_on_a_person_is_exported_and_erased(serve: ServeInb
     assert_eq!((erased.status, erased.json()), (200, json!({ "erased": expected })));
     let again = post(&server, "/inbound/subjects/erase", &email).await;
     assert_eq!((again.status, again.json()), (200, json!({"erased": []})));
+}
+
+/// The note is masked where the message is.
+pub async fn notes_and_whose_a_lead_is(serve: ServeInbox) {
+    let store = MemoryLeadStore::new();
+    let id = receive(&store, "site.example").await;
+    let server = serve(InboxEndpoint::new(store.clone(), tokens())).await;
+    let lead = format!("/inbound/leads/{id}");
+    let noted = post(&server, &format!("{lead}/notes"), &json!({"text": " Jean rappelle\nlundi "})).await;
+    assert_eq!((noted.status, &noted.json()["meta_json"]["notes"][0]["text"]), (200, &json!("(19 characters)")));
+    let (to_jean, to_nobody) = (json!({"from": null, "to": "jean"}), json!({"from": "jean", "to": null}));
+    let given = post(&server, &format!("{lead}/assignee"), &to_jean).await;
+    assert_eq!((given.status, &given.json()["meta_json"]["assignee"]), (200, &json!("jean")));
+    let late = post(&server, &format!("{lead}/assignee"), &to_jean).await;
+    assert_problem(&late, InboxProblem::AssigneeChanged);
+    assert_eq!(post(&server, &format!("{lead}/assignee"), &to_nobody).await.status, 200);
+    for wrong in [json!({"from": null}), json!({"to": "jean"}), json!({"from": null, "to": ""})] {
+        assert_problem(&post(&server, &format!("{lead}/assignee"), &wrong).await, InboxProblem::ValidationError);
+    }
+    for wrong in [json!({}), json!({"text": " "}), json!({"text": "\u{7}"}), json!({"text": "x".repeat(1001)})] {
+        assert_problem(&post(&server, &format!("{lead}/notes"), &wrong).await, InboxProblem::ValidationError);
+    }
+    let shown = get(&server, &lead, CHIEF).await;
+    assert_eq!(shown["lead"]["meta_json"]["notes"][0]["text"], "Jean rappelle\nlundi");
+    let events: Vec<_> = (1..4).map(|row| shown["trail"][row]["event"].clone()).collect();
+    assert_eq!(events, [LEAD_NOTED, LEAD_ASSIGNED, LEAD_ASSIGNED]);
+}
+
+/// Those alone that the token may see, and of a tombstone none.
+pub async fn other_leads_of_an_address_are_named(serve: ServeInbox) {
+    let store = MemoryLeadStore::new();
+    let ids = [receive(&store, "site.example").await, receive(&store, "other.example").await];
+    let one_source = Token::new("a-token-for-one-site-0123456789").expect("a token").with_scopes([Scope::Read]);
+    let some = TokenSet::new([one_source.for_sources(["site.example"])]).expect("tokens");
+    let server = serve(InboxEndpoint::new(store.clone(), tokens())).await;
+    let lead = format!("/inbound/leads/{}", ids[0]);
+    let others = get(&server, &lead, CLERK).await["same_address"].clone();
+    assert_eq!((others[0]["id"].as_str(), &others[1]), (Some(ids[1].to_string().as_str()), &json!(null)));
+    assert_eq!(others[0].as_object().map(serde_json::Map::len), Some(5), "nothing of the person");
+    let narrow = serve(InboxEndpoint::new(store.clone(), some)).await;
+    let seen = get(&narrow, &lead, "a-token-for-one-site-0123456789").await;
+    assert_eq!(seen["same_address"], json!([]));
+    assert_eq!(ask(server.address, "DELETE", &lead, CLERK, None).await.status, 204);
+    assert_eq!(get(&server, &lead, CHIEF).await["same_address"], json!([]));
 }
