@@ -144,7 +144,7 @@ fn the_schema_accepts_whatever_the_parser_accepts() {
     let mut random = Random::from_env();
     let bodies: Vec<Value> = contract::vectors().iter().filter_map(instance).filter(Value::is_object).collect();
     let mut accepted = 0;
-    for _ in 0..20_000 {
+    for _ in 0..3_000 {
         let mut body = bodies[random.below(bodies.len())].clone();
         for _ in 0..random.below(3) {
             let other = &bodies[random.below(bodies.len())];
@@ -161,7 +161,7 @@ fn the_schema_accepts_whatever_the_parser_accepts() {
             accepted += 1;
         }
     }
-    assert!(accepted > 1_000, "{accepted} of 20,000 were leads at all");
+    assert!(accepted > 150, "{accepted} of 3,000 were leads at all");
 }
 
 /// Changes one text somewhere.

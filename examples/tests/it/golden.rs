@@ -116,14 +116,18 @@ async fn both_frameworks_answer_the_same_in_the_inbox() {
     for target in &targets {
         for method in ["GET", "HEAD", "POST", "DELETE", "PUT", "OPTIONS"] {
             for body in if method == "POST" || method == "DELETE" { &bodies[..] } else { &bodies[..1] } {
-                for token in [OPERATOR, TOKEN, ""] {
+                // Whoever is refused before the body is looked at is refused alike with any.
+                let tokens: &[&str] = if body.is_empty() { &[OPERATOR, TOKEN, ""] } else { &[OPERATOR] };
+                for token in tokens {
                     let request = format!(
                         "{method} {target} HTTP/1.1\r\nhost: x\r\nconnection: close\r\nauthorization: Bearer {token}\r\n\
                          content-type: application/json\r\ncontent-length: {}\r\n\r\n{body}",
                         body.len()
                     );
-                    let axum = comparable(exchange(services[0].address, request.as_bytes()).await);
-                    let warp = comparable(exchange(services[1].address, request.as_bytes()).await);
+                    let answers = services.each_ref().map(|service| exchange(service.address, request.as_bytes()));
+                    let [axum, warp] = answers;
+                    let (axum, warp) = tokio::join!(axum, warp);
+                    let (axum, warp) = (comparable(axum), comparable(warp));
                     assert_eq!(axum, warp, "{method} {target} {body}");
                     *statuses.entry(axum.status).or_insert(0) += 1;
                 }
