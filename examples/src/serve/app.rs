@@ -1,12 +1,13 @@
 //! The service in either framework: the lead endpoint, and the rest of its paths.
 
-use std::convert::Infallible;
+use std::{convert::Infallible, net::IpAddr};
 
 use axum::Router;
 use bytes::{Buf, Bytes};
 use fastcore_leads::{Endpoint, EventsEndpoint, InboxEndpoint};
+use fastcore_leads_examples::staff::{Staff, StaffBody};
 use futures_util::{Stream, TryStreamExt};
-use http::{HeaderMap, Method, Request, Response, Uri};
+use http::{Extensions, HeaderMap, Method, Request, Response, Uri};
 use http_body::Frame;
 use http_body_util::StreamBody;
 use tower_service::Service;
@@ -20,12 +21,13 @@ pub(crate) struct Parts {
     pub(crate) endpoint: Option<Endpoint>,
     pub(crate) feed: Option<EventsEndpoint>,
     pub(crate) inbox: Option<(StaffPath, InboxEndpoint)>,
+    pub(crate) staff: Option<Staff>,
     pub(crate) rest: Rest,
 }
 
 /// The service over axum.
 pub(crate) fn axum(parts: Parts) -> Router {
-    let Parts { endpoint, feed, inbox, rest } = parts;
+    let Parts { endpoint, feed, inbox, staff, rest } = parts;
     let mut router = Router::new();
     if let Some(endpoint) = endpoint {
         router = router.merge(fastcore_leads_axum::router(endpoint));
@@ -37,8 +39,14 @@ pub(crate) fn axum(parts: Parts) -> Router {
         router = router.nest(path.as_str(), fastcore_leads_axum::inbox_router(inbox));
     }
     router.fallback(async move |request: axum::extract::Request| {
-        let response: Response<axum::body::Body> = rest.answer(request).await.map(axum::body::Body::from);
-        response
+        if let Some(staff) = staff.filter(|staff| staff.serves(request.uri().path())) {
+            let peer = peer(request.extensions());
+            return staff.handle(request, peer).await.map(|body| match body {
+                StaffBody::Whole(bytes) => axum::body::Body::from(bytes),
+                StaffBody::Pieces(pieces) => axum::body::Body::from_stream(pieces),
+            });
+        }
+        rest.answer(request).await.map(axum::body::Body::from)
     })
 }
 
@@ -53,7 +61,7 @@ pub(crate) fn warp(
 > + Clone
 + Send
 + 'static {
-    let Parts { endpoint, feed, inbox, rest } = parts;
+    let Parts { endpoint, feed, inbox, staff, rest } = parts;
     let query = warp::query::raw().map(Some).or(warp::any().map(|| None)).unify();
     let others = warp::method()
         .and(warp::path::full())
@@ -62,10 +70,23 @@ pub(crate) fn warp(
         .and(warp::ext::optional::<Peer>())
         .and(warp::body::stream())
         .then(move |method, path: FullPath, query: Option<String>, headers, peer, body| {
-            let rest = rest.clone();
-            async move { rest.answer(request(method, &path, query.as_deref(), headers, peer, body)).await }
-        })
-        .map(Reply::into_response);
+            let (rest, staff) = (rest.clone(), staff.clone());
+            async move {
+                let request = request(method, &path, query.as_deref(), headers, peer, body);
+                let Some(staff) = staff.filter(|staff| staff.serves(path.as_str())) else {
+                    return rest.answer(request).await.into_response();
+                };
+                let peer = self::peer(request.extensions());
+                let (head, body) = staff.handle(request, peer).await.into_parts();
+                let mut response = match body {
+                    StaffBody::Whole(bytes) => return Response::from_parts(head, bytes).into_response(),
+                    StaffBody::Pieces(pieces) => warp::reply::stream(pieces).into_response(),
+                };
+                *response.status_mut() = head.status;
+                *response.headers_mut() = head.headers;
+                response
+            }
+        });
     let mut service = others.boxed();
     if let Some((path, inbox)) = inbox {
         let prefix = path
@@ -81,6 +102,11 @@ pub(crate) fn warp(
         service = fastcore_leads_warp::filter(endpoint).map(Reply::into_response).or(service).unify().boxed();
     }
     warp::service(service)
+}
+
+/// Where a request comes from. The accept loop always says.
+pub(crate) fn peer(extensions: &Extensions) -> IpAddr {
+    extensions.get::<Peer>().map_or(IpAddr::from([0, 0, 0, 0]), |peer| peer.0)
 }
 
 /// Puts together again what warp takes apart.

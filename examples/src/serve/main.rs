@@ -18,7 +18,12 @@ use std::{convert::Infallible, net::Ipv4Addr, process::ExitCode, sync::Arc, time
 
 use clap::{CommandFactory, FromArgMatches, parser::ValueSource};
 use fastcore_leads::{Commits, Endpoint, EventsEndpoint, InboxEndpoint, token::TOKEN_VARIABLE};
-use fastcore_leads_examples::{destinations, metrics, site::Site, telemetry::Telemetry};
+use fastcore_leads_examples::{
+    destinations, metrics,
+    site::Site,
+    staff::{self, Staff},
+    telemetry::Telemetry,
+};
 use http::{Request, Response};
 use http_body::Body;
 use hyper::body::Incoming;
@@ -115,10 +120,18 @@ async fn run(options: &Options, is_trial: bool, is_traced: bool) -> Result<(), S
     let feed = database.clone().filter(|_| has_events).map(|database| {
         EventsEndpoint::builder(database, set.clone()).payload(options.events_payload).follow(appended).build()
     });
-    let inbox = database
-        .clone()
-        .filter(|_| has_operators)
-        .map(|database| (options.staff_path.clone(), InboxEndpoint::new(database, set.clone())));
+    let inbox = database.clone().filter(|_| has_operators).map(|database| InboxEndpoint::new(database, set.clone()));
+    let staff = inbox.clone().zip(database.clone()).map(|(inbox, database)| {
+        let settings = staff::Settings {
+            path: options.staff_path.to_string(),
+            time_zone: options.staff_time_zone,
+            lifetime: staff::Lifetime::default(),
+            proxies: options.site.proxies(),
+        };
+        Staff::new(settings, inbox, Arc::new(database), set.clone())
+    });
+    let staff = staff.transpose()?;
+    let inbox = inbox.map(|inbox| (options.staff_path.clone(), inbox));
     let telling =
         told.zip(database.clone()).map(|((file, told), database)| Telling::start(file, told, database, committed));
     let endpoint = ingest.clone().map(|ingest| {
@@ -144,14 +157,15 @@ async fn run(options: &Options, is_trial: bool, is_traced: bool) -> Result<(), S
         max_connections: options.max_connections as usize,
         drain: options.drain(),
         is_traced,
-        wants_peer: has_site,
+        wants_peer: has_site || staff.is_some(),
     };
     let staff_path = inbox.as_ref().map(|(path, _)| path);
     let rest = Rest::new(endpoint.clone(), site.clone(), metrics, database, staff_path);
-    let parts = Parts { endpoint, feed: feed.clone(), inbox, rest };
+    let waiting = Waiting { feed: feed.clone(), staff: staff.clone() };
+    let parts = Parts { endpoint, feed, inbox, staff, rest };
     let started = match options.framework {
-        options::Framework::Axum => serve(listener, inner, site, feed, app::axum(parts), settings).await,
-        options::Framework::Warp => serve(listener, inner, site, feed, app::warp(parts), settings).await,
+        options::Framework::Axum => serve(listener, inner, site, waiting, app::axum(parts), settings).await,
+        options::Framework::Warp => serve(listener, inner, site, waiting, app::warp(parts), settings).await,
     };
     // What is queued was sent in time: it is written, also where a stalled connection took all the time there was.
     let left = started.drain_until().max(Instant::now() + LAST_BATCHES);
@@ -169,6 +183,23 @@ async fn run(options: &Options, is_trial: bool, is_traced: bool) -> Result<(), S
     Ok(())
 }
 
+/// Whose callers wait for news: they would hold up all that is to end.
+struct Waiting {
+    feed: Option<EventsEndpoint>,
+    staff: Option<Staff>,
+}
+
+impl Waiting {
+    fn close(self) {
+        if let Some(feed) = self.feed {
+            feed.close();
+        }
+        if let Some(staff) = self.staff {
+            staff.close();
+        }
+    }
+}
+
 /// Connections of this process to itself: as many as visitors make it need.
 const MAX_INNER_CONNECTIONS: usize = 100_000;
 
@@ -178,7 +209,7 @@ async fn serve<S, B>(
     listener: TcpListener,
     inner: Option<TcpListener>,
     site: Option<Site>,
-    feed: Option<EventsEndpoint>,
+    waiting: Waiting,
     service: S,
     settings: Settings,
 ) -> Stopped
@@ -199,10 +230,7 @@ where
     });
     let stop = async {
         server::told_to_stop().await;
-        // Those who wait for an event would hold up all that is to end.
-        if let Some(feed) = feed {
-            feed.close();
-        }
+        waiting.close();
     };
     let stopped = server::run(listener, service, settings, stop).await;
     // Also those whose visitors went away meanwhile; each is on the disk after an attempt of some seconds.

@@ -1,6 +1,6 @@
 //! Every path but the endpoint's: probes, metrics, the contract, the site. One behaviour for both frameworks.
 
-use std::{net::IpAddr, sync::Arc};
+use std::sync::Arc;
 
 use bytes::{Buf, Bytes};
 use fastcore_leads::{Endpoint, INBOUND_EVENTS_PATH, INBOUND_LEADS_PATH};
@@ -19,7 +19,7 @@ use http_body::Body;
 use metrics::gauge;
 use metrics_exporter_prometheus::PrometheusHandle;
 
-use crate::{database::Database, options::StaffPath, server::Peer};
+use crate::{app::peer, database::Database, options::StaffPath};
 
 const HEALTHZ: &str = "/healthz";
 const READYZ: &str = "/readyz";
@@ -154,8 +154,7 @@ impl Rest {
         B::Data: Buf,
     {
         let site = self.shared.site.as_ref()?;
-        // The accept loop always says where a connection comes from.
-        let peer = request.extensions().get::<Peer>().map_or(IpAddr::from([0, 0, 0, 0]), |peer| peer.0);
+        let peer = peer(request.extensions());
         site.handle(request, peer).await
     }
 }

@@ -5,24 +5,18 @@ use std::sync::LazyLock;
 use bytes::Bytes;
 use fastcore_leads::{Problem as Core, lead::Violation};
 use http::{
-    HeaderMap, HeaderName, HeaderValue, Response, StatusCode,
-    header::{
-        CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, LOCATION, REFERRER_POLICY, RETRY_AFTER, VARY,
-        X_FRAME_OPTIONS,
-    },
+    HeaderMap, HeaderValue, Response, StatusCode,
+    header::{CACHE_CONTROL, CONTENT_TYPE, LOCATION, RETRY_AFTER, VARY},
 };
 use serde_json::json;
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
-use super::{
-    CONTACT_PATH, THANKS_PATH, messages,
-    pages::Form,
-    texts::{Language, counted},
-};
+use super::{CONTACT_PATH, THANKS_PATH, messages, pages::Form, texts::counted};
 use crate::{
     answer::{TEXT, answer},
     hexadecimal,
+    web::{Language, secured},
 };
 
 /// Why a post is not taken in.
@@ -212,30 +206,8 @@ impl Asset {
 
 const HTML: &str = "text/html; charset=utf-8";
 
-/// On every answer of the site (OWASP, HTTP Headers Cheat Sheet). HSTS is the business of whatever terminates TLS.
-const SECURITY: [(HeaderName, &str); 6] = [
-    (
-        CONTENT_SECURITY_POLICY,
-        "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; connect-src 'self'; form-action 'self'; \
-         base-uri 'none'; frame-ancestors 'none'",
-    ),
-    (X_FRAME_OPTIONS, "DENY"),
-    // Not `no-referrer`: browsers would then send `Origin: null` with the form.
-    (REFERRER_POLICY, "same-origin"),
-    (HeaderName::from_static("permissions-policy"), "camera=(), geolocation=(), microphone=(), payment=()"),
-    (HeaderName::from_static("cross-origin-opener-policy"), "same-origin"),
-    (HeaderName::from_static("cross-origin-resource-policy"), "same-origin"),
-];
-
 fn finish(status: StatusCode, kind: &'static str, caching: &'static str, body: Bytes) -> Response<Bytes> {
     let mut response = answer(status, kind, body);
     response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static(caching));
     secured(response)
-}
-
-fn secured(mut response: Response<Bytes>) -> Response<Bytes> {
-    for (name, value) in SECURITY {
-        response.headers_mut().insert(name, HeaderValue::from_static(value));
-    }
-    response
 }

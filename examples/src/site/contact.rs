@@ -8,7 +8,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::{RawValue, to_raw_value};
 use uuid::Uuid;
 
-use super::{Kind, Language, Problem, Ticket, clean};
+use super::{Kind, Problem, Ticket, clean};
+use crate::web::Language;
 
 /// What a visitor posted, as it came: no rule is applied here but those of the two formats.
 #[derive(Default)]

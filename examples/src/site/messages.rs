@@ -7,7 +7,8 @@ use fastcore_leads::lead::{
     },
 };
 
-use super::texts::{Corrections, Language, counted};
+use super::texts::{Corrections, counted};
+use crate::web::Language;
 
 /// Says what to correct.
 pub(super) fn violation(violation: &Violation, language: Language) -> String {

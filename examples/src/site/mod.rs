@@ -6,7 +6,6 @@
 mod answer;
 mod clean;
 mod contact;
-mod limiter;
 mod messages;
 mod pages;
 mod request;
@@ -38,12 +37,13 @@ pub use self::texts::Wordings;
 use self::{
     answer::{Asset, Kind, Problem},
     contact::{Meta, Post, Proof},
-    limiter::Limiter,
     pages::{Form, Setting},
-    texts::Language,
     ticket::Ticket,
 };
-use crate::metrics::{SITE_POSTS, begin_site};
+use crate::{
+    metrics::{SITE_POSTS, begin_site},
+    web::{Language, Limiter, is_same_site},
+};
 
 /// Where the contact page is.
 pub const CONTACT_PATH: &str = "/";
@@ -194,9 +194,10 @@ impl Site {
         }
         let now = Utc::now();
         let visitor = pepper.hash_address(settings.proxies.client(peer, &head.headers), now);
-        let read = if request::is_same_site(&head.headers, &settings.origins) {
+        let read = if is_same_site(&head.headers, &settings.origins) {
             // Counted whatever was sent.
-            limiter.check(&visitor).and(is_whole).and_then(|()| Post::read(kind, &body))
+            let counted = limiter.check(&visitor).map_err(|retry_after| Problem::TooMany { retry_after });
+            counted.and(is_whole).and_then(|()| Post::read(kind, &body))
         } else {
             Err(Problem::CrossSite)
         };

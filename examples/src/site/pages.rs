@@ -11,9 +11,10 @@ use super::{
     answer::ASSETS_VERSION,
     contact::Post,
     messages,
-    texts::{Language, Texts, Wordings},
+    texts::{Texts, Wordings},
     ticket::Ticket,
 };
+use crate::web::Language;
 
 /// What every form of a visit has.
 pub(super) struct Setting<'a> {
@@ -186,5 +187,5 @@ pub(super) fn thanks(path: &str, reference: Option<Uuid>, setting: &Setting<'_>)
 fn link(path: &str, language: Language, reference: Option<Uuid>) -> Link {
     let reference = reference.map_or_else(String::new, |reference| format!("ref={reference}&"));
     let tag = language.tag();
-    Link { address: format!("{path}?{reference}lang={tag}"), tag, name: language.texts().name }
+    Link { address: format!("{path}?{reference}lang={tag}"), tag, name: language.name() }
 }

@@ -3,7 +3,7 @@ use fastcore_leads::pseudonym::Pepper;
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
-use crate::hexadecimal;
+use crate::{from_hexadecimal, hexadecimal};
 
 const PURPOSE: &str = "ticket of a contact form";
 
@@ -60,11 +60,4 @@ impl Ticket {
     pub(super) fn as_str(&self) -> &str {
         &self.text
     }
-}
-
-fn from_hexadecimal(text: &str) -> Option<Vec<u8>> {
-    if !text.is_ascii() || !text.len().is_multiple_of(2) {
-        return None;
-    }
-    (0..text.len()).step_by(2).map(|i| u8::from_str_radix(&text[i..i + 2], 16).ok()).collect()
 }

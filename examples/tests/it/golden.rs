@@ -85,6 +85,8 @@ async fn both_frameworks_answer_the_same_in_the_inbox() {
         "/counts",
         "/counts?from=2020-01-01&to=2020-02-01",
         "/counts?from=2020-01-01",
+        "/contact-times",
+        "/contact-times?status=received",
         "/1",
         "/%2e%2e",
         "//",

@@ -181,6 +181,18 @@ impl Dialect {
         statement
     }
 
+    /// When somebody first worked on each of these leads, if anybody did. Answers: id and instant.
+    pub(super) fn first_contacts(self, ids: &[Uuid]) -> Statement {
+        let mut statement = Statement::new(self);
+        let is_one = statement.is_one_of("lead_id", ids);
+        let array = self.json_array("lead_id, min(created_at_utc)");
+        let contacts = CONTACTS.map(|event| format!("'{event}'")).join(", ");
+        statement.text = Cow::Owned(format!(
+            "SELECT {array} AS answer FROM audit_log WHERE {is_one} AND event IN ({contacts}) GROUP BY lead_id"
+        ));
+        statement
+    }
+
     pub(super) fn json_array(self, values: &str) -> String {
         match self {
             Self::Postgres => format!("json_build_array({values})::text"),

@@ -84,6 +84,13 @@ macro_rules! __delegate_inbox {
                 $crate::LeadInbox::tally($to, filter).await
             }
 
+            async fn first_contacts(
+                &$self,
+                ids: &[$crate::LeadId],
+            ) -> Result<Vec<($crate::LeadId, $crate::chrono::DateTime<$crate::chrono::Utc>)>, $crate::StoreError> {
+                $crate::LeadInbox::first_contacts($to, ids).await
+            }
+
             async fn due(
                 &$self,
                 due: &$crate::inbox::Due,

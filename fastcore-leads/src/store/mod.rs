@@ -122,6 +122,13 @@ pub trait LeadInbox: LeadStore {
     /// [`StoreError`] where the database does not answer.
     async fn tally(&self, filter: &LeadFilter) -> Result<Vec<Tally>, StoreError>;
 
+    /// When somebody first worked on each of these leads: when its first move to processing or resolved was audited. A lead that nobody
+    /// has worked on is not in the answer. In no order.
+    ///
+    /// # Errors
+    /// [`StoreError`] if the database does not answer.
+    async fn first_contacts(&self, ids: &[LeadId]) -> Result<Vec<(LeadId, DateTime<Utc>)>, StoreError>;
+
     /// Leads that a retention rule reaches, oldest first.
     ///
     /// # Errors

@@ -3,6 +3,7 @@ mod staff;
 
 use std::{path::PathBuf, sync::Arc, time::Duration};
 
+use chrono_tz::Tz;
 use clap::{Parser, ValueEnum, value_parser};
 use fastcore_leads::{Commits, ConsentPolicy, Ingest, IngestBuilder, LeadStore, outbox::Payload};
 use fastcore_leads_examples::database::{Connect, Driver};
@@ -49,11 +50,15 @@ pub(crate) struct Options {
     #[arg(long, env = "FASTCORE_EVENTS_PAYLOAD", default_value = "thin")]
     pub(crate) events_payload: Payload,
 
-    /// The path that the inbox is mounted under, for the staff: `{path}/inbound/leads` and below. It is on where
+    /// The path of the staff's pages, and that the inbox is mounted under: `{path}/inbound/leads` and below. Both are on where
     /// `FASTCORE_OPERATOR_TOKENS` holds a token for it, or several separated by commas, each as name:read+reveal+work=token; the
     /// scopes are read, reveal, work and erase, and without any all but erase.
     #[arg(long, env = "FASTCORE_STAFF_PATH", default_value = "/staff")]
     pub(crate) staff_path: StaffPath,
+
+    /// The time zone of the staff's pages.
+    #[arg(long, env = "FASTCORE_STAFF_TIME_ZONE", default_value = "Europe/Paris")]
+    pub(crate) staff_time_zone: Tz,
 
     /// PostgreSQL connections that are kept open.
     #[arg(long, env = "FASTCORE_MIN_DB_CONNECTIONS", default_value_t = 10, value_parser = value_parser!(u32).range(..=10_000))]

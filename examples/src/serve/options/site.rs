@@ -112,10 +112,15 @@ impl SiteOptions {
             posts_per_minute: self.site_posts_per_minute,
             fill: Duration::from_millis(self.site_min_fill_ms)..=Duration::from_secs(3600 * self.site_max_fill_hours),
             origins: self.site_origins.clone(),
-            proxies: Proxies { trusted: self.trusted_proxies.clone(), header: self.forwarded_header },
+            proxies: self.proxies(),
             wordings: self.site_wordings.as_deref().map_or_else(|| Ok(Wordings::default()), Wordings::from_file)?,
         };
         Ok(Site::new(settings, pepper, client))
+    }
+
+    /// Whose word on a browser's address is taken.
+    pub(crate) fn proxies(&self) -> Proxies {
+        Proxies { trusted: self.trusted_proxies.clone(), header: self.forwarded_header }
     }
 
     fn spool(&self) -> Result<Spool, String> {

@@ -1,5 +1,7 @@
 use fastcore_leads::Service;
 
+use crate::web::Language;
+
 use super::{Corrections, DefaultWording, Labels, Problems, Texts};
 
 pub(super) const SERVICES: [(Service, &str); 5] = [
@@ -11,9 +13,8 @@ pub(super) const SERVICES: [(Service, &str); 5] = [
 ];
 
 pub(super) static TEXTS: Texts = Texts {
-    tag: "en",
+    language: Language::English,
     locale: "en",
-    name: "English",
     trade: "Garage equipment: sales, installation, repairs",
     contact_title: "Contact",
     error_title: "Error: ",

@@ -7,72 +7,25 @@ mod fr;
 use std::{collections::HashMap, fs, path::Path};
 
 use fastcore_leads::Service;
-use http::{HeaderMap, header::ACCEPT_LANGUAGE};
 use serde::Deserialize;
 use sha2::{Digest, Sha256};
 
-use crate::hexadecimal;
-
-/// A language that the pages are in.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-pub(super) enum Language {
-    #[default]
-    French,
-    English,
-}
+use crate::{hexadecimal, web::Language};
 
 impl Language {
-    const ALL: [Self; 2] = [Self::French, Self::English];
-
     pub(super) fn texts(self) -> &'static Texts {
         match self {
             Self::French => &fr::TEXTS,
             Self::English => &en::TEXTS,
         }
     }
-
-    /// Its tag in URLs, forms and pages.
-    pub(super) fn tag(self) -> &'static str {
-        self.texts().tag
-    }
-
-    /// The other one, that a page links to.
-    pub(super) fn other(self) -> Self {
-        match self {
-            Self::French => Self::English,
-            Self::English => Self::French,
-        }
-    }
-
-    pub(super) fn of_tag(tag: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|language| language.tag() == tag)
-    }
-
-    /// The one that the visitor likes best (RFC 9110, section 12.5.4); French where it is none of these.
-    pub(super) fn of_headers(headers: &HeaderMap) -> Self {
-        let fields = headers.get_all(ACCEPT_LANGUAGE).iter().filter_map(|value| value.to_str().ok());
-        let mut best = (0.0, Self::default());
-        for range in fields.flat_map(|field| field.split(',')) {
-            let mut parts = range.split(';').map(str::trim);
-            let tag = parts.next().unwrap_or_default().split('-').next().unwrap_or_default().to_ascii_lowercase();
-            let weight = parts.find_map(|part| part.strip_prefix("q=")?.parse::<f32>().ok()).unwrap_or(1.0);
-            if let Some(language) = Self::of_tag(&tag)
-                && weight > best.0
-            {
-                best = (weight, language);
-            }
-        }
-        best.1
-    }
 }
 
 /// Every text of the pages in one language. `{}` stands for what is put in.
 pub(super) struct Texts {
-    pub(super) tag: &'static str,
+    pub(super) language: Language,
     /// BCP 47: what a consent was given in.
     pub(super) locale: &'static str,
-    /// The language's own name, for the link from the other one.
-    pub(super) name: &'static str,
     pub(super) trade: &'static str,
     pub(super) contact_title: &'static str,
     /// What an error's title begins with.
@@ -150,7 +103,10 @@ pub(super) struct DefaultWording {
 
 impl Texts {
     pub(super) fn service(&self, service: Service) -> &'static str {
-        let names = if self.tag == en::TEXTS.tag { &en::SERVICES } else { &fr::SERVICES };
+        let names = match self.language {
+            Language::French => &fr::SERVICES,
+            Language::English => &en::SERVICES,
+        };
         names.iter().find(|(named, _)| *named == service).map_or_else(|| service.as_str(), |(_, name)| name)
     }
 }

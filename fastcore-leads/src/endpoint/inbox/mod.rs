@@ -1,6 +1,7 @@
 //! The inbox over HTTP, for the service's own staff and systems.
 
 mod body;
+mod contact;
 mod query;
 mod read;
 mod route;
@@ -46,6 +47,7 @@ const MAX_SHEETS: usize = 8;
 /// | `GET /inbound/leads?status&service&source&from&to&after&limit` | read | a page, newest first, and `next` |
 /// | `GET /inbound/leads/{id}` | read | the lead, its trail, and other leads of its address |
 /// | `GET /inbound/leads/counts?status&service&source&from&to` | read | numbers by status, service, source and day |
+/// | `GET /inbound/leads/contact-times?service&source&from&to` | read | how long people wait until somebody works on their lead |
 /// | `GET /inbound/leads.csv`, `.jsonl` | read | all that a filter shows, as a file |
 /// | `POST /inbound/leads/{id}/status` `{"from","to","reason"}` | work | the lead as it is then |
 /// | `POST /inbound/leads/{id}/notes` `{"text"}` | work | the lead as it is then |
@@ -190,6 +192,7 @@ impl InboxEndpoint {
                 return Ok(Answered::Sheet(format, read::sheet(store, grant, format, query, place).await?));
             }
             Route::Counts => read::counts(&**store, grant, query).await?,
+            Route::ContactTimes => contact::times(&**store, grant, query).await?,
             Route::Lead => read::lead(&**store, grant, id, query).await?,
             _ => read::list(&**store, grant, query).await?,
         }))

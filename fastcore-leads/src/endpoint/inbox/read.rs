@@ -84,12 +84,7 @@ pub(super) async fn find(store: &dyn LeadInbox, grant: &Grant, id: &str) -> Resu
 /// How many leads there are, by status, service, source and day.
 pub(super) async fn counts(store: &dyn LeadInbox, grant: &Grant, query: &str) -> Result<Value, Refusal> {
     let mut query = Query::parse(query, &COUNTS_PARAMETERS).ok_or(Refusal::Query)?;
-    let before = query.filter.received_before.unwrap_or_else(Utc::now);
-    let from = query.filter.received_from.unwrap_or(before - COUNTED_DAYS);
-    if from > before || before - from > MAX_COUNTED_DAYS {
-        return Err(Refusal::Query);
-    }
-    query.filter.received_from = Some(from);
+    within_a_year(&mut query.filter)?;
     let mut tallies = Vec::new();
     if query.narrow(grant) {
         tallies = store.tally(&query.filter).await?;
@@ -106,6 +101,17 @@ pub(super) async fn counts(store: &dyn LeadInbox, grant: &Grant, query: &str) ->
         "by_source": summed(&tallies, |tally| tally.source.clone()),
         "by_day": summed(&tallies, |tally| tally.day.to_string()),
     }))
+}
+
+/// Sees to it that a range of time has a beginning, which is 31 days before its end if nothing else is asked for.
+pub(super) fn within_a_year(filter: &mut LeadFilter) -> Result<(), Refusal> {
+    let before = filter.received_before.unwrap_or_else(Utc::now);
+    let from = filter.received_from.unwrap_or(before - COUNTED_DAYS);
+    if from > before || before - from > MAX_COUNTED_DAYS {
+        return Err(Refusal::Query);
+    }
+    filter.received_from = Some(from);
+    Ok(())
 }
 
 fn summed(tallies: &[Tally], key: impl Fn(&Tally) -> String) -> BTreeMap<String, u64> {

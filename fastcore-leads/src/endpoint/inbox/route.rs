@@ -3,11 +3,12 @@ use http::Method;
 use crate::{inbox::SheetFormat, token::Scope};
 
 /// What the endpoint answers, by path; `{id}` stands for a lead's id, or the id of its request.
-const ROUTES: [(&str, Route); 12] = [
+const ROUTES: [(&str, Route); 13] = [
     ("/inbound/leads", Route::List),
     ("/inbound/leads.csv", Route::Sheet(SheetFormat::Csv)),
     ("/inbound/leads.jsonl", Route::Sheet(SheetFormat::Jsonl)),
     ("/inbound/leads/counts", Route::Counts),
+    ("/inbound/leads/contact-times", Route::ContactTimes),
     ("/inbound/leads/{id}", Route::Lead),
     ("/inbound/leads/{id}/status", Route::Move),
     ("/inbound/leads/{id}/release", Route::Release),
@@ -28,6 +29,7 @@ pub(super) enum Route {
     List,
     Sheet(SheetFormat),
     Counts,
+    ContactTimes,
     Lead,
     Move,
     Release,
@@ -47,7 +49,7 @@ impl Route {
     /// The methods that it takes, as `Allow` lists them.
     pub(super) const fn methods(self) -> &'static str {
         match self {
-            Self::List | Self::Sheet(_) | Self::Counts => "GET",
+            Self::List | Self::Sheet(_) | Self::Counts | Self::ContactTimes => "GET",
             Self::Lead => "GET, DELETE",
             Self::Move
             | Self::Release
@@ -67,7 +69,7 @@ impl Route {
     pub(super) fn scopes(self, method: &Method) -> &'static [Scope] {
         match self {
             Self::Lead if method == Method::DELETE => &[Scope::Erase],
-            Self::List | Self::Sheet(_) | Self::Counts | Self::Lead => &[Scope::Read],
+            Self::List | Self::Sheet(_) | Self::Counts | Self::ContactTimes | Self::Lead => &[Scope::Read],
             Self::Move | Self::Release | Self::Note | Self::Assign | Self::WithdrawConsent => &[Scope::Work],
             Self::ExportSubject => &[Scope::Read, Scope::Reveal],
             Self::EraseSubject => &[Scope::Erase],

@@ -15,6 +15,7 @@ mod sqlite;
 use std::{collections::HashSet, fmt, future::Future, pin::Pin};
 
 use async_trait::async_trait;
+use chrono::{DateTime, Utc};
 use serde::de::DeserializeOwned;
 use uuid::Uuid;
 
@@ -23,7 +24,10 @@ pub use self::{
     postgres::{DEFAULT_TIMEOUT, PgConnections, PgIngest, PgSession, Pool, insert_on as pg_insert_on},
     sqlite::{Batch, FileIdentity, MAX_CONNECTIONS, PATIENCE, Written, insert_on as sqlite_insert_on, use_wal},
 };
-use super::inbox::{Dialect, Statement, counts_of};
+use super::{
+    inbox::{Dialect, Statement, counts_of},
+    sqlite::{read_id, read_instant},
+};
 use crate::{
     audit::AuditRecord,
     inbox::{Change, Cursor, Due, InboxError, LeadFilter, LeadPage, Tally},
@@ -184,6 +188,15 @@ impl<C: Connections> LeadInbox for Engine<C> {
 
     async fn tally(&self, filter: &LeadFilter) -> Result<Vec<Tally>, StoreError> {
         read_answers(&self.answers(C::DIALECT.tally(filter)).await?)
+    }
+
+    async fn first_contacts(&self, ids: &[LeadId]) -> Result<Vec<(LeadId, DateTime<Utc>)>, StoreError> {
+        let ids: Vec<Uuid> = ids.iter().map(|id| id.as_uuid()).collect();
+        if ids.is_empty() {
+            return Ok(Vec::new());
+        }
+        let found: Vec<(String, String)> = read_answers(&self.answers(C::DIALECT.first_contacts(&ids)).await?)?;
+        found.iter().map(|(id, at)| Ok((LeadId::from_uuid(read_id(id)?), read_instant(at)?))).collect()
     }
 
     async fn due(&self, due: &Due) -> Result<Vec<StoredLead>, StoreError> {

@@ -141,6 +141,18 @@ impl LeadInbox for MemoryLeadStore {
         Ok(tallies.into_iter().map(read).collect())
     }
 
+    async fn first_contacts(&self, ids: &[LeadId]) -> Result<Vec<(LeadId, DateTime<Utc>)>, StoreError> {
+        let state = self.lock();
+        let mut first = HashMap::new();
+        for record in state.audit.iter().filter(|record| CONTACTS.contains(&record.event.as_str())) {
+            if let Some(id) = record.lead_id.filter(|id| ids.contains(id)) {
+                let at = first.entry(id).or_insert(record.created_at);
+                *at = record.created_at.min(*at);
+            }
+        }
+        Ok(first.into_iter().collect())
+    }
+
     async fn due(&self, due: &Due) -> Result<Vec<StoredLead>, StoreError> {
         Ok(self.lock().due(due))
     }

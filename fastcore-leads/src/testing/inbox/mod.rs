@@ -63,6 +63,7 @@ cases! {
     pages_show_what_the_filter_says
     leads_are_counted_by_status
     leads_are_tallied_by_what_they_have_in_common
+    first_contacts_are_the_first
     who_reads_a_lead_is_noted_once_an_hour
     a_row_that_is_there_is_left_as_it_is
 }

@@ -127,3 +127,22 @@ pub async fn leads_are_tallied_by_what_they_have_in_common(store: Store) {
     let later = LeadFilter { received_from: Some(time::now()), ..LeadFilter::default() };
     assert_eq!(tally(later).await.1, 0);
 }
+
+/// However often a lead is worked on after; notes and looks are no contact.
+pub async fn first_contacts_are_the_first(store: Store) {
+    use LeadStatus::{Archived, Processing, Received, Resolved};
+
+    let mut ids = Vec::new();
+    for _ in 0..3 {
+        ids.push(insert(&store, parse(&body())).await);
+    }
+    for (from, to) in [(Received, Processing), (Processing, Resolved), (Resolved, Processing)] {
+        store.transition(ids[0], from, to, marie(), None).await.expect("moved");
+    }
+    store.note_revealed(&[get(&store, ids[1]).await], &marie()).await.expect("noted");
+    store.transition(ids[1], Received, Archived, marie(), None).await.expect("moved");
+    let first = trail(&store, ids[0]).await[1].created_at;
+    assert_eq!(store.first_contacts(&ids).await.expect("contacts"), [(ids[0], first)]);
+    assert_eq!(store.first_contacts(&ids[1..]).await.expect("contacts"), []);
+    assert_eq!(store.first_contacts(&[]).await.expect("contacts"), []);
+}

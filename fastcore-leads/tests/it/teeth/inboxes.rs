@@ -1,6 +1,7 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use chrono::{DateTime, Utc};
 use fastcore_leads::{
     AuditRecord, LeadFilter, LeadId, LeadInbox, LeadPage, LeadStatus, LeadStore, MemoryLeadStore, RequestId,
     StoreError, StoredLead,
@@ -98,6 +99,10 @@ impl LeadInbox for Broken {
     async fn tally(&self, filter: &LeadFilter) -> Result<Vec<Tally>, StoreError> {
         let everything = LeadFilter::default();
         self.inner.tally(if self.fault == Fault::TalliesWhatIsNotAskedFor { &everything } else { filter }).await
+    }
+
+    async fn first_contacts(&self, ids: &[LeadId]) -> Result<Vec<(LeadId, DateTime<Utc>)>, StoreError> {
+        self.inner.first_contacts(ids).await
     }
 
     async fn due(&self, due: &Due) -> Result<Vec<StoredLead>, StoreError> {

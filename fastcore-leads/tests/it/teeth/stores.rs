@@ -1,6 +1,7 @@
 use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
+use chrono::{DateTime, Utc};
 use fastcore_leads::{
     AuditRecord, Insertion, LeadFilter, LeadId, LeadInbox, LeadMigrations, LeadPage, LeadStore, MemoryLeadStore,
     NewLead, RequestId, StoreError, StoreErrorKind, StoredLead,
@@ -143,6 +144,10 @@ impl LeadInbox for Broken {
 
     async fn tally(&self, filter: &LeadFilter) -> Result<Vec<Tally>, StoreError> {
         self.inner.tally(filter).await
+    }
+
+    async fn first_contacts(&self, ids: &[LeadId]) -> Result<Vec<(LeadId, DateTime<Utc>)>, StoreError> {
+        self.inner.first_contacts(ids).await
     }
 
     async fn due(&self, due: &Due) -> Result<Vec<StoredLead>, StoreError> {

@@ -29,6 +29,7 @@ pub fn document(path: &str) -> Value {
         .schema("LeadPage", schemas::page())
         .schema("LeadWithTrail", schemas::lead_with_trail())
         .schema("Counts", schemas::counts())
+        .schema("ContactTimes", schemas::contact_times())
         .schema("Move", schemas::moves())
         .schema("Note", schemas::note())
         .schema("Assignment", schemas::assignment())
@@ -46,6 +47,7 @@ pub fn document(path: &str) -> Value {
         .path("/inbound/leads.csv", PathItem::new(HttpMethod::Get, sheet("csv")))
         .path("/inbound/leads.jsonl", PathItem::new(HttpMethod::Get, sheet("jsonl")))
         .path("/inbound/leads/counts", PathItem::new(HttpMethod::Get, counts_operation()))
+        .path("/inbound/leads/contact-times", PathItem::new(HttpMethod::Get, contact_times()))
         .path("/inbound/leads/{id}", {
             let mut item = PathItem::new(HttpMethod::Get, show());
             item.delete = Some(erase().build());
@@ -164,6 +166,26 @@ fn counts_operation() -> OperationBuilder {
         "by_day": {"2026-11-22": 3},
     });
     answered(filtered(operation).response("200", found("Numbers", with_example("Counts", example))), &[READ])
+}
+
+fn contact_times() -> OperationBuilder {
+    let operation = operation(
+        "contactTimes",
+        "leads",
+        "Tell how long people wait until somebody works on their lead",
+        "Scope read. Of the 1,000 newest leads at most. Leads in quarantine do not count. Without from: of the 31 days before to; at \
+         most 366 days. oldest_received is since when the lead has waited that waits for longest, whatever the time.",
+    );
+    let example = json!({
+        "leads": 3,
+        "contacted": 2,
+        "median_seconds": 5400,
+        "p90_seconds": 9000,
+        "by_service": {"ponts": {"leads": 3, "contacted": 2, "median_seconds": 5400, "p90_seconds": 9000}},
+        "oldest_received": "2026-11-22T10:30:45.123456Z",
+    });
+    let operation = timed(of_kind(operation));
+    answered(operation.response("200", found("Waits", with_example("ContactTimes", example))), &[READ])
 }
 
 fn show() -> OperationBuilder {
@@ -292,15 +314,27 @@ fn body(schema: &str, example: Value, is_required: bool) -> RequestBody {
 }
 
 fn filtered(operation: OperationBuilder) -> OperationBuilder {
-    let words = |words: Vec<&'static str>| text().enum_values(Some(words));
     let statuses = words(LeadStatus::ALL.iter().map(|status| status.as_str()).collect());
+    timed(of_kind(operation.parameter(repeated("status", statuses, "Only these"))))
+}
+
+fn of_kind(operation: OperationBuilder) -> OperationBuilder {
     let services = words(Service::ALL.iter().map(|service| service.as_str()).collect());
+    operation.parameter(parameter("service", services, "Only enquiries about this")).parameter(repeated(
+        "source",
+        source(),
+        "Only from these sites",
+    ))
+}
+
+fn timed(operation: OperationBuilder) -> OperationBuilder {
     operation
-        .parameter(repeated("status", statuses, "Only these"))
-        .parameter(parameter("service", services, "Only enquiries about this"))
-        .parameter(repeated("source", source(), "Only from these sites"))
         .parameter(parameter("from", instant(), "Only taken in at this instant or later, or on this day"))
         .parameter(parameter("to", instant(), "Only taken in before this instant, or this day"))
+}
+
+fn words(words: Vec<&'static str>) -> ObjectBuilder {
+    text().enum_values(Some(words))
 }
 
 fn source() -> ObjectBuilder {

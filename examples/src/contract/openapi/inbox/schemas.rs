@@ -83,6 +83,30 @@ pub(super) fn counts() -> Object {
     members([("leads", sum), ("by_status", by()), ("by_service", by()), ("by_source", by()), ("by_day", by())]).build()
 }
 
+fn waits() -> [(&'static str, ObjectBuilder); 4] {
+    let number = |kinds: SchemaType| ObjectBuilder::new().schema_type(kinds).minimum(Some(0));
+    let seconds = || number(SchemaType::from_iter([Type::Integer, Type::Null]));
+    [
+        ("leads", number(Type::Integer.into())),
+        ("contacted", number(Type::Integer.into())),
+        ("median_seconds", seconds()),
+        ("p90_seconds", seconds()),
+    ]
+}
+
+pub(super) fn contact_times() -> Object {
+    let each = members(waits()).build();
+    members(waits())
+        .property(
+            "by_service",
+            ObjectBuilder::new().schema_type(Type::Object).additional_properties(Some(Schema::Object(each))),
+        )
+        .required("by_service")
+        .property("oldest_received", nullable())
+        .required("oldest_received")
+        .build()
+}
+
 fn closed(object: ObjectBuilder) -> ObjectBuilder {
     object.additional_properties(Some(AdditionalProperties::<Schema>::FreeForm(false)))
 }

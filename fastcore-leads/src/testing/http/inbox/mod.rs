@@ -56,6 +56,7 @@ cases! {
     a_file_that_breaks_off_is_not_taken_for_whole
     a_file_whose_sender_panics_is_not_taken_for_whole
     leads_are_counted
+    waits_are_told
     each_scope_opens_its_own_routes_alone
     a_token_of_some_sources_works_these_alone
     each_problem_of_the_inbox_can_be_reached

@@ -9,13 +9,14 @@ use super::super::{
     client::{ask, try_exchange},
     stores::{Failing, Panicking},
 };
-use super::{CHIEF, CLERK, ServeInbox, assert_problem, get, receive, receive_suspicious, tokens};
+use super::{CHIEF, CLERK, ServeInbox, assert_problem, get, post, receive, receive_suspicious, tokens};
 use crate::{
     audit::{Actor, LEAD_REVEALED, LEADS_EXPORTED},
     endpoint::{InboxEndpoint, InboxProblem},
     inbox::Disclosure,
     store::{LeadInbox, LeadStore, MemoryLeadStore, NewLead},
     testing::{body, parse},
+    time,
 };
 
 /// The newest first, each once, as the filter says, and masked.
@@ -204,6 +205,35 @@ pub async fn leads_are_counted(serve: ServeInbox) {
     assert_eq!(before["leads"], 0);
     for query in ["from=2019-01-01&to=2021-01-01", "from=2020-01-02&to=2020-01-01", "limit=1"] {
         let answer = ask(server.address, "GET", &format!("/inbound/leads/counts?{query}"), CLERK, None).await;
+        assert_problem(&answer, InboxProblem::InvalidQuery);
+    }
+}
+
+/// Of all, and by service; and since when the one has waited that waits for longest.
+pub async fn waits_are_told(serve: ServeInbox) {
+    let store = MemoryLeadStore::new();
+    let mut ids = Vec::new();
+    for _ in 0..3 {
+        ids.push(receive(&store, "site.example").await);
+    }
+    let server = serve(InboxEndpoint::new(store.clone(), tokens())).await;
+    let step = json!({"from": "received", "to": "processing"});
+    for id in &ids[..2] {
+        assert_eq!(post(&server, &format!("/inbound/leads/{id}/status"), &step).await.status, 200);
+    }
+    let told = get(&server, "/inbound/leads/contact-times", CLERK).await;
+    assert_eq!((&told["leads"], &told["contacted"]), (&json!(3), &json!(2)));
+    let (median, p90) =
+        (told["median_seconds"].as_u64().expect("a number"), told["p90_seconds"].as_u64().expect("a number"));
+    assert!(median <= p90 && p90 < 3600, "{told}");
+    let oldest = store.get(ids[2]).await.expect("get").expect("it is there").created_at_utc;
+    assert_eq!(told["oldest_received"], time::format(oldest));
+    let service = body()["service"].as_str().expect("a service").to_owned();
+    assert_eq!(told["by_service"][&service]["contacted"], 2);
+    let none = get(&server, "/inbound/leads/contact-times?from=2020-01-01&to=2020-01-02", CLERK).await;
+    assert_eq!((&none["leads"], &none["median_seconds"]), (&json!(0), &json!(null)));
+    for wrong in ["?status=received", "?from=2020-01-01", "?limit=1"] {
+        let answer = ask(server.address, "GET", &format!("/inbound/leads/contact-times{wrong}"), CLERK, None).await;
         assert_problem(&answer, InboxProblem::InvalidQuery);
     }
 }

@@ -38,11 +38,12 @@ pub async fn each_scope_opens_its_own_routes_alone(serve: ServeInbox) {
     all.push(Token::new(ended).expect("a token").with_scopes(scopes).expiring_at(time::now()));
     let server = serve(InboxEndpoint::new(store, TokenSet::new(all).expect("tokens"))).await;
     let lead = |rest: &str| format!("/inbound/leads/{id}{rest}");
-    let routes: [(_, _, &[Scope]); 13] = [
+    let routes: [(_, _, &[Scope]); 14] = [
         ("GET", "/inbound/leads".to_owned(), &[Scope::Read]),
         ("GET", "/inbound/leads.csv".to_owned(), &[Scope::Read]),
         ("GET", "/inbound/leads.jsonl".to_owned(), &[Scope::Read]),
         ("GET", "/inbound/leads/counts".to_owned(), &[Scope::Read]),
+        ("GET", "/inbound/leads/contact-times".to_owned(), &[Scope::Read]),
         ("GET", lead(""), &[Scope::Read]),
         ("POST", lead("/status"), &[Scope::Work]),
         ("POST", lead("/release"), &[Scope::Work]),

@@ -9,10 +9,8 @@ use governor::{
     clock::{Clock, DefaultClock},
 };
 
-use super::Problem;
-
-/// Limits how often one visitor, known by the hash of the address, may post.
-pub(super) struct Limiter {
+/// Limits how often one visitor, known by the hash of the address, may do something.
+pub(crate) struct Limiter {
     visitors: DefaultKeyedRateLimiter<String>,
     clock: DefaultClock,
     checks: AtomicU32,
@@ -22,20 +20,23 @@ pub(super) struct Limiter {
 const TIDY_UP_EVERY: u32 = 1024;
 
 impl Limiter {
-    pub(super) fn new(per_minute: u32) -> Self {
+    pub(crate) fn new(per_minute: u32) -> Self {
         let quota = Quota::per_minute(NonZeroU32::new(per_minute).unwrap_or(NonZeroU32::MIN));
         Self { visitors: RateLimiter::keyed(quota), clock: DefaultClock::default(), checks: AtomicU32::new(0) }
     }
 
-    /// Counts a post.
-    pub(super) fn check(&self, visitor: &str) -> Result<(), Problem> {
+    /// Counts one more.
+    ///
+    /// # Errors
+    /// How long to wait, in whole seconds, if there were too many.
+    pub(crate) fn check(&self, visitor: &str) -> Result<(), u64> {
         if self.checks.fetch_add(1, Ordering::Relaxed) % TIDY_UP_EVERY == TIDY_UP_EVERY - 1 {
             self.visitors.retain_recent();
             self.visitors.shrink_to_fit();
         }
         self.visitors.check_key(&visitor.to_owned()).map_err(|not_until| {
             let wait: Duration = not_until.wait_time_from(self.clock.now());
-            Problem::TooMany { retry_after: wait.as_secs() + 1 }
+            wait.as_secs() + 1
         })
     }
 }

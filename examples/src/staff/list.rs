@@ -1,0 +1,221 @@
+//! The list: what there is, filtered, page by page.
+
+use askama::Template;
+use chrono::{DateTime, Days, NaiveDate, SecondsFormat, TimeZone, Utc};
+use chrono_tz::Tz;
+use fastcore_leads::{LeadStatus, Service, inbox::Cursor, token::Scope};
+use http::{Response, StatusCode};
+use serde::Deserialize;
+use url::form_urlencoded::Serializer;
+
+use super::{
+    Form, Frame, Refused, StaffBody, Turn, answer,
+    pages::{Choice, Counts, Lead, Moment},
+};
+
+/// Leads of a page.
+const PER_PAGE: &str = "50";
+
+/// Which leads are looked at. What a query says that is nothing of this is left out.
+#[derive(Clone, Default)]
+pub(super) struct Filter {
+    status: Option<LeadStatus>,
+    service: Option<Service>,
+    source: Option<String>,
+    from: Option<NaiveDate>,
+    /// This day too.
+    to: Option<NaiveDate>,
+    zone: Tz,
+}
+
+impl Filter {
+    pub(super) fn read(form: &Form, zone: Tz) -> Self {
+        Self {
+            status: form.read_as("status"),
+            service: form.read_as("service"),
+            source: form.some("source").map(str::to_owned),
+            from: form.read_as("from"),
+            to: form.read_as("to"),
+            zone,
+        }
+    }
+
+    /// As the inbox is asked.
+    pub(super) fn to_query(&self, more: &[(&str, &str)]) -> String {
+        let from = self.from.and_then(|day| midnight(day, self.zone));
+        let to = self.to.and_then(|day| midnight(day.checked_add_days(Days::new(1))?, self.zone));
+        let mut query = Serializer::new(String::new());
+        for (name, value) in self.words().into_iter().filter(|(name, _)| !matches!(*name, "from" | "to")) {
+            query.append_pair(name, &value);
+        }
+        for (name, instant) in [("from", from), ("to", to)] {
+            if let Some(instant) = instant {
+                query.append_pair(name, &instant.to_rfc3339_opts(SecondsFormat::Secs, true));
+            }
+        }
+        query.extend_pairs(more);
+        query.finish()
+    }
+
+    /// As a page's address says it.
+    fn to_address(&self, after: Option<&str>) -> String {
+        let mut query = Serializer::new(String::new());
+        query.extend_pairs(self.words());
+        if let Some(after) = after {
+            query.append_pair("after", after);
+        }
+        query.finish()
+    }
+
+    fn words(&self) -> Vec<(&'static str, String)> {
+        let words = [
+            ("status", self.status.map(|status| status.to_string())),
+            ("service", self.service.map(|service| service.to_string())),
+            ("source", self.source.clone()),
+            ("from", self.from.map(|day| day.to_string())),
+            ("to", self.to.map(|day| day.to_string())),
+        ];
+        words.into_iter().filter_map(|(name, word)| Some((name, word?))).collect()
+    }
+}
+
+/// The first instant of a day, where it is: clocks that go forward at midnight have none at 0:00.
+fn midnight(day: NaiveDate, zone: Tz) -> Option<DateTime<Utc>> {
+    (0..4).find_map(|hour| {
+        let local = day.and_hms_opt(hour, 0, 0)?;
+        zone.from_local_datetime(&local).earliest().map(|instant| instant.to_utc())
+    })
+}
+
+#[derive(Deserialize)]
+struct Page {
+    leads: Vec<Lead>,
+    next: Option<String>,
+}
+
+#[derive(Template)]
+#[template(path = "staff/list.html")]
+struct List<'a> {
+    frame: Frame<'a>,
+    tabs: Vec<Tab>,
+    services: Vec<Choice>,
+    filter: Filter,
+    status: &'static str,
+    quick: Vec<(&'static str, String)>,
+    rows: Vec<Row>,
+    /// This page's own address, for forms that come back to it.
+    here: String,
+    first: Option<String>,
+    next: Option<String>,
+    shows_all: bool,
+    can_reveal: bool,
+    is_quarantine: bool,
+}
+
+impl List<'_> {
+    fn from(&self) -> String {
+        self.filter.from.map(|day| day.to_string()).unwrap_or_default()
+    }
+
+    fn to(&self) -> String {
+        self.filter.to.map(|day| day.to_string()).unwrap_or_default()
+    }
+
+    fn source(&self) -> &str {
+        self.filter.source.as_deref().unwrap_or_default()
+    }
+}
+
+struct Tab {
+    name: &'static str,
+    address: String,
+    count: u64,
+    is_chosen: bool,
+    /// What is held back must not be overlooked.
+    is_alarming: bool,
+}
+
+struct Row {
+    lead: Lead,
+    address: String,
+    status: &'static str,
+    service: &'static str,
+    at: Moment,
+    opening: String,
+}
+
+impl Turn<'_> {
+    pub(super) async fn list(&self, query: &Form) -> Result<Response<StaffBody>, Refused> {
+        let zone = self.staff.settings.time_zone;
+        let filter = Filter::read(query, zone);
+        // A place that is none is the start.
+        let after = query.read_as::<Cursor>("after").map(|after| after.to_string());
+        let can_reveal = self.visit.grant.allows(Scope::Reveal);
+        let shows_all = can_reveal && self.visit.shows_all;
+        let reveal = shows_all.to_string();
+        let mut more = vec![("limit", PER_PAGE), ("reveal", reveal.as_str())];
+        more.extend(after.as_deref().map(|after| ("after", after)));
+        let page: Page = self.api().get(&format!("/inbound/leads?{}", filter.to_query(&more))).await?;
+        let counts = self.counts().await?;
+        let frame = self.frame();
+        let (texts, path) = (frame.texts, self.path());
+        let link = |filter: &Filter| format!("{path}?{}", filter.to_address(None));
+        let tab = |status: Option<LeadStatus>| Tab {
+            name: status.map_or(texts.all, |status| texts.status(status.as_str())),
+            address: link(&Filter { status, ..filter.clone() }),
+            count: counts.of(status),
+            is_chosen: filter.status == status,
+            is_alarming: status == Some(LeadStatus::Quarantined) && counts.of(status) > 0,
+        };
+        let tabs = [None].into_iter().chain(LeadStatus::ALL.iter().copied().map(Some)).map(tab).collect();
+        let today = Utc::now().with_timezone(&zone).date_naive();
+        let days = |from, to| link(&Filter { from, to, ..filter.clone() });
+        let yesterday = today.pred_opt();
+        let quick = vec![
+            (texts.today, days(Some(today), Some(today))),
+            (texts.yesterday, days(yesterday, yesterday)),
+            (texts.last_week, days(today.checked_sub_days(Days::new(6)), Some(today))),
+            (texts.any_day, days(None, None)),
+        ];
+        let rows = page.leads.into_iter().map(|lead| Row {
+            address: format!("{path}/leads/{}", lead.id),
+            status: texts.status(&lead.status),
+            service: texts.service(lead.service.as_deref()),
+            at: Moment::of(&lead.created_at_utc, zone, self.language),
+            opening: opening(&lead.message),
+            lead,
+        });
+        let list = List {
+            tabs,
+            services: texts.services(filter.service),
+            status: filter.status.map_or("", LeadStatus::as_str),
+            quick,
+            rows: rows.collect(),
+            here: format!("{path}?{}", filter.to_address(after.as_deref())),
+            first: after.as_ref().map(|_| link(&filter)),
+            next: page.next.map(|next| format!("{path}?{}", filter.to_address(Some(&next)))),
+            shows_all,
+            can_reveal,
+            is_quarantine: filter.status == Some(LeadStatus::Quarantined),
+            filter: filter.clone(),
+            frame,
+        };
+        Ok(answer::page(StatusCode::OK, &list))
+    }
+
+    /// What there is, of the last year.
+    pub(super) async fn counts(&self) -> Result<Counts, Refused> {
+        let from = (Utc::now() - chrono::TimeDelta::days(365)).to_rfc3339_opts(SecondsFormat::Secs, true);
+        self.api().get(&format!("/inbound/leads/counts?from={from}")).await
+    }
+}
+
+/// The first words of a message, on one line.
+fn opening(message: &str) -> String {
+    const LONGEST: usize = 90;
+    let line = message.split_whitespace().collect::<Vec<_>>().join(" ");
+    match line.char_indices().nth(LONGEST) {
+        Some((end, _)) => format!("{}…", &line[..end]),
+        None => line,
+    }
+}

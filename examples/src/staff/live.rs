@@ -1,0 +1,61 @@
+//! News as they come: server-sent events, for as long as the browser listens.
+
+use std::{sync::Arc, time::Duration};
+
+use bytes::Bytes;
+use fastcore_leads::{InboxEndpoint, token::Grant};
+use futures_util::stream;
+use http::{HeaderMap, Response};
+use serde::Deserialize;
+use tokio::time::sleep;
+
+use super::{Api, Pieces, StaffBody, Turn, answer};
+
+/// How often is looked.
+const PAUSE: Duration = Duration::from_secs(2);
+/// After so many looks without news a comment is sent, so that nobody between takes the connection for dead.
+const QUIET: u32 = 7;
+
+#[derive(Deserialize)]
+struct Newest {
+    leads: Vec<Id>,
+}
+
+#[derive(Deserialize)]
+struct Id {
+    id: String,
+}
+
+async fn newest(inbox: &InboxEndpoint, grant: &Grant) -> Option<String> {
+    let page: Newest = Api { inbox, grant }.get("/inbound/leads?limit=1&reveal=false").await.ok()?;
+    Some(page.leads.into_iter().next().map(|lead| lead.id).unwrap_or_default())
+}
+
+impl Turn<'_> {
+    /// Tells the newest lead's id at the start and whenever it is another. Ends when the session does.
+    pub(super) fn live(&self, headers: &HeaderMap) -> Response<StaffBody> {
+        let begin = (Arc::clone(self.staff), headers.clone(), None::<String>);
+        let news = stream::unfold(begin, |(staff, headers, told)| async move {
+            let mut quiet = 0;
+            loop {
+                let grant = staff.sessions.peek(&headers, &staff.tokens)?;
+                let found = newest(&staff.inbox, &grant).await;
+                if let Some(found) = found
+                    && told.as_ref() != Some(&found)
+                {
+                    let event = Bytes::from(format!("event: newest\ndata: {found}\n\n"));
+                    return Some((Ok(event), (staff, headers, Some(found))));
+                }
+                quiet += 1;
+                if quiet >= QUIET {
+                    return Some((Ok(Bytes::from_static(b":\n\n")), (staff, headers, told)));
+                }
+                tokio::select! {
+                    () = sleep(PAUSE) => {}
+                    () = staff.closed.cancelled() => return None,
+                }
+            }
+        });
+        answer::pieces("text/event-stream; charset=utf-8", Pieces::new(news))
+    }
+}
