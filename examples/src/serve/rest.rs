@@ -1,6 +1,6 @@
 //! Every path but the endpoint's: probes, metrics, the contract, the site. One behaviour for both frameworks.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use bytes::{Buf, Bytes};
 use fastcore_leads::{Endpoint, INBOUND_EVENTS_PATH, INBOUND_LEADS_PATH};
@@ -28,6 +28,8 @@ const READYZ_INGEST: &str = "/readyz/ingest";
 const METRICS: &str = "/metrics";
 const OPENAPI: &str = "/openapi.json";
 const DOCS: &str = "/docs";
+/// The label of the staff's pages.
+const STAFF: &str = "staff";
 /// The label of whatever is the inbox's.
 const INBOX: &str = "inbox";
 
@@ -56,6 +58,9 @@ impl Rest {
         database: Option<Database>,
         staff_path: Option<&StaffPath>,
     ) -> Self {
+        if let Some(path) = staff_path {
+            let _ = STAFF_PATH.set(path.to_string());
+        }
         let openapi = contract::openapi().to_string().into();
         let inbox = staff_path
             .map(|path| (format!("{path}{OPENAPI}"), contract::inbox_openapi(path.as_str()).to_string().into()));
@@ -160,7 +165,7 @@ impl Rest {
 }
 
 /// Labels of paths in metrics and traces. Paths that are nobody's share the last one.
-pub(crate) const ROUTES: [&str; 13] = [
+pub(crate) const ROUTES: [&str; 14] = [
     INBOUND_LEADS_PATH,
     INBOUND_EVENTS_PATH,
     FORM_PATH,
@@ -173,6 +178,7 @@ pub(crate) const ROUTES: [&str; 13] = [
     DOCS,
     "/assets",
     INBOX,
+    STAFF,
     "other",
 ];
 
@@ -188,9 +194,17 @@ pub(crate) fn route(path: &str) -> usize {
         _ if ["/inbound/leads/", "/inbound/leads.", "/inbound/subjects/"].iter().any(|part| path.contains(part)) => {
             INBOX
         }
+        _ if STAFF_PATH.get().is_some_and(|under| is_under(path, under)) => STAFF,
         _ => path,
     };
     ROUTES.iter().position(|route| *route == label).unwrap_or(ROUTES.len() - 1)
+}
+
+/// Where the staff's pages are: labels are for the whole process.
+static STAFF_PATH: OnceLock<String> = OnceLock::new();
+
+fn is_under(path: &str, under: &str) -> bool {
+    path.strip_prefix(under).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
 fn ready() -> Response<Bytes> {

@@ -72,6 +72,8 @@ struct Bar {
 /// The height that the highest bar has, and the room that one takes from the next.
 const HEIGHT: u64 = 160;
 const TOP: u32 = 24;
+/// Left and right, for what is written under the first and the last.
+const MARGIN: u32 = 24;
 
 impl Bar {
     fn middle(&self) -> u32 {
@@ -90,7 +92,7 @@ impl Chart {
     ) -> Self {
         let highest = bars.iter().map(|(_, number, _)| *number).max().unwrap_or_default().max(1);
         let every = if bars.len() > 12 { 5 } else { 1 };
-        let mut x = 0;
+        let mut x = MARGIN;
         let bars: Vec<_> = bars
             .into_iter()
             .enumerate()
@@ -103,7 +105,7 @@ impl Chart {
                 bar
             })
             .collect();
-        Self { id, title, columns, bars, width: x }
+        Self { id, title, columns, bars, width: x + MARGIN }
     }
 }
 

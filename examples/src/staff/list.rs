@@ -13,6 +13,8 @@ use super::{
     pages::{Choice, Counts, Lead, Moment},
 };
 
+/// So many days are counted at most.
+const YEAR: Days = Days::new(364);
 /// Leads of a page.
 const PER_PAGE: &str = "50";
 
@@ -156,7 +158,7 @@ impl Turn<'_> {
         let mut more = vec![("limit", PER_PAGE), ("reveal", reveal.as_str())];
         more.extend(after.as_deref().map(|after| ("after", after)));
         let page: Page = self.api().get(&format!("/inbound/leads?{}", filter.to_query(&more))).await?;
-        let counts = self.counts().await?;
+        let counts = self.counts(&filter).await?;
         let frame = self.frame();
         let (texts, path) = (frame.texts, self.path());
         let link = |filter: &Filter| format!("{path}?{}", filter.to_address(None));
@@ -203,10 +205,13 @@ impl Turn<'_> {
         Ok(answer::page(StatusCode::OK, &list))
     }
 
-    /// What there is, of the last year.
-    pub(super) async fn counts(&self) -> Result<Counts, Refused> {
-        let from = (Utc::now() - chrono::TimeDelta::days(365)).to_rfc3339_opts(SecondsFormat::Secs, true);
-        self.api().get(&format!("/inbound/leads/counts?from={from}")).await
+    /// What there is besides in every status; of the last year, or of as many days as were asked for, a year at most.
+    async fn counts(&self, filter: &Filter) -> Result<Counts, Refused> {
+        let last = filter.to.unwrap_or_else(|| Utc::now().with_timezone(&filter.zone).date_naive());
+        let first = last.checked_sub_days(YEAR).unwrap_or(last);
+        let from = filter.from.map_or(first, |from| from.clamp(first, last));
+        let counted = Filter { status: None, from: Some(from), ..filter.clone() };
+        self.api().get(&format!("/inbound/leads/counts?{}", counted.to_query(&[]))).await
     }
 }
 

@@ -27,6 +27,7 @@ mod roles;
 mod service;
 mod site;
 mod spool;
+mod staff;
 mod stores;
 mod telemetry;
 mod telling;
