@@ -1,19 +1,11 @@
 // The site as visitors see it: in a real browser, with and without scripts, at a desk and on a phone.
 import assert from 'node:assert/strict';
-import { existsSync, mkdirSync, readdirSync } from 'node:fs';
+import { readdirSync } from 'node:fs';
 import { after, afterEach, before, describe, test } from 'node:test';
-import { fileURLToPath } from 'node:url';
-import axe from 'axe-core';
-import { chromium } from 'playwright-core';
+import { DESK, MODES, PHONE, accessible, launch, shot } from './chromium.mjs';
 import { start } from './service.mjs';
 
-const CHROMIUM = [process.env.CHROMIUM, '/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome']
-  .filter(Boolean)
-  .find((path) => existsSync(path));
-const SCREENSHOTS = fileURLToPath(new URL('../../../target/browser', import.meta.url));
 const MESSAGE = 'Bonjour, notre pont ne monte plus depuis ce matin.\nPouvez-vous passer ?';
-const DESK = { viewport: { width: 1280, height: 900 } };
-const PHONE = { viewport: { width: 360, height: 740 }, deviceScaleFactor: 2, isMobile: true, hasTouch: true };
 // What a visitor needs to fill the form is not waited for: these tests fill it at once.
 const AT_ONCE = ['--site-min-fill-ms', '0', '--site-posts-per-minute', '1000'];
 
@@ -21,15 +13,7 @@ let browser;
 const contexts = [];
 const services = [];
 
-before(async () => {
-  assert.ok(CHROMIUM, 'Chromium is missing: ./test --browser installs it, or set CHROMIUM to its path');
-  mkdirSync(SCREENSHOTS, { recursive: true });
-  browser = await chromium.launch({
-    executablePath: CHROMIUM,
-    args: ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking',
-      '--disable-component-update', '--disable-sync'],
-  });
-});
+before(async () => (browser = await launch()));
 after(async () => browser?.close());
 afterEach(async () => {
   for (const context of contexts.splice(0)) await context.close();
@@ -88,23 +72,6 @@ function oneLead(service) {
   assert.deepEqual(events, ['LEAD_RECEIVED']);
   return lead;
 }
-
-async function accessible(page, what) {
-  // The page's policy lets no script in; the tool comes by way of the debugger.
-  await page.evaluate(axe.source);
-  const { violations } = await page.evaluate(() => window.axe.run({ resultTypes: ['violations'] }));
-  const found = violations.map(({ id, help, nodes }) => `${id}: ${help} (${nodes.map(({ target }) => target).join(', ')})`);
-  assert.deepEqual(found, [], what);
-}
-
-const shot = (page, name) => page.screenshot({ path: `${SCREENSHOTS}/${name}.png`, fullPage: true });
-
-const MODES = [
-  { name: 'with scripts, at a desk', options: {} },
-  { name: 'without scripts, at a desk', options: { javaScriptEnabled: false } },
-  { name: 'with scripts, on a phone', options: PHONE },
-  { name: 'without scripts, on a phone', options: { ...PHONE, javaScriptEnabled: false } },
-];
 
 for (const framework of ['axum', 'warp']) {
   for (const { name, options } of MODES) {
