@@ -41,7 +41,7 @@ fn spreadsheet(rows: &[u8]) -> std::io::Result<Bytes> {
     for row in reader.records() {
         writer.write_record(&row.map_err(std::io::Error::other)?).map_err(std::io::Error::other)?;
     }
-    let text = String::from_utf8(writer.into_inner().map_err(|error| error.into_error())?);
+    let text = String::from_utf8(writer.into_inner().map_err(csv::IntoInnerError::into_error)?);
     let text = text.map_err(std::io::Error::other)?;
     Ok(text.encode_utf16().flat_map(u16::to_le_bytes).collect())
 }

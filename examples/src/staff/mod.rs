@@ -283,14 +283,12 @@ impl Shared {
         status: StatusCode,
         problem: &str,
     ) -> Response<StaffBody> {
-        match visit {
-            Some(visit) => self.turn(head, visit).refused(&Refused::of(status, problem)),
-            None => {
-                let frame = Frame::new(self, Language::of_headers(&head.headers), None);
-                let text = frame.texts.problem(problem);
-                answer::page(status, &Message { frame, text })
-            }
+        if let Some(visit) = visit {
+            return self.turn(head, visit).refused(&Refused::of(status, problem));
         }
+        let frame = Frame::new(self, Language::of_headers(&head.headers), None);
+        let text = frame.texts.problem(problem);
+        answer::page(status, &Message { frame, text })
     }
 }
 

@@ -114,6 +114,7 @@ impl Lead {
 }
 
 /// Numbers of leads.
+#[allow(clippy::struct_field_names, reason = "as the inbox names them")]
 #[derive(Deserialize)]
 pub(super) struct Counts {
     pub(super) by_status: BTreeMap<String, u64>,
@@ -124,13 +125,8 @@ pub(super) struct Counts {
 impl Counts {
     /// Of a status; without one, of all that the list shows.
     pub(super) fn of(&self, status: Option<LeadStatus>) -> u64 {
-        match status {
-            Some(status) => self.by_status.get(status.as_str()).copied().unwrap_or_default(),
-            None => {
-                let held_back = self.of(Some(LeadStatus::Quarantined));
-                self.by_status.values().sum::<u64>() - held_back
-            }
-        }
+        let count = |status: LeadStatus| self.by_status.get(status.as_str()).copied().unwrap_or_default();
+        status.map_or_else(|| self.by_status.values().sum::<u64>() - count(LeadStatus::Quarantined), count)
     }
 }
 

@@ -34,8 +34,8 @@ pub(super) async fn times(store: &dyn LeadInbox, grant: &Grant, query: &str) -> 
         all.add(wait);
         by_service.entry(lead.service.clone().unwrap_or_default()).or_default().add(wait);
     }
-    let mut answer = all.to_json();
-    let by_service: Map<_, _> = by_service.into_iter().map(|(service, waits)| (service, waits.to_json())).collect();
+    let mut answer = all.told();
+    let by_service: Map<_, _> = by_service.into_iter().map(|(service, waits)| (service, waits.told())).collect();
     answer["by_service"] = Value::Object(by_service);
     answer["oldest_received"] = oldest(store, grant).await?.into();
     Ok(answer)
@@ -69,7 +69,7 @@ impl Waits {
         self.ended.extend(wait);
     }
 
-    fn to_json(mut self) -> Value {
+    fn told(mut self) -> Value {
         self.ended.sort_unstable();
         json!({
             "leads": self.leads,

@@ -231,13 +231,13 @@ pub async fn a_note_stays_with_its_lead_and_goes_with_it(store: Store) {
     assert_eq!(store.insert(&[new]).await.expect("insert"), [Insertion::Inserted]);
     let text = "Jean rappelle lundi,\nau +33 6 12 34 56 78";
     for count in 1..=MAX_NOTES {
-        let noted = store.add_note(id, Note::new(text).expect("a note"), marie()).await.expect("noted");
-        let notes = noted.meta_json.as_ref().and_then(|meta| meta["notes"].as_array()).expect("notes");
+        let stored = store.add_note(id, Note::new(text).expect("a note"), marie()).await.expect("noted");
+        let notes = stored.meta_json.as_ref().and_then(|meta| meta["notes"].as_array()).expect("notes");
         assert_eq!(
             (notes.len(), &notes[count - 1]["text"], &notes[count - 1]["by"]),
             (count, &text.into(), &"marie".into())
         );
-        assert_eq!(get(&store, id).await, noted);
+        assert_eq!(get(&store, id).await, stored);
         assert_in_step(&store, id).await;
     }
     let full = store.add_note(id, Note::new(text).expect("a note"), marie()).await;
