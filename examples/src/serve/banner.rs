@@ -36,7 +36,8 @@ impl Banner<'_> {
         }
         println!("Mounted in {framework:?}, stored over {driver:?}");
         if self.has_inbox {
-            println!("The inbox: http://{}{}{INBOUND_LEADS_PATH}", self.address, self.options.staff_path);
+            let staff = format!("http://{}{}", self.address, self.options.staff_path);
+            println!("For the staff: {staff}, and over HTTP: {staff}{INBOUND_LEADS_PATH}");
         }
         println!("The contract: http://{}/docs\n", self.address);
         if let Some(token) = self.token {

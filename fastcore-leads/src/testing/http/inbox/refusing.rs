@@ -279,7 +279,7 @@ pub async fn no_answer_tells_more_than_the_mask(serve: ServeInbox) {
 pub async fn other_paths_of_the_inbox_are_the_hosts(serve: ServeInbox) {
     let server = serve(InboxEndpoint::new(MemoryLeadStore::new(), tokens())).await;
     let id = Uuid::now_v7();
-    let below = format!("/inbound/leads/{id}/notes");
+    let below = format!("/inbound/leads/{id}/letters");
     for path in
         ["/", "/inbound", "/inbound/leads/", "/inbound/leads.xml", "/inbound/subjects", "/INBOUND/LEADS", &below]
     {
