@@ -240,7 +240,9 @@ impl Turn<'_> {
             "assignee" => json!({"from": form.some("from"), "to": form.some("to"), "reason": reason}),
             _ => json!({ "reason": reason }),
         };
-        match self.api().send(Method::POST, &format!("/inbound/leads/{id}/{work}"), &body).await {
+        let done = self.api().send(Method::POST, &format!("/inbound/leads/{id}/{work}"), &body).await;
+        self.staff.counted.forget();
+        match done {
             Ok(()) => Ok(answer::see_other(&self.address(id))),
             // Whatever stands in the way, what was typed is shown again with it.
             Err(refused) if refused.error != "lead_not_found" => self.lead(id, Some(Undone { refused, form })).await,
@@ -253,7 +255,9 @@ impl Turn<'_> {
             return self.ask_to_erase(id).await;
         }
         let reason = form.some("reason");
-        match self.api().send(Method::DELETE, &format!("/inbound/leads/{id}"), &json!({ "reason": reason })).await {
+        let done = self.api().send(Method::DELETE, &format!("/inbound/leads/{id}"), &json!({ "reason": reason })).await;
+        self.staff.counted.forget();
+        match done {
             Ok(()) => Ok(answer::see_other(&self.address(id))),
             Err(refused) if refused.error == "reason_names_person" || refused.error == "validation_error" => {
                 self.erase_page(id, Some(&refused), form.get("reason")).await

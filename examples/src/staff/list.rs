@@ -1,5 +1,7 @@
 //! The list: what there is, filtered, page by page.
 
+use std::sync::Arc;
+
 use askama::Template;
 use chrono::{DateTime, Days, NaiveDate, SecondsFormat, TimeZone, Utc};
 use chrono_tz::Tz;
@@ -206,12 +208,12 @@ impl Turn<'_> {
     }
 
     /// What there is besides in every status; of the last year, or of as many days as were asked for, a year at most.
-    async fn counts(&self, filter: &Filter) -> Result<Counts, Refused> {
+    async fn counts(&self, filter: &Filter) -> Result<Arc<Counts>, Refused> {
         let last = filter.to.unwrap_or_else(|| Utc::now().with_timezone(&filter.zone).date_naive());
         let first = last.checked_sub_days(YEAR).unwrap_or(last);
         let from = filter.from.map_or(first, |from| from.clamp(first, last));
         let counted = Filter { status: None, from: Some(from), ..filter.clone() };
-        self.api().get(&format!("/inbound/leads/counts?{}", counted.to_query(&[]))).await
+        self.staff.counted.get(&self.api(), &counted.to_query(&[])).await
     }
 }
 

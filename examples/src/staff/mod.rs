@@ -4,6 +4,7 @@
 
 mod answer;
 mod api;
+mod counted;
 mod dashboard;
 mod export;
 mod form;
@@ -40,6 +41,7 @@ pub use self::{
 };
 use self::{
     api::{Api, Refused},
+    counted::Counted,
     form::Form,
     pages::{Frame, Message, SignIn},
     session::{Sessions, Visit, Wish},
@@ -77,6 +79,7 @@ struct Shared {
     /// Hashes addresses for the limiter alone: another one in each run.
     pepper: Pepper,
     limiter: Limiter,
+    counted: Counted,
     closed: CancellationToken,
 }
 
@@ -102,7 +105,19 @@ impl Staff {
         let pepper = Pepper::parse(&secret).map_err(|error| error.to_string())?;
         let sessions = Sessions::new(settings.lifetime)?;
         let (limiter, closed) = (Limiter::new(SIGN_INS_PER_MINUTE), CancellationToken::new());
-        Ok(Self { shared: Arc::new(Shared { settings, inbox, outbox, tokens, sessions, pepper, limiter, closed }) })
+        Ok(Self {
+            shared: Arc::new(Shared {
+                settings,
+                inbox,
+                outbox,
+                tokens,
+                sessions,
+                pepper,
+                limiter,
+                counted: Counted::default(),
+                closed,
+            }),
+        })
     }
 
     /// Whether a path is one of the pages': `None` where it is somebody else's, or the path below that of the pages.

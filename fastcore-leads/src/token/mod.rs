@@ -230,7 +230,8 @@ impl Grant {
         self.parts.scopes.contains(&scope)
     }
 
-    pub(crate) fn is_for_some_sources(&self) -> bool {
+    /// Whether the token is bound to sources.
+    pub fn is_for_some_sources(&self) -> bool {
         self.sources().is_some()
     }
 

@@ -1,0 +1,54 @@
+//! Counts that are kept for a while: to count a million leads takes longer than to list fifty, and everybody asks.
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::{Duration, Instant},
+};
+
+use super::{Api, Refused, pages::Counts};
+
+/// For so many times as long as counting took, so that no more than a hundredth of the time goes into it.
+const TIMES: u32 = 100;
+const LONGEST: Duration = Duration::from_secs(60);
+/// Questions whose answers are kept.
+const MAX_KEPT: usize = 256;
+
+/// What was counted lately, by what was asked.
+#[derive(Default)]
+pub(super) struct Counted(Mutex<HashMap<String, (Instant, Arc<Counts>)>>);
+
+impl Counted {
+    pub(super) async fn get(&self, api: &Api<'_>, query: &str) -> Result<Arc<Counts>, Refused> {
+        let target = format!("/inbound/leads/counts?{query}");
+        // Who may see all sees the same; who may see some does not.
+        if api.grant.is_for_some_sources() {
+            return Ok(Arc::new(api.get(&target).await?));
+        }
+        let began = Instant::now();
+        if let Some((until, counts)) = self.kept().get(query)
+            && began < *until
+        {
+            return Ok(Arc::clone(counts));
+        }
+        let counts: Arc<Counts> = Arc::new(api.get(&target).await?);
+        let until = Instant::now() + (began.elapsed() * TIMES).min(LONGEST);
+        let mut kept = self.kept();
+        if kept.len() >= MAX_KEPT {
+            kept.retain(|_, (until, _)| began < *until);
+        }
+        if kept.len() < MAX_KEPT {
+            kept.insert(query.to_owned(), (until, Arc::clone(&counts)));
+        }
+        Ok(counts)
+    }
+
+    /// Something was changed here: whoever did it sees that it was.
+    pub(super) fn forget(&self) {
+        self.kept().clear();
+    }
+
+    fn kept(&self) -> MutexGuard<'_, HashMap<String, (Instant, Arc<Counts>)>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
