@@ -11,6 +11,8 @@ use super::{Api, Refused, pages::Counts};
 /// For so many times as long as counting took, so that no more than a hundredth of the time goes into it.
 const TIMES: u32 = 100;
 const LONGEST: Duration = Duration::from_secs(60);
+/// What is counted quicker is counted each time.
+const SLOW: Duration = Duration::from_millis(10);
 /// Questions whose answers are kept.
 const MAX_KEPT: usize = 256;
 
@@ -32,7 +34,11 @@ impl Counted {
             return Ok(Arc::clone(counts));
         }
         let counts: Arc<Counts> = Arc::new(api.get(&target).await?);
-        let until = Instant::now() + (began.elapsed() * TIMES).min(LONGEST);
+        let took = began.elapsed();
+        if took < SLOW {
+            return Ok(counts);
+        }
+        let until = Instant::now() + (took * TIMES).min(LONGEST);
         let mut kept = self.kept();
         if kept.len() >= MAX_KEPT {
             kept.retain(|_, (until, _)| began < *until);
