@@ -9,3 +9,5 @@ pub const OPENAPI: &str = include_str!("../contract/openapi.json");
 pub const INBOX_OPENAPI: &str = include_str!("../contract/inbox.openapi.json");
 /// Conformance vectors: bodies with their verdict, one JSON object a line.
 pub const VECTORS: &str = include_str!("../contract/vectors.jsonl");
+/// Conformance vectors of the inbox: requests with their verdict, one JSON object a line.
+pub const INBOX_VECTORS: &str = include_str!("../contract/inbox.vectors.jsonl");

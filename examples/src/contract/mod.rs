@@ -13,7 +13,7 @@ use serde_json::Value;
 
 pub use self::{
     openapi::{document as openapi, inbox as inbox_openapi},
-    vectors::{Body, Policy, Vector, Verdict, all as vectors},
+    vectors::{Body, InboxVector, InboxVerdict, Policy, Vector, Verdict, all as vectors, inbox as inbox_vectors},
 };
 
 /// A published file: its name in the folder `contract`, and what it holds.
@@ -33,11 +33,13 @@ pub fn folder() -> PathBuf {
 /// Everything that is published, made anew.
 pub fn files() -> Vec<File> {
     let lines = vectors().iter().map(|vector| format!("{}\n", vector.to_json())).collect();
+    let inbox_lines = inbox_vectors().iter().map(|vector| format!("{}\n", vector.to_json())).collect();
     vec![
         File { name: "lead.schema.json", text: pretty(&lead_schema()) },
         File { name: "openapi.json", text: pretty(&openapi()) },
         File { name: "inbox.openapi.json", text: pretty(&inbox_openapi("/staff")) },
         File { name: "vectors.jsonl", text: lines },
+        File { name: "inbox.vectors.jsonl", text: inbox_lines },
     ]
 }
 

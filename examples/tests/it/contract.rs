@@ -2,15 +2,20 @@
 
 use std::collections::HashSet;
 
+use bytes::Bytes;
 use fastcore_leads::{
-    ConsentPolicy, Endpoint, Ingest, Lead, MemoryLeadStore, ParseError, TokenSet,
+    Actor, ConsentPolicy, Endpoint, InboxEndpoint, Ingest, Lead, LeadStore, MemoryLeadStore, ParseError, Scope, Token,
+    TokenSet,
     lead::{ViolationCode, limits},
     testing::{
         Random, TOKEN,
         http::{authorized, exchange},
+        new_lead,
     },
 };
-use fastcore_leads_examples::contract::{self, Body, Policy, Vector, Verdict};
+use fastcore_leads_examples::contract::{self, Body, InboxVector, InboxVerdict, Policy, Vector, Verdict};
+use http::Request;
+use http_body_util::{BodyExt, Full};
 use jsonschema::Validator;
 use serde_json::{Value, json};
 
@@ -135,6 +140,55 @@ async fn the_endpoint_reaches_every_verdict_and_answers_as_documented() {
             assert_eq!(answered, expected, "{}", vector.name);
         }
     }
+}
+
+/// Endpoint and schemas reach the verdict of each vector of the inbox.
+#[tokio::test]
+async fn the_inbox_reaches_every_verdict() {
+    let tokens = || {
+        let token = Token::new(TOKEN).unwrap().with_scopes(Scope::ALL.iter().copied());
+        TokenSet::new([token.acting_as(Actor::new("marie").unwrap())]).unwrap()
+    };
+    let document = contract::inbox_openapi("");
+    let component = |name: &str| {
+        let mut schema = document.clone();
+        schema["$ref"] = format!("#/components/schemas/{name}").into();
+        jsonschema::draft202012::new(&schema).unwrap()
+    };
+    let mut names = HashSet::new();
+    for InboxVector { name, method, path, query, schema, body, verdict } in contract::inbox_vectors() {
+        let store = MemoryLeadStore::new();
+        let new = new_lead();
+        let id = new.id();
+        store.insert(&[new]).await.unwrap();
+        let inbox = InboxEndpoint::new(store, tokens());
+        let bytes = match &body {
+            Some(Body::Json(value)) => value.to_string().into_bytes(),
+            Some(Body::Bytes(bytes)) => bytes.clone(),
+            None => Vec::new(),
+        };
+        let request = Request::builder()
+            .method(method)
+            .uri(format!("{}?{query}", path.replace("{id}", &id.to_string())))
+            .header("authorization", format!("Bearer {TOKEN}"))
+            .header("content-type", "application/json")
+            .body(Full::new(Bytes::from(bytes)))
+            .unwrap();
+        let answer = inbox.handle(request).await;
+        let status = answer.status();
+        let answered = answer.into_body().collect().await.unwrap().to_bytes();
+        let problem =
+            serde_json::from_slice::<Value>(&answered).ok().and_then(|json| json["error"].as_str().map(str::to_owned));
+        let reached = if status.is_success() { "accepted" } else { problem.as_deref().unwrap_or("?") };
+        assert_eq!(reached, verdict.as_str(), "{name}");
+        if let (Some(schema), Some(Body::Json(body))) = (schema, &body)
+            && verdict != InboxVerdict::TooLarge
+        {
+            assert_eq!(component(schema).is_valid(body), verdict == InboxVerdict::Accepted, "{name}, by its schema");
+        }
+        assert!(names.insert(name.clone()), "{name} comes twice");
+    }
+    assert!(names.len() > 90, "{}", names.len());
 }
 
 /// Members of random vectors, and characters put in and taken out: what the parser takes, the schema takes.

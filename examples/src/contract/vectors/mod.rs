@@ -2,6 +2,7 @@
 //!
 //! The verdicts stand here by hand, not by asking the parser; tests hold parser, schema and endpoint to them.
 
+mod inbox;
 mod meta;
 mod shapes;
 mod suite;
@@ -11,6 +12,7 @@ mod values;
 use fastcore_leads::lead::ViolationCode;
 use serde_json::{Value, json};
 
+pub use self::inbox::{InboxVector, InboxVerdict, inbox};
 use self::suite::Suite;
 use crate::hexadecimal;
 
