@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use bytes::Bytes;
 use fastcore_leads::{InboxEndpoint, token::Grant};
 use futures_util::stream;
-use http::{HeaderMap, Response};
+use http::{HeaderMap, HeaderValue, Response};
 use serde::Deserialize;
 use tokio::time::sleep;
 
@@ -56,6 +56,9 @@ impl Turn<'_> {
                 }
             }
         });
-        answer::pieces("text/event-stream; charset=utf-8", Pieces::new(news))
+        let mut response = answer::pieces("text/event-stream; charset=utf-8", Pieces::new(news));
+        // nginx would hold news back until a buffer is full.
+        response.headers_mut().insert("x-accel-buffering", HeaderValue::from_static("no"));
+        response
     }
 }

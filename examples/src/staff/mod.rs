@@ -120,7 +120,7 @@ impl Staff {
         })
     }
 
-    /// Whether a path is one of the pages': `None` where it is somebody else's, or the path below that of the pages.
+    /// Whether a path is one of the pages'.
     pub fn serves(&self, path: &str) -> bool {
         self.shared.route(path).is_some()
     }

@@ -1,11 +1,5 @@
 //! A web server of fifty lines, sound and broken: what any adapter could get wrong.
 
-use std::{
-    convert::Infallible,
-    pin::Pin,
-    task::{Context, Poll},
-};
-
 use bytes::Bytes;
 use fastcore_leads::{
     Endpoint, INBOUND_LEADS_PATH,
@@ -14,14 +8,16 @@ use fastcore_leads::{
         http::{self, Server},
     },
 };
-use http_body::{Body, Frame};
 use http_body_util::Full;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::{TcpListener, TcpStream},
 };
 
-use super::assert_failed_for;
+use super::{
+    assert_failed_for,
+    wire::{Head, Stalled, find, read_to, unchunked},
+};
 
 type Response = ::http::Response<Bytes>;
 
@@ -84,37 +80,11 @@ fn serve(endpoint: Endpoint, fault: Fault) -> BoxFuture<Server> {
 
 /// Answers one request; `None` where the client went away half-way.
 async fn answer(mut stream: TcpStream, endpoint: Endpoint, fault: Fault) -> Option<()> {
-    let mut bytes = Vec::new();
-    let end = loop {
-        if let Some(end) = find(&bytes, b"\r\n\r\n") {
-            break end;
-        }
-        if stream.read_buf(&mut bytes).await.ok()? == 0 {
-            return None;
-        }
-    };
-    let head = String::from_utf8(bytes[..end].to_vec()).ok()?;
-    let mut body = bytes.split_off(end + 4);
-    let mut request = ::http::Request::builder();
-    let mut lines = head.split("\r\n");
-    let mut first = lines.next()?.split(' ');
-    request = request.method(first.next()?);
-    let path = first.next()?;
-    let (mut length, mut is_chunked, mut is_waiting) = (0, false, false);
-    for (name, value) in lines.filter_map(|line| line.split_once(':')) {
-        match (name.to_ascii_lowercase().as_str(), value.trim()) {
-            ("content-length", value) => length = value.parse().ok()?,
-            ("transfer-encoding", _) => is_chunked = true,
-            ("expect", _) => is_waiting = true,
-            _ => {}
-        }
-        request = request.header(name, value.trim());
-    }
+    let Head { request, path, mut body, length, is_chunked, is_waiting } = Head::read(&mut stream).await?;
     if is_waiting && fault == Fault::AsksForTheBodyFirst {
         stream.write_all(b"HTTP/1.1 100 Continue\r\n\r\n").await.ok()?;
     }
-    let is_ours = path.split('?').next() == Some(INBOUND_LEADS_PATH) || fault == Fault::TakesEveryPath;
-    let request = request.body(()).ok()?;
+    let is_ours = path == INBOUND_LEADS_PATH || fault == Fault::TakesEveryPath;
     let mut late = None;
     // One that waits to be asked for its body is answered from the head alone.
     if is_chunked {
@@ -149,27 +119,6 @@ async fn answer(mut stream: TcpStream, endpoint: Endpoint, fault: Fault) -> Opti
     stream.write_all(&[text.as_bytes(), response.body()].concat()).await.ok()
 }
 
-async fn read_to(stream: &mut TcpStream, body: &mut Vec<u8>, length: usize) -> Option<()> {
-    while body.len() < length {
-        if stream.read_buf(body).await.ok()? == 0 {
-            return None;
-        }
-    }
-    Some(())
-}
-
-/// A body of which nothing more comes.
-struct Stalled;
-
-impl Body for Stalled {
-    type Data = Bytes;
-    type Error = Infallible;
-
-    fn poll_frame(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
-        Poll::Pending
-    }
-}
-
 fn broken(mut response: Response, fault: Fault, echo: &[u8]) -> Response {
     let headers = response.headers_mut();
     match fault {
@@ -184,21 +133,4 @@ fn broken(mut response: Response, fault: Fault, echo: &[u8]) -> Response {
         _ => {}
     }
     response
-}
-
-fn unchunked(mut bytes: &[u8]) -> Option<Vec<u8>> {
-    let mut body = Vec::new();
-    loop {
-        let end = find(bytes, b"\r\n")?;
-        let size = usize::from_str_radix(std::str::from_utf8(&bytes[..end]).ok()?, 16).ok()?;
-        if size == 0 {
-            return Some(body);
-        }
-        body.extend(bytes.get(end + 2..end + 2 + size)?);
-        bytes = bytes.get(end + 2 + size + 2..)?;
-    }
-}
-
-fn find(bytes: &[u8], what: &[u8]) -> Option<usize> {
-    bytes.windows(what.len()).position(|window| window == what)
 }

@@ -1,9 +1,11 @@
 //! The suites bite: each of these stores and endpoints is broken in one way, and fails for that reason.
 
 mod endpoints;
+mod inbox_adapters;
 mod inboxes;
 mod outboxes;
 mod stores;
+mod wire;
 
 use tokio::task::JoinError;
 
