@@ -142,7 +142,7 @@ pub(super) struct Texts {
 }
 
 impl Texts {
-    /// A status of another version stays as it is.
+    /// A status that this version does not know is a question mark.
     pub(super) fn status(&self, status: &str) -> &'static str {
         let known = status.parse::<LeadStatus>().ok();
         self.statuses_of.iter().find(|(found, _)| Some(*found) == known).map_or("?", |(_, text)| text)
