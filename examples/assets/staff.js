@@ -5,7 +5,8 @@
 const news = document.querySelector('[data-live]');
 if (news && 'EventSource' in window) {
   let source;
-  let known;
+  // What the page shows, where that is the newest.
+  let known = news.dataset.newest;
   const listen = () => {
     if (document.hidden) {
       source?.close();

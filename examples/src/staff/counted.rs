@@ -18,7 +18,11 @@ const MAX_KEPT: usize = 256;
 
 /// What was counted lately, by what was asked.
 #[derive(Default)]
-pub(super) struct Counted(Mutex<HashMap<String, (Instant, Arc<Counts>)>>);
+pub(super) struct Counted {
+    kept: Mutex<HashMap<String, (Instant, Arc<Counts>)>>,
+    /// One counts, and the others wait for what it finds.
+    counting: tokio::sync::Mutex<()>,
+}
 
 impl Counted {
     pub(super) async fn get(&self, api: &Api<'_>, query: &str) -> Result<Arc<Counts>, Refused> {
@@ -27,12 +31,14 @@ impl Counted {
         if api.grant.is_for_some_sources() {
             return Ok(Arc::new(api.get(&target).await?));
         }
-        let began = Instant::now();
-        if let Some((until, counts)) = self.kept().get(query)
-            && began < *until
-        {
-            return Ok(Arc::clone(counts));
+        if let Some(counts) = self.fresh(query) {
+            return Ok(counts);
         }
+        let _counting = self.counting.lock().await;
+        if let Some(counts) = self.fresh(query) {
+            return Ok(counts);
+        }
+        let began = Instant::now();
         let counts: Arc<Counts> = Arc::new(api.get(&target).await?);
         let took = began.elapsed();
         if took < SLOW {
@@ -49,12 +55,13 @@ impl Counted {
         Ok(counts)
     }
 
-    /// Something was changed here: whoever did it sees that it was.
-    pub(super) fn forget(&self) {
-        self.kept().clear();
+    fn fresh(&self, query: &str) -> Option<Arc<Counts>> {
+        let kept = self.kept();
+        let (until, counts) = kept.get(query)?;
+        (Instant::now() < *until).then(|| Arc::clone(counts))
     }
 
     fn kept(&self) -> MutexGuard<'_, HashMap<String, (Instant, Arc<Counts>)>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

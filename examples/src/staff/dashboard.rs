@@ -19,7 +19,6 @@ const DAYS: u64 = 31;
 /// How long people waited until somebody worked on their lead.
 #[derive(Deserialize)]
 struct ContactTimes {
-    leads: u64,
     contacted: u64,
     median_seconds: Option<u64>,
     p90_seconds: Option<u64>,
@@ -122,7 +121,7 @@ impl Turn<'_> {
         let oldest = times.oldest_received.as_deref();
         let oldest = oldest.map(|oldest| Moment::of(oldest, self.staff.settings.time_zone, self.language).shown);
         let figures = vec![
-            Figure { label: texts.taken_in, value: times.leads.to_string() },
+            Figure { label: texts.taken_in, value: counts.of(None).to_string() },
             Figure { label: texts.contacted, value: times.contacted.to_string() },
             Figure { label: texts.median_wait, value: duration(times.median_seconds) },
             Figure { label: texts.longest_waits, value: duration(times.p90_seconds) },

@@ -3,7 +3,7 @@
 use askama::Template;
 use fastcore_leads::{
     LeadId, LeadStatus,
-    audit::{LEAD_NOTED, LEAD_REVEALED},
+    audit::{LEAD_ASSIGNED, LEAD_NOTED, LEAD_REVEALED},
     outbox::DeliveryFilter,
     token::Scope,
 };
@@ -241,11 +241,14 @@ impl Turn<'_> {
             _ => json!({ "reason": reason }),
         };
         let done = self.api().send(Method::POST, &format!("/inbound/leads/{id}/{work}"), &body).await;
-        self.staff.counted.forget();
         match done {
             Ok(()) => Ok(answer::see_other(&self.address(id))),
             // Whatever stands in the way, what was typed is shown again with it.
-            Err(refused) if refused.error != "lead_not_found" => self.lead(id, Some(Undone { refused, form })).await,
+            Err(refused) if refused.error != "lead_not_found" => {
+                let shown = self.lead(id, Some(Undone { refused, form })).await;
+                // The database is away: then at least what was typed is shown.
+                Ok(shown.unwrap_or_else(|refused| self.refused_with(&refused, form.typed())))
+            }
             Err(refused) => Err(refused),
         }
     }
@@ -256,7 +259,6 @@ impl Turn<'_> {
         }
         let reason = form.some("reason");
         let done = self.api().send(Method::DELETE, &format!("/inbound/leads/{id}"), &json!({ "reason": reason })).await;
-        self.staff.counted.forget();
         match done {
             Ok(()) => Ok(answer::see_other(&self.address(id))),
             Err(refused) if refused.error == "reason_names_person" || refused.error == "validation_error" => {
@@ -273,8 +275,8 @@ impl Turn<'_> {
         if let Some(to) = word("to") {
             what = format!("{what} ({})", texts.status(to));
         }
-        if let Some(assignee) = word("assignee") {
-            what = format!("{what} {assignee}");
+        if record.event == LEAD_ASSIGNED {
+            what = format!("{what} {}", word("assignee").unwrap_or(texts.nobody));
         }
         Event {
             at: self.moment(&record.created_at_utc),

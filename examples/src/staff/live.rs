@@ -5,12 +5,14 @@ use std::{sync::Arc, time::Duration};
 use bytes::Bytes;
 use fastcore_leads::{InboxEndpoint, token::Grant};
 use futures_util::stream;
-use http::{HeaderMap, HeaderValue, Response};
+use http::{HeaderMap, HeaderValue, Response, StatusCode};
 use serde::Deserialize;
 use tokio::time::sleep;
 
 use super::{Api, Pieces, StaffBody, Turn, answer};
 
+/// Who listens at once at most: each takes a connection, and asks the database.
+pub(super) const MAX_LISTENERS: usize = 100;
 /// How often is looked.
 const PAUSE: Duration = Duration::from_secs(2);
 /// After so many looks without news a comment is sent, so that nobody between takes the connection for dead.
@@ -34,8 +36,11 @@ async fn newest(inbox: &InboxEndpoint, grant: &Grant) -> Option<String> {
 impl Turn<'_> {
     /// Tells the newest lead's id at the start and whenever it is another. Ends when the session does.
     pub(super) fn live(&self, headers: &HeaderMap) -> Response<StaffBody> {
-        let begin = (Arc::clone(self.staff), headers.clone(), None::<String>);
-        let news = stream::unfold(begin, |(staff, headers, told)| async move {
+        let Ok(place) = Arc::clone(&self.staff.listeners).try_acquire_owned() else {
+            return answer::text(StatusCode::SERVICE_UNAVAILABLE, "too many listen\n");
+        };
+        let begin = (Arc::clone(self.staff), place, headers.clone(), None::<String>);
+        let news = stream::unfold(begin, |(staff, place, headers, told)| async move {
             let mut quiet = 0;
             loop {
                 let grant = staff.sessions.peek(&headers, &staff.tokens)?;
@@ -44,11 +49,11 @@ impl Turn<'_> {
                     && told.as_ref() != Some(&found)
                 {
                     let event = Bytes::from(format!("event: newest\ndata: {found}\n\n"));
-                    return Some((Ok(event), (staff, headers, Some(found))));
+                    return Some((Ok(event), (staff, place, headers, Some(found))));
                 }
                 quiet += 1;
                 if quiet >= QUIET {
-                    return Some((Ok(Bytes::from_static(b":\n\n")), (staff, headers, told)));
+                    return Some((Ok(Bytes::from_static(b":\n\n")), (staff, place, headers, told)));
                 }
                 tokio::select! {
                     () = sleep(PAUSE) => {}

@@ -32,6 +32,7 @@ use http::{
     request::Parts,
 };
 use http_body::Body;
+use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
@@ -80,6 +81,7 @@ struct Shared {
     pepper: Pepper,
     limiter: Limiter,
     counted: Counted,
+    listeners: Arc<Semaphore>,
     closed: CancellationToken,
 }
 
@@ -115,6 +117,7 @@ impl Staff {
                 pepper,
                 limiter,
                 counted: Counted::default(),
+                listeners: Arc::new(Semaphore::new(live::MAX_LISTENERS)),
                 closed,
             }),
         })
@@ -148,7 +151,7 @@ impl Staff {
         if let Route::Asset(name) = route {
             return answer::asset(name).unwrap_or_else(|| answer::text(StatusCode::NOT_FOUND, "not found\n"));
         }
-        let visit = staff.sessions.find(&head.headers, &staff.tokens);
+        let visit = staff.sessions.find(&head.headers, &staff.tokens, !matches!(route, Route::Live));
         if is_read {
             let query = Form::parse(head.uri.query().unwrap_or_default().as_bytes());
             return match (route, visit) {
@@ -163,8 +166,9 @@ impl Staff {
             tracing::warn!("a form of another site was refused");
             return staff.message(&head, visit, StatusCode::FORBIDDEN, "cross_site");
         }
-        let Some(form) = Form::read(body).await else {
-            return staff.message(&head, visit, StatusCode::BAD_REQUEST, "malformed_body");
+        let form = match Form::read(body).await {
+            Ok(form) => form,
+            Err(unread) => return staff.message(&head, visit, unread.status(), unread.as_str()),
         };
         match (route, visit) {
             (Route::SignIn, _) => staff.sign_in(&head, &form, peer),
@@ -172,8 +176,14 @@ impl Staff {
                 staff.turn(&head, visit).write(route, &form).await
             }
             (_, Some(visit)) => staff.message(&head, Some(visit), StatusCode::FORBIDDEN, "cross_site"),
-            // What was typed is lost to this page, but the browser has it: it is told with a status that is no success.
-            (_, None) => staff.sign_in_page(&head, &form, StatusCode::UNAUTHORIZED, Some("signed_out")),
+            // What was typed is shown again, and after the sign-in the page that it was typed on.
+            (route, None) => {
+                let form = match route {
+                    Route::Work(id, _) => form.with("next", format!("{}/leads/{id}", staff.settings.path)),
+                    _ => form,
+                };
+                staff.sign_in_page(&head, &form, StatusCode::UNAUTHORIZED, Some("signed_out"))
+            }
         }
     }
 }
@@ -248,7 +258,7 @@ impl Shared {
         let frame = Frame::new(self, language, None);
         let problem = problem.map(|problem| frame.texts.problem(problem));
         let next = self.local(asked.get("next")).to_owned();
-        answer::page(status, &SignIn { frame, problem, next })
+        answer::page(status, &SignIn { frame, problem, next, kept: asked.typed() })
     }
 
     /// A page of these, and not one of somebody who made up a link.
@@ -303,7 +313,7 @@ impl Shared {
         }
         let frame = Frame::new(self, Language::of_headers(&head.headers), None);
         let text = frame.texts.problem(problem);
-        answer::page(status, &Message { frame, text })
+        answer::page(status, &Message { frame, text, kept: String::new() })
     }
 }
 
@@ -321,9 +331,14 @@ impl Turn<'_> {
     }
 
     fn refused(&self, refused: &Refused) -> Response<StaffBody> {
+        self.refused_with(refused, String::new())
+    }
+
+    /// With what was typed.
+    fn refused_with(&self, refused: &Refused, kept: String) -> Response<StaffBody> {
         let frame = self.frame();
         let text = frame.texts.problem(&refused.error);
-        answer::page(refused.status(), &Message { frame, text })
+        answer::page(refused.status(), &Message { frame, text, kept })
     }
 
     async fn read(self, route: Route<'_>, query: &Form, head: &Parts) -> Response<StaffBody> {

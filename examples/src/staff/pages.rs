@@ -46,6 +46,8 @@ pub(super) struct SignIn<'a> {
     pub(super) frame: Frame<'a>,
     pub(super) problem: Option<&'static str>,
     pub(super) next: String,
+    /// What was typed, and could not be sent.
+    pub(super) kept: String,
 }
 
 #[derive(Template)]
@@ -53,6 +55,8 @@ pub(super) struct SignIn<'a> {
 pub(super) struct Message<'a> {
     pub(super) frame: Frame<'a>,
     pub(super) text: &'static str,
+    /// What was typed, and could not be sent.
+    pub(super) kept: String,
 }
 
 #[derive(Template)]

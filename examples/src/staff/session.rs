@@ -114,8 +114,9 @@ impl Sessions {
         Some(format!("{id}.{}", self.signature(COOKIE_PURPOSE, &id)))
     }
 
-    /// The session that a request's cookie names, if it is a good one. One whose token is no longer good ends here.
-    pub(super) fn find(&self, headers: &HeaderMap, tokens: &TokenSet) -> Option<Visit> {
+    /// The session that a request's cookie names, if it is a good one. One whose token is no longer good ends here. Who only waits for
+    /// news does not use it.
+    pub(super) fn find(&self, headers: &HeaderMap, tokens: &TokenSet, is_use: bool) -> Option<Visit> {
         let id = self.named(headers)?;
         let now = Instant::now();
         let mut kept = self.kept();
@@ -125,7 +126,9 @@ impl Sessions {
             kept.remove(&id);
             return None;
         };
-        session.used = now;
+        if is_use {
+            session.used = now;
+        }
         session.grant = grant.clone();
         session.shows_until.retain(|_, until| now < *until);
         Some(Visit {

@@ -100,7 +100,7 @@ fn tokens_that_cannot_be_meant_are_refused() {
         assert!(!status.success() && told.contains(said), "{value}: {told}");
         assert!(!told.contains(MARIE) && !told.contains(TOKEN), "{told}");
     }
-    for path in ["staff", "/", "/staff/", "/inbound", "/a b"] {
+    for path in ["staff", "/", "/staff/", "/inbound", "/healthz", "/readyz/x", "/metrics", "/a b"] {
         let (status, told) = start_in_vain(&["--staff-path", path], &[("FASTCORE_SITE_INGEST_TOKEN", TOKEN)]);
         assert!(!status.success() && told.contains("not a path such as /staff"), "{path}: {told}");
     }

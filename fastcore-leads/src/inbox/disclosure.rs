@@ -82,12 +82,16 @@ impl Disclosure {
         }
     }
 
-    /// Who wrote a note, and when, is nobody's secret.
+    /// Who wrote a note, and when, is nobody's secret. What is no note of ours may be anything.
     fn note(self, mut note: Value) -> Value {
-        if let Some(text) = note["text"].as_str().map(|text| self.message(text)) {
-            note["text"] = text.into();
+        let is_ours = note.as_object().is_some_and(|members| members.keys().eq(["at", "by", "text"]));
+        match note["text"].as_str().map(|text| self.message(text)) {
+            Some(text) if is_ours => {
+                note["text"] = text.into();
+                note
+            }
+            _ => masked("*").into(),
         }
-        note
     }
 
     /// Members that are nobody's stay as they are.

@@ -116,11 +116,12 @@ impl StoredLead {
         Some(())
     }
 
-    /// What others are told of its meta: notes are for those who work with leads here.
+    /// What others are told of its meta: notes, and who sees to it, are for those who work with leads here.
     pub(crate) fn meta_for_others(&self) -> Option<Value> {
         let mut meta = self.meta_json.clone();
         if let Some(Value::Object(members)) = &mut meta {
             members.remove(NOTES);
+            members.remove(ASSIGNEE);
         }
         meta
     }

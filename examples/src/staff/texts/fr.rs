@@ -97,7 +97,7 @@ pub(super) static TEXTS: Texts = Texts {
     taken_in: "Demandes reçues",
     contacted: "Prises en charge",
     median_wait: "Attente médiane",
-    longest_waits: "Neuf sur dix attendent moins de",
+    longest_waits: "Neuf prises en charge sur dix en moins de",
     oldest_waiting: "La plus ancienne en attente",
     by_day: "Demandes par jour",
     by_service: "Demandes par sujet",
@@ -189,7 +189,7 @@ pub(super) static TEXTS: Texts = Texts {
         ("unauthorized", "Ce jeton n’est pas valable ici."),
         (
             "signed_out",
-            "Vous n’êtes plus connecté. Connectez-vous, puis revenez en arrière : votre texte y est encore.",
+            "Vous n’êtes plus connecté, et rien n’a été enregistré. Copiez votre texte, connectez-vous, puis envoyez-le de nouveau.",
         ),
         (
             "cross_site",

@@ -1,11 +1,11 @@
 //! What a colleague does.
 
-use fastcore_leads::{LeadInbox, LeadStatus, audit, inbox::InboxExt};
+use fastcore_leads::{EventsEndpoint, LeadInbox, LeadStatus, Scope, TokenSet, audit, inbox::InboxExt, outbox::Payload};
 use fastcore_leads_examples::staff::StaffBody;
 use futures_util::StreamExt;
 use http::StatusCode;
 
-use super::{Actor, JEAN, MARIE, READER, World};
+use super::{Actor, JEAN, MARIE, READER, World, token};
 
 #[tokio::test]
 async fn leads_are_listed_masked_until_somebody_asks() {
@@ -266,4 +266,51 @@ async fn each_speaks_their_own_language() {
     assert!(marie.get("/staff/sign-in?lang=fr").await.has("Votre jeton"));
     marie.headers[0].1 = "fr-CH, en;q=0.5".to_owned();
     assert!(marie.get("/staff/sign-in").await.has("Votre jeton"));
+}
+
+/// Also where the page has no field for it any more, or nobody is signed in.
+#[tokio::test]
+async fn what_was_typed_is_shown_again() {
+    let world = World::new();
+    let (id, gone) = (world.receive(|_| ()).await, world.receive(|_| ()).await);
+    let (marie, jean) = (world.signed_in(MARIE).await, world.signed_in(JEAN).await);
+    let marie = &marie;
+    let post = async |id: &str, work: &str, fields: &[(&str, &str)]| {
+        marie.post(&format!("/staff/leads/{id}/{work}"), fields).await
+    };
+    let (id, gone) = (id.to_string(), gone.to_string());
+    post(&id, "status", &[("from", "received"), ("to", "archived")]).await;
+    let late = post(&id, "status", &[("from", "received"), ("to", "processing"), ("reason", "un devis")]).await;
+    assert_eq!(late.status, StatusCode::CONFLICT);
+    assert!(late.has("un devis"), "there is nowhere to go from archived: {}", late.text());
+    post(&gone, "erase", &[("sure", "true")]).await;
+    let late = post(&gone, "notes", &[("text", "rappeler lundi")]).await;
+    assert_eq!(late.status, StatusCode::GONE);
+    assert!(late.has("rappeler lundi"), "{}", late.text());
+
+    jean.post("/staff/sign-out", &[]).await;
+    let late = jean.post(&format!("/staff/leads/{id}/notes"), &[("text", "rappeler mardi")]).await;
+    assert_eq!(late.status, StatusCode::UNAUTHORIZED);
+    assert!(late.has("rappeler mardi"), "{}", late.text());
+    assert_eq!(late.field("next"), format!("/staff/leads/{id}"));
+}
+
+/// They are for those who work with leads here.
+#[tokio::test]
+async fn notes_and_whose_a_lead_is_are_told_to_nobody() {
+    let world = World::new();
+    let id = world.receive(|_| ()).await;
+    let marie = world.signed_in(MARIE).await;
+    marie.post(&format!("/staff/leads/{id}/notes"), &[("text", "un secret de la maison")]).await;
+    marie.post(&format!("/staff/leads/{id}/assignee"), &[("from", ""), ("to", "quelqu'une")]).await;
+    assert!(marie.get(&format!("/staff/leads/{id}")).await.has("Assigned to quelqu"));
+    marie.post(&format!("/staff/leads/{id}/assignee"), &[("from", "quelqu'une"), ("to", "")]).await;
+    assert!(marie.get(&format!("/staff/leads/{id}")).await.has("Assigned to nobody"));
+    marie.post(&format!("/staff/leads/{id}/assignee"), &[("from", ""), ("to", "quelqu'une")]).await;
+    let tokens = TokenSet::new([token(READER, "crm", &[Scope::Events])]).unwrap();
+    let feed = EventsEndpoint::builder(world.store.clone(), tokens).payload(Payload::Full).build();
+    let request = http::Request::get("/inbound/events?after=0").header("authorization", format!("Bearer {READER}"));
+    let told = feed.handle(request.body(()).unwrap()).await;
+    let text = String::from_utf8(told.into_body().to_vec()).unwrap();
+    assert!(text.contains("Jean Dupont") && !text.contains("secret") && !text.contains("quelqu"), "{text}");
 }

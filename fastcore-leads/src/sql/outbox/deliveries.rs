@@ -286,7 +286,6 @@ impl Dialect {
 }
 
 impl Statement {
-    /// Whether a filter shows a delivery.
     /// Whether a column is one of what a query reads; in PostgreSQL as an array, which an index takes whatever the planner thinks.
     fn one_of(&self, column: &str, query: &str) -> String {
         match self.dialect {
@@ -295,6 +294,7 @@ impl Statement {
         }
     }
 
+    /// Whether a filter shows a delivery.
     fn shown(&mut self, filter: &DeliveryFilter) -> String {
         let mut conditions = vec![is_told(&[])];
         if let Some(destination) = &filter.destination {
