@@ -40,7 +40,7 @@ use self::{
     database::Database,
     options::Options,
     rest::Rest,
-    server::{Settings, Stopped},
+    server::{Settings, StopSignals, Stopped},
     telling::Telling,
     token::Tokens,
 };
@@ -138,6 +138,7 @@ async fn run(options: &Options, is_trial: bool, is_traced: bool) -> Result<(), S
         let endpoint = Endpoint::new(ingest, set).consent_policy(options.consent_policy());
         if options.validation_as_bad_request { endpoint.validation_as_bad_request() } else { endpoint }
     });
+    let signals = StopSignals::listen();
     let listener = TcpListener::bind(&options.listen)
         .await
         .map_err(|error| format!("cannot listen on {}: {error}; choose another --listen", options.listen))?;
@@ -161,7 +162,7 @@ async fn run(options: &Options, is_trial: bool, is_traced: bool) -> Result<(), S
     };
     let staff_path = inbox.as_ref().map(|(path, _)| path);
     let rest = Rest::new(endpoint.clone(), site.clone(), metrics, database, staff_path);
-    let waiting = Waiting { feed: feed.clone(), staff: staff.clone() };
+    let waiting = Waiting { signals, feed: feed.clone(), staff: staff.clone() };
     let parts = Parts { endpoint, feed, inbox, staff, rest };
     let started = match options.framework {
         options::Framework::Axum => serve(listener, inner, site, waiting, app::axum(parts), settings).await,
@@ -185,12 +186,15 @@ async fn run(options: &Options, is_trial: bool, is_traced: bool) -> Result<(), S
 
 /// Whose callers wait for news: they would hold up all that is to end.
 struct Waiting {
+    signals: StopSignals,
     feed: Option<EventsEndpoint>,
     staff: Option<Staff>,
 }
 
 impl Waiting {
-    fn close(self) {
+    /// Waits for a signal, and lets nobody wait any longer.
+    async fn stop(self) {
+        self.signals.received().await;
         if let Some(feed) = self.feed {
             feed.close();
         }
@@ -228,11 +232,7 @@ where
         let settings = Settings { max_connections: MAX_INNER_CONNECTIONS, ..settings };
         tokio::spawn(server::run(inner, service.clone(), settings, stop))
     });
-    let stop = async {
-        server::told_to_stop().await;
-        waiting.close();
-    };
-    let stopped = server::run(listener, service, settings, stop).await;
+    let stopped = server::run(listener, service, settings, waiting.stop()).await;
     // Also those whose visitors went away meanwhile; each is on the disk after an attempt of some seconds.
     if let Some(site) = site {
         let left = stopped.drain_until().max(Instant::now() + LAST_LEADS);

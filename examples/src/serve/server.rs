@@ -22,7 +22,7 @@ use hyper_util::{
 };
 use tokio::{
     net::{TcpListener, TcpStream},
-    signal::unix::{SignalKind, signal},
+    signal::unix::{Signal, SignalKind, signal},
     sync::Semaphore,
     time::{Instant, sleep, timeout_at},
 };
@@ -172,15 +172,23 @@ where
     }
 }
 
-/// SIGTERM or SIGINT.
-pub(crate) async fn told_to_stop() {
-    let (Ok(mut terminate), Ok(mut interrupt)) = (signal(SignalKind::terminate()), signal(SignalKind::interrupt()))
-    else {
-        tracing::warn!("signals cannot be received: stop this process by force");
-        return std::future::pending().await;
-    };
-    tokio::select! {
-        _ = terminate.recv() => {}
-        _ = interrupt.recv() => {}
+/// SIGTERM and SIGINT, from when they are listened to: one that came before would end the process at once.
+pub(crate) struct StopSignals(Option<(Signal, Signal)>);
+
+impl StopSignals {
+    pub(crate) fn listen() -> Self {
+        Self(signal(SignalKind::terminate()).ok().zip(signal(SignalKind::interrupt()).ok()))
+    }
+
+    /// Waits for one of them.
+    pub(crate) async fn received(self) {
+        let Some((mut terminate, mut interrupt)) = self.0 else {
+            tracing::warn!("signals cannot be received: stop this process by force");
+            return std::future::pending().await;
+        };
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
     }
 }
