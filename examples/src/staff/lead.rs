@@ -314,13 +314,10 @@ impl Turn<'_> {
     }
 }
 
-/// Where a lead can go from a status, the usual way first.
-fn moves(status: &str) -> &'static [LeadStatus] {
-    match status.parse() {
-        Ok(LeadStatus::Received) => &[LeadStatus::Processing, LeadStatus::Archived],
-        Ok(LeadStatus::Processing) => &[LeadStatus::Resolved, LeadStatus::Received, LeadStatus::Archived],
-        Ok(LeadStatus::Resolved) => &[LeadStatus::Processing, LeadStatus::Archived],
-        Ok(LeadStatus::Quarantined) => &[LeadStatus::Archived],
-        _ => &[],
-    }
+/// Where a lead can go from a status: onward first, and back after.
+fn moves(status: &str) -> Vec<LeadStatus> {
+    let Ok(from) = status.parse::<LeadStatus>() else { return Vec::new() };
+    let mut moves: Vec<_> = from.moves().collect();
+    moves.sort_by_key(|to| *to < from);
+    moves
 }

@@ -43,7 +43,7 @@ impl Turn<'_> {
         let news = stream::unfold(begin, |(staff, place, headers, told)| async move {
             let mut quiet = 0;
             loop {
-                let grant = staff.sessions.peek(&headers, &staff.tokens)?;
+                let grant = staff.sessions.find(&headers, &staff.tokens, false)?.grant;
                 let found = newest(&staff.inbox, &grant).await;
                 if let Some(found) = found
                     && told.as_ref() != Some(&found)

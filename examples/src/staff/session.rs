@@ -117,7 +117,10 @@ impl Sessions {
     /// The session that a request's cookie names, if it is a good one. One whose token is no longer good ends here. Who only waits for
     /// news does not use it.
     pub(super) fn find(&self, headers: &HeaderMap, tokens: &TokenSet, is_use: bool) -> Option<Visit> {
-        let id = self.named(headers)?;
+        let id = cookies(headers).find_map(|cookie| {
+            let (id, signature) = cookie.split_once('.')?;
+            self.has_signed(COOKIE_PURPOSE, id, signature).then(|| id.to_owned())
+        })?;
         let now = Instant::now();
         let mut kept = self.kept();
         let session = kept.get_mut(&id)?;
@@ -139,13 +142,6 @@ impl Sessions {
             shown: session.shows_until.keys().copied().collect(),
             id,
         })
-    }
-
-    /// What a session's token grants now, without its being used: who only waits for news is idle.
-    pub(super) fn peek(&self, headers: &HeaderMap, tokens: &TokenSet) -> Option<Grant> {
-        let kept = self.kept();
-        let session = kept.get(&self.named(headers)?)?;
-        tokens.renew(&session.grant).filter(|_| self.lasts(session, Instant::now()))
     }
 
     /// Whether a form is one that this session was shown.
@@ -179,14 +175,6 @@ impl Sessions {
         let secure = if is_secure { "; Secure" } else { "" };
         let age = if value.is_empty() { 0 } else { self.lifetime.longest.as_secs() };
         format!("{COOKIE_NAME}={value}; Path={path}; Max-Age={age}; HttpOnly; SameSite=Strict{secure}")
-    }
-
-    /// The session that a request names; whether there is one is another question.
-    fn named(&self, headers: &HeaderMap) -> Option<String> {
-        cookies(headers).find_map(|cookie| {
-            let (id, signature) = cookie.split_once('.')?;
-            self.has_signed(COOKIE_PURPOSE, id, signature).then(|| id.to_owned())
-        })
     }
 
     fn lasts(&self, session: &Session, now: Instant) -> bool {

@@ -218,6 +218,21 @@ fn moved(from: LeadStatus, to: LeadStatus) -> Value {
     json!({"from": from.as_str(), "to": to.as_str()})
 }
 
+impl LeadStatus {
+    /// Returns where a lead in this status can be moved to, in the order of [`ALL`](Self::ALL). To leave quarantine for good, a lead is
+    /// [released](super::InboxExt::release).
+    ///
+    /// ```
+    /// use fastcore_leads::LeadStatus::{Archived, Processing, Received};
+    ///
+    /// assert!(Received.moves().eq([Processing, Archived]));
+    /// assert_eq!(Archived.moves().count(), 0);
+    /// ```
+    pub fn moves(self) -> impl Iterator<Item = Self> {
+        Self::ALL.iter().copied().filter(move |to| event_of_move(self, *to).is_some())
+    }
+}
+
 /// The life of a lead: the event of a move that is allowed.
 pub(super) fn event_of_move(from: LeadStatus, to: LeadStatus) -> Option<&'static str> {
     use LeadStatus::{Archived, Processing, Received, Resolved};
