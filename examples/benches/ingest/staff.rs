@@ -11,9 +11,12 @@ use std::{
     time::{Duration, Instant},
 };
 
-use fastcore_leads::testing::{http::exchange, postgres::Cluster};
-use fastcore_leads_store_sqlx::SqliteLeadStore;
-use serde_json::Value;
+use fastcore_leads::{
+    LeadInbox,
+    testing::{http::exchange, postgres::Cluster},
+};
+use fastcore_leads_store_sqlx::{PgLeadStore, SqliteLeadStore};
+use serde_json::{Value, json};
 use tokio::{task::JoinSet, time::sleep};
 
 use crate::{
@@ -45,15 +48,17 @@ pub(crate) fn measure(cluster: &Cluster, seconds: Duration, rounds: usize) {
     }
 }
 
-/// Leads over three years, of all kinds, the newest of today.
+/// Leads over three years, of all kinds, the newest of today. Names and companies are rare, some words are everybody's.
 fn fill(candidate: &Candidate, cluster: &Cluster, url: &str) {
     if candidate.name != "sqlite" {
         cluster.psql(
             url,
             &format!(
-                "INSERT INTO lead_inbox (id, created_at_utc, name, email, message, ip_hash, request_id, status, service)
-                 SELECT gen_random_uuid(), now() - ({LEADS} - i) * interval '94 seconds', 'Jean Dupont', 'jean' || i || '@example.com',
-                        'Mon compresseur ne démarre plus depuis hier', 'abc123def456', gen_random_uuid(),
+                "INSERT INTO lead_inbox (id, created_at_utc, name, email, phone, company, message, ip_hash, request_id, status, service)
+                 SELECT gen_random_uuid(), now() - ({LEADS} - i) * interval '94 seconds', 'Jean Nom' || i % 5000, 'jean' || i || '@example.com',
+                        '+336' || (10000000 + i), 'Garage ' || i % 1000,
+                        'Bonjour, mon compresseur ne démarre plus depuis hier, merci de me rappeler au plus vite, réf ' || i * 7,
+                        'abc123def456', gen_random_uuid(),
                         (ARRAY['received', 'processing', 'resolved', 'archived'])[1 + i % 4],
                         (ARRAY['ponts', 'cabines', 'compresseurs', 'diagnostic', 'autre'])[1 + i % 5]
                    FROM generate_series(1, {LEADS}) AS i;
@@ -63,16 +68,23 @@ fn fill(candidate: &Candidate, cluster: &Cluster, url: &str) {
             ),
         );
         cluster.psql(url, "VACUUM ANALYZE");
+        block_on(async { index(&PgLeadStore::connect(url).await.expect("it opens")).await });
+        let size = "SELECT pg_size_pretty(pg_total_relation_size('lead_search')) || ' beside ' ||
+                           pg_size_pretty(pg_total_relation_size('lead_inbox'))";
+        println!("index of words: {}", cluster.psql(url, size));
+        cluster.psql(url, "VACUUM ANALYZE");
         cluster.psql(url, "CHECKPOINT");
         return;
     }
     let id = "lower(hex(randomblob(4)) || '-' || hex(randomblob(2)) || '-4' || substr(hex(randomblob(2)), 2) || '-8' || \
               substr(hex(randomblob(2)), 2) || '-' || hex(randomblob(6)))";
     let leads = format!(
-        "INSERT INTO lead_inbox (id, created_at_utc, name, email, message, ip_hash, request_id, status, service)
+        "INSERT INTO lead_inbox (id, created_at_utc, name, email, phone, company, message, ip_hash, request_id, status, service)
          WITH RECURSIVE numbers (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM numbers WHERE i < {LEADS})
-         SELECT {id}, strftime('%Y-%m-%dT%H:%M:%S.000000Z', 'now', '-' || (({LEADS} - i) * 94) || ' seconds'), 'Jean Dupont',
-                'jean' || i || '@example.com', 'Mon compresseur ne démarre plus depuis hier', 'abc123def456', {id},
+         SELECT {id}, strftime('%Y-%m-%dT%H:%M:%S.000000Z', 'now', '-' || (({LEADS} - i) * 94) || ' seconds'), 'Jean Nom' || i % 5000,
+                'jean' || i || '@example.com', '+336' || (10000000 + i), 'Garage ' || i % 1000,
+                'Bonjour, mon compresseur ne démarre plus depuis hier, merci de me rappeler au plus vite, réf ' || i * 7,
+                'abc123def456', {id},
                 CASE i % 4 WHEN 0 THEN 'received' WHEN 1 THEN 'processing' WHEN 2 THEN 'resolved' ELSE 'archived' END,
                 CASE i % 5 WHEN 0 THEN 'ponts' WHEN 1 THEN 'cabines' WHEN 2 THEN 'compresseurs' WHEN 3 THEN 'diagnostic' ELSE 'autre' END
            FROM numbers"
@@ -86,7 +98,15 @@ fn fill(candidate: &Candidate, cluster: &Cluster, url: &str) {
         for statement in [leads, audit] {
             sqlx::query(sqlx::AssertSqlSafe(statement)).execute(store.pool()).await.expect("it is filled");
         }
+        index(&store).await;
     });
+}
+
+/// Enters all leads into the index of their words, as the service does behind a search.
+async fn index(store: &impl LeadInbox) {
+    let started = Instant::now();
+    while store.index(200).await.expect("index") > 0 {}
+    println!("\n{LEADS} leads entered into the index of words in {:.0?}", started.elapsed());
 }
 
 fn read(address: SocketAddr) {
@@ -117,15 +137,52 @@ fn read(address: SocketAddr) {
         };
         print_times("a lead", &times(address, lead(false)).await);
         print_times("a lead in clear, noted", &times(address, lead(true)).await);
+        for (what, wanted) in [
+            ("a telephone number", json!({"text": "06 10 77 77 77"})),
+            ("a name", json!({"text": "nom4711"})),
+            ("a name and a company", json!({"text": "nom711 garage 711"})),
+            ("a word of every lead", json!({"text": "bonjour"})),
+            ("the beginning of one", json!({"text": "comp"})),
+            ("two letters, and a rare word", json!({"text": "me nom711"})),
+            ("a word that is in none", json!({"text": "elevator"})),
+            ("a word of every lead, of none that is shown", json!({"text": "bonjour", "source": ["elsewhere"]})),
+        ] {
+            let target = "/staff/inbound/leads/search";
+            let body = merged(wanted, &json!({"reveal": false})).to_string();
+            let mut found = Vec::new();
+            let times = times_of(async |_| {
+                let (status, answer) = ask(address, "POST", target, &body).await;
+                assert_eq!(status, 200, "{answer}");
+                let count = answer["leads"].as_array().map_or(0, Vec::len);
+                found.push((count, answer["next"].is_null()));
+            })
+            .await;
+            let (leads, is_all) = found[0];
+            print_times(
+                &format!("search: {what} ({leads} found{})", if is_all { "" } else { ", and more to search" }),
+                &times,
+            );
+        }
         print_times("counts of 31 days", &times(address, |_| "/staff/inbound/leads/counts".to_owned()).await);
     });
 }
 
+fn merged(mut one: Value, other: &Value) -> Value {
+    for (member, value) in other.as_object().expect("an object") {
+        one[member] = value.clone();
+    }
+    one
+}
+
 async fn times(address: SocketAddr, target: impl Fn(usize) -> String) -> Vec<Duration> {
+    times_of(async |i| drop(get(address, &target(i)).await)).await
+}
+
+async fn times_of(mut ask: impl AsyncFnMut(usize)) -> Vec<Duration> {
     let mut times = Vec::new();
     for i in 0..REQUESTS {
         let started = Instant::now();
-        get(address, &target(i)).await;
+        ask(i).await;
         times.push(started.elapsed());
     }
     times.sort_unstable();
@@ -158,7 +215,7 @@ fn beside_people(address: SocketAddr, seconds: Duration, rounds: usize) {
     println!("| medians of {rounds} rounds | {alone:.0} | {beside:.0} | {:.2} |", beside / alone);
 }
 
-/// Each looks at the list, opens a lead in clear, takes it on where nobody has, and looks at the list again.
+/// Each looks at the list, opens a lead in clear, takes it on where nobody has, searches, and looks at the list again.
 async fn work(address: SocketAddr, is_over: Arc<AtomicBool>) {
     let mut people = JoinSet::new();
     for person in 0..PEOPLE {
@@ -174,6 +231,9 @@ async fn work(address: SocketAddr, is_over: Arc<AtomicBool>) {
                 // Somebody else may have been quicker.
                 let body = r#"{"from":"received","to":"processing"}"#;
                 ask(address, "POST", &format!("/staff/inbound/leads/{id}/status"), body).await;
+                sleep(THINKING).await;
+                let name = format!(r#"{{"text":"jean nom{}","reveal":false}}"#, 100 * person + 11);
+                ask(address, "POST", "/staff/inbound/leads/search", &name).await;
                 sleep(THINKING).await;
             }
         });

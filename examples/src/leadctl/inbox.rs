@@ -8,12 +8,15 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use crate::{
-    options::{ListArguments, Options},
+    options::{ListArguments, Options, SearchArguments},
     outcome::{Failure, Outcome},
     shown,
 };
 
 const COLUMNS: [&str; 7] = ["id", "created_at_utc", "status", "name", "email", "service", "source"];
+
+/// How many leads are entered into the index of words at once.
+const AT_ONCE: u32 = 500;
 
 pub(crate) async fn list(options: &Options, database: &dyn LeadDatabase, list: &ListArguments) -> Outcome {
     let page = database.page(&list.filter.filter(), list.after, list.limit).await?;
@@ -23,6 +26,21 @@ pub(crate) async fn list(options: &Options, database: &dyn LeadDatabase, list: &
     shown::print(options, &COLUMNS, &rows, || json!({"leads": rows, "next": next}));
     if let (Some(next), false) = (next, options.json) {
         eprintln!("there are more: --after {next}");
+    }
+    Ok(())
+}
+
+pub(crate) async fn search(options: &Options, database: &dyn LeadDatabase, search: &SearchArguments) -> Outcome {
+    // All that was committed is to be found.
+    while database.index(AT_ONCE).await? > 0 {}
+    let filter = search.filter.filter();
+    let page = database.search(&search.text, &filter, search.after, search.limit).await?;
+    noted(options, database, &page.leads).await?;
+    let rows: Vec<_> = page.leads.iter().map(|lead| options.disclosure().lead(lead)).collect();
+    let next = page.next.map(|next| next.to_string());
+    shown::print(options, &COLUMNS, &rows, || json!({"leads": rows, "next": next, "is_complete": page.is_complete}));
+    if let (Some(next), false) = (next, options.json) {
+        eprintln!("there may be more: --after {next}");
     }
     Ok(())
 }

@@ -79,6 +79,7 @@ async fn run(options: &Options) -> Outcome {
             database.ready().await?;
             match command {
                 Command::List(filter) => inbox::list(options, &*database, filter).await,
+                Command::Search(search) => inbox::search(options, &*database, search).await,
                 Command::Counts => inbox::counts(options, &*database).await,
                 Command::Show { id } => inbox::show(options, &*database, id).await,
                 Command::Move { id, status, seen, reason } => {

@@ -46,6 +46,11 @@ impl Api<'_> {
         serde_json::from_slice(&answer).map_err(|_| Refused::broken())
     }
 
+    pub(super) async fn post<T: DeserializeOwned>(&self, target: &str, body: &Value) -> Result<T, Refused> {
+        let answer = whole(self.ask(Method::POST, target, Some(body)).await?)?;
+        serde_json::from_slice(&answer).map_err(|_| Refused::broken())
+    }
+
     pub(super) async fn send(&self, method: Method, target: &str, body: &Value) -> Result<(), Refused> {
         self.ask(method, target, Some(body)).await.map(drop)
     }

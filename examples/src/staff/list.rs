@@ -8,6 +8,7 @@ use chrono_tz::Tz;
 use fastcore_leads::{LeadStatus, Service, inbox::Cursor, token::Scope};
 use http::{Response, StatusCode};
 use serde::Deserialize;
+use serde_json::{Value, json};
 use url::form_urlencoded::Serializer;
 
 use super::{
@@ -33,6 +34,11 @@ pub(super) struct Filter {
 }
 
 impl Filter {
+    /// All there is, but for what is held back.
+    pub(super) fn of(zone: Tz) -> Self {
+        Self { zone, ..Self::default() }
+    }
+
     pub(super) fn read(form: &Form, zone: Tz) -> Self {
         Self {
             status: form.read_as("status"),
@@ -46,23 +52,33 @@ impl Filter {
 
     /// As the inbox is asked.
     pub(super) fn to_query(&self, more: &[(&str, &str)]) -> String {
-        let from = self.from.and_then(|day| midnight(day, self.zone));
-        let to = self.to.and_then(|day| midnight(day.checked_add_days(Days::new(1))?, self.zone));
         let mut query = Serializer::new(String::new());
-        for (name, value) in self.words().into_iter().filter(|(name, _)| !matches!(*name, "from" | "to")) {
-            query.append_pair(name, &value);
-        }
-        for (name, instant) in [("from", from), ("to", to)] {
-            if let Some(instant) = instant {
-                query.append_pair(name, &instant.to_rfc3339_opts(SecondsFormat::Secs, true));
-            }
-        }
+        query.extend_pairs(self.asked());
         query.extend_pairs(more);
         query.finish()
     }
 
+    /// As the inbox is asked in a body.
+    pub(super) fn to_members(&self) -> Vec<(&'static str, Value)> {
+        let member = |(name, value)| match name {
+            "status" | "source" => (name, json!([value])),
+            _ => (name, Value::from(value)),
+        };
+        self.asked().into_iter().map(member).collect()
+    }
+
+    /// What is asked for, with instants in place of days.
+    fn asked(&self) -> Vec<(&'static str, String)> {
+        let from = self.from.and_then(|day| midnight(day, self.zone));
+        let to = self.to.and_then(|day| midnight(day.checked_add_days(Days::new(1))?, self.zone));
+        let days = [("from", from), ("to", to)].into_iter().filter_map(|(name, instant)| Some((name, instant?)));
+        let instants = days.map(|(name, instant)| (name, instant.to_rfc3339_opts(SecondsFormat::Secs, true)));
+        let words = self.words().into_iter().filter(|(name, _)| !matches!(*name, "from" | "to"));
+        words.chain(instants).collect()
+    }
+
     /// As a page's address says it.
-    fn to_address(&self, after: Option<&str>) -> String {
+    pub(super) fn to_address(&self, after: Option<&str>) -> String {
         let mut query = Serializer::new(String::new());
         query.extend_pairs(self.words());
         if let Some(after) = after {
@@ -71,7 +87,7 @@ impl Filter {
         query.finish()
     }
 
-    fn words(&self) -> Vec<(&'static str, String)> {
+    pub(super) fn words(&self) -> Vec<(&'static str, String)> {
         let words = [
             ("status", self.status.map(|status| status.to_string())),
             ("service", self.service.map(|service| service.to_string())),
@@ -104,6 +120,9 @@ struct List<'a> {
     tabs: Vec<Tab>,
     services: Vec<Choice>,
     filter: Filter,
+    /// The same, as fields of a form; and what was searched for, which is nothing yet.
+    narrowed: Vec<(&'static str, String)>,
+    text: &'static str,
     status: &'static str,
     quick: Vec<(&'static str, String)>,
     rows: Vec<Row>,
@@ -141,13 +160,14 @@ struct Tab {
     is_alarming: bool,
 }
 
-struct Row {
-    lead: Lead,
-    address: String,
-    status: &'static str,
-    service: &'static str,
-    at: Moment,
-    opening: String,
+/// A lead in a table.
+pub(super) struct Row {
+    pub(super) lead: Lead,
+    pub(super) address: String,
+    pub(super) status: &'static str,
+    pub(super) service: &'static str,
+    pub(super) at: Moment,
+    pub(super) opening: String,
 }
 
 impl Turn<'_> {
@@ -187,20 +207,14 @@ impl Turn<'_> {
         ];
         let shows_newest = after.is_none() && filter.words().is_empty();
         let newest = page.leads.first().map(|lead| lead.id.to_string()).unwrap_or_default();
-        let rows = page.leads.into_iter().map(|lead| Row {
-            address: format!("{path}/leads/{}", lead.id),
-            status: texts.status(&lead.status),
-            service: texts.service(lead.service.as_deref()),
-            at: Moment::of(&lead.created_at_utc, zone, self.language),
-            opening: opening(&lead.message),
-            lead,
-        });
         let list = List {
             tabs,
             services: texts.services(filter.service),
             status: filter.status.map_or("", LeadStatus::as_str),
             quick,
-            rows: rows.collect(),
+            rows: self.rows(page.leads, &frame),
+            narrowed: filter.words(),
+            text: "",
             here: format!("{path}?{}", filter.to_address(after.as_deref())),
             first: after.as_ref().map(|_| link(&filter)),
             next: page.next.map(|next| format!("{path}?{}", filter.to_address(Some(&next)))),
@@ -212,6 +226,19 @@ impl Turn<'_> {
             frame,
         };
         Ok(answer::page(StatusCode::OK, &list))
+    }
+
+    pub(super) fn rows(&self, leads: Vec<Lead>, frame: &Frame<'_>) -> Vec<Row> {
+        let (texts, path, zone) = (frame.texts, self.path(), self.staff.settings.time_zone);
+        let row = |lead: Lead| Row {
+            address: format!("{path}/leads/{}", lead.id),
+            status: texts.status(&lead.status),
+            service: texts.service(lead.service.as_deref()),
+            at: Moment::of(&lead.created_at_utc, zone, self.language),
+            opening: opening(&lead.message),
+            lead,
+        };
+        leads.into_iter().map(row).collect()
     }
 
     /// What there is besides in every status; of the last year, or of as many days as were asked for, a year at most.

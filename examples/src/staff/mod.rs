@@ -12,6 +12,7 @@ mod lead;
 mod list;
 mod live;
 mod pages;
+mod search;
 mod session;
 mod texts;
 
@@ -195,6 +196,7 @@ enum Route<'p> {
     Lead(Uuid),
     Work(Uuid, &'p str),
     Dashboard,
+    Search,
     Export,
     Wish(&'p str),
     Live,
@@ -209,6 +211,7 @@ impl Shared {
         Some(match rest {
             "" | "/" => Route::List,
             "/dashboard" => Route::Dashboard,
+            "/search" => Route::Search,
             "/export" => Route::Export,
             "/live" => Route::Live,
             "/sign-in" => Route::SignIn,
@@ -347,6 +350,8 @@ impl Turn<'_> {
             Route::Lead(id) => self.lead(id, None).await,
             Route::Work(id, "erase") => self.ask_to_erase(id).await,
             Route::Dashboard => self.dashboard().await,
+            // A search is in no address: whoever comes back to one begins anew.
+            Route::Search => Ok(answer::see_other(self.path())),
             Route::Live => Ok(self.live(&head.headers)),
             _ => Ok(answer::not_allowed("POST")),
         };
@@ -356,6 +361,7 @@ impl Turn<'_> {
     async fn write(self, route: Route<'_>, form: &Form) -> Response<StaffBody> {
         let answered = match route {
             Route::Work(id, work) => self.work(id, work, form).await,
+            Route::Search => self.search(form).await,
             Route::Export => self.export(form).await,
             Route::Wish(wish) => Ok(self.wish(wish, form)),
             Route::SignOut => {

@@ -69,6 +69,14 @@ export async function morning(window, service) {
   await window.see('Cette demande a été effacée.');
 
   await window.open(`${service.url}/staff`);
+  await window.fill('#words', 'SALA aicha');
+  await window.click('.search button');
+  await window.see('A***');
+  await window.look('8-search');
+  await window.click('.leads tbody a');
+  await window.see('Les données personnelles sont masquées');
+
+  await window.open(`${service.url}/staff`);
   await window.see('Demandes');
   await window.download?.('form[action$="/export"] button[value="true"]');
   await window.open(`${service.url}/staff/dashboard`);

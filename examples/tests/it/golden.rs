@@ -85,6 +85,7 @@ async fn both_frameworks_answer_the_same_in_the_inbox() {
         "/counts",
         "/counts?from=2020-01-01&to=2020-02-01",
         "/counts?from=2020-01-01",
+        "/search",
         "/contact-times",
         "/contact-times?status=received",
         "/1",

@@ -35,6 +35,7 @@ mod page;
 mod reason;
 mod retention;
 mod reveal;
+mod search;
 mod service_level;
 mod sheet;
 mod tally;
@@ -44,6 +45,7 @@ pub(crate) use self::address::{is_same_address, spellings};
 pub(crate) use self::ext::note_unanswered;
 pub(crate) use self::page::page_size;
 pub(crate) use self::retention::CONTACTS;
+pub(crate) use self::search::words_of;
 pub use self::{
     change::{Change, Rewrite, Target},
     disclosure::Disclosure,
@@ -55,6 +57,7 @@ pub use self::{
     page::{Cursor, InvalidCursor, LeadFilter, LeadPage, MAX_PAGE, instant_or_day},
     reason::{InvalidReason, Reason},
     retention::{Due, PurgeReport, Retention, Unless},
+    search::{InvalidSearch, InvalidSearchCursor, Search, SearchCursor, SearchPage},
     service_level::{InvalidServiceLevel, ServiceLevel, WorkHours},
     sheet::{Sheet, SheetFormat, UnknownSheetFormat, restored_cell},
     tally::Tally,

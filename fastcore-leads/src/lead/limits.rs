@@ -54,6 +54,10 @@ pub const MAX_EMAIL_LOCAL_BYTES: usize = 64;
 pub const ACTOR: Length = Length::new(1, 50);
 /// A reason in the audit log, in code points.
 pub const REASON: Length = Length::new(1, 200);
+/// What leads are searched for, in code points.
+pub const SEARCH: Length = Length::new(1, 200);
+/// The most different words that leads are searched for at once.
+pub const MAX_SEARCH_WORDS: usize = 8;
 /// A note with a lead, in code points.
 pub const NOTE: Length = Length::new(1, 1000);
 /// Notes with a lead.

@@ -236,6 +236,12 @@ impl Statement {
         )
     }
 
+    /// What makes a lead one that a filter shows.
+    pub(super) fn is_shown(&mut self, filter: &LeadFilter) -> String {
+        let ranges: Vec<_> = ranges(filter).into_iter().map(|(range, _)| format!("({range})")).collect();
+        self.conditions(&format!("({})", ranges.join(" OR ")), filter)
+    }
+
     /// What makes a lead of these statuses one that a filter shows.
     fn conditions(&mut self, range: &str, filter: &LeadFilter) -> String {
         let mut conditions = vec!["erased_at_utc IS NULL".to_owned(), range.to_owned()];

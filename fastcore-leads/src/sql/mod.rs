@@ -10,6 +10,7 @@ mod pg_url;
 pub mod postgres;
 mod rewrites;
 pub mod rows;
+pub(crate) mod search;
 pub mod sqlite;
 mod statement;
 

@@ -41,6 +41,7 @@ pub const MIGRATIONS: &[Migration] = &[
         ],
         ..Migration::new(4, "outbox", include_str!("../../sql/postgres/migrations/0004_outbox.sql"))
     },
+    Migration::new(5, "search", include_str!("../../sql/postgres/migrations/0005_search.sql")),
 ];
 
 /// Makes the bookkeeping table where it is missing.
@@ -154,13 +155,15 @@ pub const DURABILITY_SETTINGS: &str = "SELECT json_build_array(name, setting)::t
 pub fn grants(owner: &str, writer: &str) -> String {
     let (owner, writer) = (quoted(owner), quoted(writer));
     let outbox = ["lead_event", "lead_sequencer", "lead_destination", "lead_delivery"];
-    let tables = [&["lead_inbox", "audit_log", super::MIGRATIONS_TABLE][..], &outbox].concat();
+    let search = ["lead_search", "lead_search_progress"];
+    let tables = [&["lead_inbox", "audit_log", super::MIGRATIONS_TABLE][..], &outbox, &search].concat();
     let ownership: String = tables.iter().map(|table| format!("ALTER TABLE {table} OWNER TO {owner};\n")).collect();
     let all = tables.join(", ");
     format!(
         "BEGIN;\n{ownership}\
          ALTER FUNCTION lead_inbox_fill_in() OWNER TO {owner};\n\
          ALTER FUNCTION audit_log_is_append_only() OWNER TO {owner};\n\
+         ALTER FUNCTION lead_search_forget() OWNER TO {owner};\n\
          REVOKE ALL ON {all} FROM PUBLIC, {writer};\n\
          REVOKE CREATE ON SCHEMA public FROM PUBLIC, {writer};\n\
          GRANT USAGE, CREATE ON SCHEMA public TO {owner};\n\
@@ -172,6 +175,8 @@ pub fn grants(owner: &str, writer: &str) -> String {
          GRANT SELECT, UPDATE ON lead_sequencer TO {writer};\n\
          GRANT SELECT, INSERT, UPDATE ON lead_destination TO {writer};\n\
          GRANT SELECT, INSERT, UPDATE, DELETE ON lead_delivery TO {writer};\n\
+         GRANT SELECT, INSERT ON lead_search TO {writer};\n\
+         GRANT SELECT, UPDATE ON lead_search_progress TO {writer};\n\
          COMMIT;\n",
         migrations = super::MIGRATIONS_TABLE
     )

@@ -18,6 +18,7 @@ pub const MIGRATIONS: &[Migration] = &[
     Migration::new(2, "inbox", include_str!("../../sql/sqlite/migrations/0002_inbox.sql")),
     Migration::new(3, "compatibility", include_str!("../../sql/sqlite/migrations/0003_compatibility.sql")),
     Migration::new(4, "outbox", include_str!("../../sql/sqlite/migrations/0004_outbox.sql")),
+    Migration::new(5, "search", include_str!("../../sql/sqlite/migrations/0005_search.sql")),
 ];
 
 /// Makes the bookkeeping table where it is missing.

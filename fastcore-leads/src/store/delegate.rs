@@ -69,6 +69,20 @@ macro_rules! __delegate_inbox {
                 $crate::LeadInbox::page($to, filter, after, limit).await
             }
 
+            async fn search(
+                &$self,
+                search: &$crate::inbox::Search,
+                filter: &$crate::LeadFilter,
+                after: Option<$crate::inbox::SearchCursor>,
+                limit: u32,
+            ) -> Result<$crate::inbox::SearchPage, $crate::StoreError> {
+                $crate::LeadInbox::search($to, search, filter, after, limit).await
+            }
+
+            async fn index(&$self, limit: u32) -> Result<u32, $crate::StoreError> {
+                $crate::LeadInbox::index($to, limit).await
+            }
+
             async fn find_by_email(&$self, email: &str) -> Result<Vec<$crate::StoredLead>, $crate::StoreError> {
                 $crate::LeadInbox::find_by_email($to, email).await
             }

@@ -21,7 +21,7 @@ pub use self::{
 };
 use crate::{
     audit::AuditRecord,
-    inbox::{Change, Cursor, Due, InboxError, LeadFilter, LeadPage, Tally},
+    inbox::{Change, Cursor, Due, InboxError, LeadFilter, LeadPage, Search, SearchCursor, SearchPage, Tally},
     lead::{LeadId, RequestId},
 };
 use chrono::{DateTime, Utc};
@@ -100,6 +100,30 @@ pub trait LeadInbox: LeadStore {
     /// # Errors
     /// [`StoreError`] where the database does not answer.
     async fn page(&self, filter: &LeadFilter, after: Option<Cursor>, limit: u32) -> Result<LeadPage, StoreError>;
+
+    /// Leads that have these words and that a filter shows, those that came last first: up to so many, at most
+    /// [`MAX_PAGE`](crate::inbox::MAX_PAGE), behind a place among them.
+    ///
+    /// It takes some milliseconds, however many leads there are: where they do not do to look through all, the page says
+    /// where to go on. Leads are found once [`index`](Self::index) has entered them.
+    ///
+    /// # Errors
+    /// [`StoreError`] if the database does not answer.
+    async fn search(
+        &self,
+        search: &Search,
+        filter: &LeadFilter,
+        after: Option<SearchCursor>,
+        limit: u32,
+    ) -> Result<SearchPage, StoreError>;
+
+    /// Enters up to so many leads into what [`search`](Self::search) finds leads by, in a transaction behind the ones that wrote
+    /// them. Returns how many rows it looked at; 0 once all are entered. Many processes may do so at once.
+    ///
+    /// # Errors
+    /// [`StoreError`] if the database does not answer, or if somebody else holds it up; nothing was entered, but for the kinds
+    /// that [`LeadStore`]'s contract names.
+    async fn index(&self, limit: u32) -> Result<u32, StoreError>;
 
     /// All leads from an address, in any case, newest first; those in quarantine too.
     ///

@@ -70,6 +70,7 @@ impl InboxVector {
 }
 
 const MOVE: Operation = Operation("POST", "/inbound/leads/{id}/status", "Move");
+const SEARCH: Operation = Operation("POST", "/inbound/leads/search", "Search");
 const NOTE: Operation = Operation("POST", "/inbound/leads/{id}/notes", "Note");
 const ASSIGN: Operation = Operation("POST", "/inbound/leads/{id}/assignee", "Assignment");
 const WITHDRAW: Operation = Operation("POST", "/inbound/leads/{id}/consent-withdrawal", "Reason");
@@ -85,6 +86,7 @@ struct Operation(&'static str, &'static str, &'static str);
 pub fn inbox() -> Vec<InboxVector> {
     let mut suite = Suite::default();
     moves(&mut suite);
+    searches(&mut suite);
     notes(&mut suite);
     assignments(&mut suite);
     people(&mut suite);
@@ -123,6 +125,35 @@ fn moves(suite: &mut Suite) {
     suite.malformed(MOVE, "null", "null");
     let large = with("x".repeat(limits::MAX_BODY_BYTES).into());
     suite.push(MOVE, "more than 32 KiB", Some(Body::Json(large)), InboxVerdict::TooLarge);
+}
+
+fn searches(suite: &mut Suite) {
+    let with = |member: &str, value: Value| json!({"text": "jean", member: value});
+    suite.accepts(SEARCH, "a word", json!({"text": "jean"}));
+    suite.accepts(SEARCH, "200 characters", json!({"text": "é".repeat(limits::SEARCH.max)}));
+    suite.accepts(SEARCH, "an id", json!({"text": "019ab8d1-3c55-7c1e-9d5e-3f2b1a0c4d6e"}));
+    suite.accepts(SEARCH, "an address and a telephone number", json!({"text": "jean@example.com +33 6 12 34 56 78"}));
+    suite.accepts(SEARCH, "statuses", with("status", json!(["received", "quarantined"])));
+    suite.accepts(SEARCH, "a service", with("service", "ponts".into()));
+    suite.accepts(SEARCH, "sources", with("source", json!(["a.example", "b.example"])));
+    suite.accepts(SEARCH, "days", json!({"text": "jean", "from": "2026-01-01", "to": "2026-01-31T12:00:00Z"}));
+    suite.accepts(SEARCH, "a place", with("after", "4711".into()));
+    suite.accepts(SEARCH, "a limit", with("limit", 1000.into()));
+    suite.accepts(SEARCH, "masked", with("reveal", false.into()));
+    suite.accepts(SEARCH, "a service that is null", with("service", Value::Null));
+    suite.refuses(SEARCH, "201 characters", json!({"text": "é".repeat(limits::SEARCH.max + 1)}));
+    suite.refuses(SEARCH, "no letter and no digit", json!({"text": " .,!"}));
+    suite.refuses(SEARCH, "empty", json!({"text": ""}));
+    suite.refuses(SEARCH, "without a text", json!({}));
+    suite.refuses(SEARCH, "a limit of 0", with("limit", 0.into()));
+    suite.refuses(SEARCH, "a limit of 1,001", with("limit", 1001.into()));
+    suite.refuses(SEARCH, "an unknown status", with("status", json!(["lost"])));
+    suite.refuses(SEARCH, "a status that is no list", with("status", "received".into()));
+    suite.refuses(SEARCH, "an unknown service", with("service", "boats".into()));
+    suite.refuses(SEARCH, "a source with a control character", with("source", json!(["a\u{0}"])));
+    suite.refuses(SEARCH, "a place that is none", with("after", "x".into()));
+    suite.refuses(SEARCH, "an unknown member", with("q", "jean".into()));
+    suite.malformed(SEARCH, "a member twice", r#"{"text":"jean","text":"marie"}"#);
 }
 
 fn notes(suite: &mut Suite) {

@@ -7,7 +7,7 @@ use clap::{Args, Parser, Subcommand, builder::PossibleValuesParser, builder::Typ
 use clap_complete::Shell;
 use fastcore_leads::{
     Actor, LeadFilter, LeadId, LeadStatus, RequestId, Service,
-    inbox::{Cursor, Disclosure, MAX_PAGE, Reason, SheetFormat, instant_or_day},
+    inbox::{Cursor, Disclosure, MAX_PAGE, Reason, Search, SearchCursor, SheetFormat, instant_or_day},
 };
 use fastcore_leads_examples::database::Driver;
 use uuid::Uuid;
@@ -70,6 +70,8 @@ impl Options {
 pub(crate) enum Command {
     /// Lists leads, newest first; those in quarantine only with --status quarantined.
     List(ListArguments),
+    /// Finds leads by the beginnings of words of their name, address, telephone number, company, service or message.
+    Search(SearchArguments),
     /// Counts leads by status.
     Counts,
     /// Shows a lead and what happened to it.
@@ -301,6 +303,21 @@ pub(crate) struct ListArguments {
     /// Where the page before ended.
     #[arg(long)]
     pub(crate) after: Option<Cursor>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct SearchArguments {
+    /// What is searched for: up to 8 words, each of which has to be there. The shell's history keeps it.
+    #[arg(value_parser = clap::value_parser!(Search))]
+    pub(crate) text: Search,
+    #[command(flatten)]
+    pub(crate) filter: FilterArguments,
+    /// How many at most.
+    #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..=i64::from(MAX_PAGE)))]
+    pub(crate) limit: u32,
+    /// Where the search before ended.
+    #[arg(long)]
+    pub(crate) after: Option<SearchCursor>,
 }
 
 #[derive(Debug, Args)]

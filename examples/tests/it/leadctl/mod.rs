@@ -117,6 +117,12 @@ fn a_lead_is_read_and_worked() {
         let next = place.json(&["list", "--after", first["next"].as_str().unwrap()]);
         assert_eq!((&next["leads"][0]["id"], &next["next"]), (&json!(rest), &Value::Null));
 
+        let found = place.json(&["search", "DUP jean", "--limit", "2"]);
+        assert_eq!((found["leads"].as_array().map(Vec::len), &found["is_complete"]), (Some(2), &json!(true)));
+        let rest = place.json(&["search", "DUP jean", "--after", found["next"].as_str().unwrap()]);
+        assert_eq!(rest["leads"][0]["id"], ids[0].as_str());
+        assert_eq!(place.json(&["search", "dupont", "--status", "archived"])["leads"], json!([]));
+
         place.done(&["move", id, "processing", "--reason", "appelé"]);
         let shown = place.json(&["show", id]);
         assert_eq!(
@@ -145,6 +151,9 @@ fn a_lead_is_read_and_worked() {
             (&["move", "17", "archived"], 2, "UUID"),
             (&["list", "--from", "yesterday"], 2, "2026-01-31"),
             (&["list", "--after", "x"], 2, "begin at its start"),
+            (&["search", " "], 2, "at least one letter or digit"),
+            (&["search", "a b c d e f g h i"], 2, "at most 8 words"),
+            (&["search", "jean", "--after", "0"], 2, "begin with the newest"),
         ] {
             let run = place.run(arguments);
             assert_eq!(run.code, code, "{arguments:?}: {}", run.err);
@@ -166,6 +175,7 @@ fn personal_data_is_masked_unless_revealed() {
     for arguments in [
         &["list"][..],
         &["list", "--json"],
+        &["search", "jean"],
         &["show", id],
         &["show", id, "--json"],
         &["dump"],

@@ -27,7 +27,8 @@ async fn assert_signed_out(browser: &Browser, id: impl std::fmt::Display) {
     }
     assert_eq!(browser.get("/staff/live").await.status, StatusCode::UNAUTHORIZED);
     let works = WORKS.map(|(work, fields)| (format!("/staff/leads/{id}/{work}"), fields));
-    let others = ["/staff/export", "/staff/reveal", "/staff/mask", "/staff/language", "/staff/sign-out"];
+    let others =
+        ["/staff/search", "/staff/export", "/staff/reveal", "/staff/mask", "/staff/language", "/staff/sign-out"];
     for (target, fields) in works.into_iter().chain(others.map(|target| (target.to_owned(), &[][..]))) {
         let answer = browser.post(&target, fields).await;
         assert_eq!(answer.status, StatusCode::UNAUTHORIZED, "{target}");
@@ -136,7 +137,7 @@ async fn another_site_cannot_act_in_a_colleagues_name() {
             let answer = attacker.post(&format!("/staff/leads/{id}/{work}"), fields).await;
             assert_eq!(answer.status, StatusCode::FORBIDDEN, "{work}");
         }
-        for target in ["/staff/export", "/staff/reveal", "/staff/sign-out", "/staff/language"] {
+        for target in ["/staff/search", "/staff/export", "/staff/reveal", "/staff/sign-out", "/staff/language"] {
             assert_eq!(attacker.post(target, &[]).await.status, StatusCode::FORBIDDEN, "{target}");
         }
     }
@@ -276,6 +277,12 @@ async fn nothing_that_anybody_wrote_becomes_markup() {
         .post(&format!("/staff/leads/{id}/status"), &[("from", "received"), ("to", SCRIPT), ("reason", SCRIPT)])
         .await;
     let mut pages = vec![late];
+    for text in [SCRIPT, "img"] {
+        let fields = [("text", text), ("source", SCRIPT), ("service", SCRIPT), ("after", SCRIPT), ("from", SCRIPT)];
+        pages.push(marie.post("/staff/search", &fields).await);
+        pages.push(marie.post("/staff/search", &fields[..1]).await);
+        pages.push(world.browser().post("/staff/search", &fields).await);
+    }
     let query: String = url::form_urlencoded::byte_serialize(SCRIPT.as_bytes()).collect();
     for target in [
         "/staff".to_owned(),
@@ -365,6 +372,8 @@ async fn nothing_personal_is_in_an_address_a_title_or_a_log() {
         }
     }
     marie.post(&format!("/staff/leads/{id}/notes"), &[("text", "Quatremer rappelle")]).await;
+    let found = marie.post("/staff/search", &[("text", "Quatremer")]).await;
+    assert!(found.has("Zébulon") && !found.location().contains("Quatremer"));
     world.browser().post("/staff/sign-in", &[("token", "a-token-that-is-wrong-0123456789")]).await;
     let logged = logs.lines().join("\n");
     assert!(logged.contains("signed in"), "what is logged is looked at");

@@ -5,7 +5,7 @@ use fastcore_leads_examples::staff::StaffBody;
 use futures_util::StreamExt;
 use http::StatusCode;
 
-use super::{Actor, JEAN, MARIE, READER, World, token};
+use super::{Actor, JEAN, MARIE, READER, World, browser::Page, token};
 
 #[tokio::test]
 async fn leads_are_listed_masked_until_somebody_asks() {
@@ -69,6 +69,42 @@ async fn the_list_is_filtered_and_paged() {
     assert_eq!(seen("/staff?status=processing".to_owned()).await, Vec::<String>::new());
     // What is no filter is none.
     assert_eq!(seen("/staff?service=x&from=soon&status=lost".to_owned()).await, newest);
+}
+
+#[tokio::test]
+async fn leads_are_found_by_their_words() {
+    let world = World::new();
+    for i in 0..120 {
+        let name = if i % 2 == 0 { "Élodie Martin" } else { "Jean Durand" };
+        world.receive(|sent| sent["name"] = name.into()).await;
+    }
+    let suspicious = world.receive(|sent| sent["meta"]["suspicion"] = serde_json::json!(["honeypot"])).await;
+    let marie = world.signed_in(MARIE).await;
+    let search = async |fields: &[(&str, &str)]| marie.post("/staff/search", fields).await;
+    let rows = |page: &Page| page.text().matches("<th scope=\"row\">").count();
+    let first = search(&[("text", "ELOD mart")]).await;
+    assert_eq!((first.status, rows(&first)), (StatusCode::OK, 50));
+    assert!(first.has("É***") && !first.has("Martin"), "masked until somebody asks");
+    let rest = search(&[("text", "ELOD mart"), ("after", &first.field("after"))]).await;
+    assert_eq!((rows(&rest), rest.has("name=\"after\"")), (10, false));
+    assert_eq!(rows(&search(&[("text", "martin durand")]).await), 0);
+    // As the list is narrowed; or everywhere.
+    let processing = [("text", "martin"), ("status", "processing"), ("service", "x"), ("everywhere", "true")];
+    assert_eq!(rows(&search(&processing[..3]).await), 0);
+    assert_eq!(rows(&search(&processing).await), 50);
+    assert!(!search(&[("text", &suspicious.to_string())]).await.has(&format!("/staff/leads/{suspicious}")));
+    let held_back = search(&[("text", &suspicious.to_string()), ("status", "quarantined")]).await;
+    assert!(held_back.has(&format!("/staff/leads/{suspicious}")), "found by its reference");
+    for none in ["", "  -", "a b c d e f g h i"] {
+        let refused = search(&[("text", none)]).await;
+        assert_eq!(refused.status, StatusCode::UNPROCESSABLE_ENTITY, "{none}");
+        assert_eq!(refused.field("text"), none, "what was typed is shown again");
+    }
+    // Nothing to be seen at the address of a search.
+    assert_eq!(marie.get("/staff/search").await.location(), "/staff");
+    marie.post("/staff/reveal", &[]).await;
+    assert!(search(&[("text", "martin")]).await.has("Élodie Martin"));
+    assert_eq!(world.done().len(), 50, "who is shown a lead in clear is noted");
 }
 
 #[tokio::test]

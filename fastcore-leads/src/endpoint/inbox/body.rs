@@ -19,9 +19,32 @@ use tokio::sync::mpsc;
 use super::Refusal;
 use crate::{
     audit::Actor,
-    inbox::{Note, Reason},
-    lead::LeadStatus,
+    inbox::{Note, Reason, SearchCursor},
+    lead::{LeadStatus, Service},
 };
+
+/// The body of a search.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Wanted {
+    pub(super) text: String,
+    #[serde(default)]
+    pub(super) status: Vec<LeadStatus>,
+    #[serde(default)]
+    pub(super) service: Option<Service>,
+    #[serde(default)]
+    pub(super) source: Vec<String>,
+    #[serde(default)]
+    pub(super) from: Option<String>,
+    #[serde(default)]
+    pub(super) to: Option<String>,
+    #[serde(default)]
+    pub(super) after: Option<SearchCursor>,
+    #[serde(default)]
+    pub(super) limit: Option<u32>,
+    #[serde(default)]
+    pub(super) reveal: Option<bool>,
+}
 
 /// The body of a move.
 #[derive(Deserialize)]

@@ -5,6 +5,7 @@ mod contact;
 mod query;
 mod read;
 mod route;
+mod search;
 mod work;
 
 use std::{fmt, sync::Arc, time::Duration};
@@ -17,11 +18,11 @@ use http::{
 use http_body::Body;
 use tokio::sync::Semaphore;
 
-use self::route::Route;
 pub use self::{
     body::{InboxBody, InterruptedSheet},
     route::inbox_paths,
 };
+use self::{route::Route, search::Indexer};
 use super::{
     answer::{NO_STORE, PROBLEM_JSON, RETRY_AFTER_SECONDS, challenge, finish, is_fault, or_bare, to_bytes},
     body as request_body,
@@ -45,6 +46,7 @@ const MAX_SHEETS: usize = 8;
 /// | request | scope | answer |
 /// | --- | --- | --- |
 /// | `GET /inbound/leads?status&service&source&from&to&after&limit` | read | a page, newest first, and `next` |
+/// | `POST /inbound/leads/search` `{"text","status","service","source","from","to","after","limit"}` | read | what is found, newest first |
 /// | `GET /inbound/leads/{id}` | read | the lead, its trail, and other leads of its address |
 /// | `GET /inbound/leads/counts?status&service&source&from&to` | read | numbers by status, service, source and day |
 /// | `GET /inbound/leads/contact-times?service&source&from&to` | read | how long people wait until somebody works on their lead |
@@ -62,6 +64,11 @@ const MAX_SHEETS: usize = 8;
 /// its trail first, at most once an hour for each actor: give each colleague and each system a token of its own
 /// ([`Token::acting_as`](crate::Token::acting_as)). The answers to changes are always masked. A token that is bound to sources
 /// sees and works their leads alone; to it, others are not there.
+///
+/// A search is for words, or for the beginnings of words, as [`Search`](crate::inbox::Search) says, or for a reference: an id. A
+/// token without [`Scope::Reveal`](crate::Scope::Reveal) searches for whole words alone. Where the answer says
+/// `"is_complete": false`, leads that came before are not all found yet; where it has `next`, there may be more, however few
+/// were found.
 ///
 /// A reason may be left out, and then the body. Up to 8 files are sent at once. Days are UTC's. `from` is a part of the range, `to` is not.
 ///
@@ -97,6 +104,7 @@ struct Shared {
     tokens: TokenSet,
     body_timeout: Duration,
     sheets: Arc<Semaphore>,
+    indexer: Indexer,
     refusals: InboxRefusals,
 }
 
@@ -201,6 +209,7 @@ impl InboxEndpoint {
     async fn work(&self, grant: &Grant, route: Route, id: &str, body: &[u8]) -> Result<Answered, Refusal> {
         let store = &*self.shared.store;
         Ok(Answered::Json(match route {
+            Route::Search => search::search(&self.shared.store, &self.shared.indexer, grant, body).await?,
             Route::Lead => {
                 work::erase(store, grant, id, body).await?;
                 return Ok(Answered::Nothing);
@@ -244,8 +253,9 @@ impl InboxEndpointBuilder {
     /// The inbox.
     pub fn build(self) -> InboxEndpoint {
         let Self { store, tokens, body_timeout } = self;
-        let (sheets, refusals) = (Arc::new(Semaphore::new(MAX_SHEETS)), InboxRefusals::default());
-        InboxEndpoint { shared: Arc::new(Shared { store, tokens, body_timeout, sheets, refusals }) }
+        let (sheets, indexer) = (Arc::new(Semaphore::new(MAX_SHEETS)), Indexer::default());
+        let refusals = InboxRefusals::default();
+        InboxEndpoint { shared: Arc::new(Shared { store, tokens, body_timeout, sheets, indexer, refusals }) }
     }
 }
 

@@ -1,5 +1,6 @@
 use std::{collections::BTreeSet, ops::RangeInclusive};
 
+use super::body::Wanted;
 use crate::{
     inbox::{Cursor, Disclosure, LeadFilter, MAX_PAGE, instant_or_day},
     lead::limits,
@@ -46,12 +47,33 @@ impl Query {
                 _ => return None,
             }
         }
-        let LeadFilter { statuses, sources, .. } = &mut read.filter;
+        read.deduplicated()
+    }
+
+    /// What the body of a search asks for. None where a member is not of its form.
+    pub(super) fn of(wanted: Wanted) -> Option<Self> {
+        let Wanted { status, service, source: sources, from, to, limit, reveal, .. } = wanted;
+        let instant = |text: Option<String>| text.map_or(Some(None), |text| instant_or_day(&text).map(Some));
+        let filter = LeadFilter {
+            statuses: status,
+            service,
+            sources: sources.iter().map(|text| source(text)).collect::<Option<_>>()?,
+            received_from: instant(from)?,
+            received_before: instant(to)?,
+            email: None,
+        };
+        let is_limit = limit.is_none_or(|limit| LIMIT.contains(&limit));
+        Self { filter, after: None, limit, reveal }.deduplicated().filter(|_| is_limit)
+    }
+
+    /// None where more is asked for than may be.
+    fn deduplicated(mut self) -> Option<Self> {
+        let LeadFilter { statuses, sources, .. } = &mut self.filter;
         statuses.sort_unstable();
         statuses.dedup();
         sources.sort_unstable();
         sources.dedup();
-        (statuses.len() <= MAX_REPEATED && sources.len() <= MAX_REPEATED).then_some(read)
+        (statuses.len() <= MAX_REPEATED && sources.len() <= MAX_REPEATED).then_some(self)
     }
 
     pub(super) fn limit(&self) -> u32 {

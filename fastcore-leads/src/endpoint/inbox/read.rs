@@ -189,7 +189,7 @@ async fn is_taken(sender: &mpsc::Sender<Piece>, piece: Piece) -> bool {
 }
 
 /// Notes who is shown leads in clear, before they are.
-async fn note(
+pub(super) async fn note(
     store: &dyn LeadInbox,
     grant: &Grant,
     disclosure: Disclosure,

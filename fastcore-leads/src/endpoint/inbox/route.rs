@@ -3,10 +3,11 @@ use http::Method;
 use crate::{inbox::SheetFormat, token::Scope};
 
 /// What the endpoint answers, by path; `{id}` stands for a lead's id, or the id of its request.
-const ROUTES: [(&str, Route); 13] = [
+const ROUTES: [(&str, Route); 14] = [
     ("/inbound/leads", Route::List),
     ("/inbound/leads.csv", Route::Sheet(SheetFormat::Csv)),
     ("/inbound/leads.jsonl", Route::Sheet(SheetFormat::Jsonl)),
+    ("/inbound/leads/search", Route::Search),
     ("/inbound/leads/counts", Route::Counts),
     ("/inbound/leads/contact-times", Route::ContactTimes),
     ("/inbound/leads/{id}", Route::Lead),
@@ -28,6 +29,7 @@ pub fn inbox_paths() -> impl Iterator<Item = &'static str> {
 pub(super) enum Route {
     List,
     Sheet(SheetFormat),
+    Search,
     Counts,
     ContactTimes,
     Lead,
@@ -51,7 +53,8 @@ impl Route {
         match self {
             Self::List | Self::Sheet(_) | Self::Counts | Self::ContactTimes => "GET",
             Self::Lead => "GET, DELETE",
-            Self::Move
+            Self::Search
+            | Self::Move
             | Self::Release
             | Self::Note
             | Self::Assign
@@ -69,7 +72,9 @@ impl Route {
     pub(super) fn scopes(self, method: &Method) -> &'static [Scope] {
         match self {
             Self::Lead if method == Method::DELETE => &[Scope::Erase],
-            Self::List | Self::Sheet(_) | Self::Counts | Self::ContactTimes | Self::Lead => &[Scope::Read],
+            Self::List | Self::Sheet(_) | Self::Search | Self::Counts | Self::ContactTimes | Self::Lead => {
+                &[Scope::Read]
+            }
             Self::Move | Self::Release | Self::Note | Self::Assign | Self::WithdrawConsent => &[Scope::Work],
             Self::ExportSubject => &[Scope::Read, Scope::Reveal],
             Self::EraseSubject => &[Scope::Erase],

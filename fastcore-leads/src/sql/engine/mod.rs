@@ -10,6 +10,7 @@ mod lease;
 mod migrate;
 mod outbox;
 mod postgres;
+mod search;
 mod sqlite;
 
 use std::{collections::HashSet, fmt, future::Future, pin::Pin};
@@ -30,9 +31,11 @@ use super::{
 };
 use crate::{
     audit::AuditRecord,
-    inbox::{Change, Cursor, Due, InboxError, LeadFilter, LeadPage, Tally},
+    inbox::{Change, Cursor, Due, InboxError, LeadFilter, LeadPage, Search, SearchCursor, SearchPage, Tally},
     lead::{LeadId, RequestId},
-    store::{Insertion, LeadInbox, LeadMigrations, LeadStore, NewLead, StoreError, StoreErrorKind, StoredLead},
+    store::{
+        Insertion, LeadInbox, LeadMigrations, LeadOutbox, LeadStore, NewLead, StoreError, StoreErrorKind, StoredLead,
+    },
 };
 
 /// A connection that runs statements.
@@ -146,6 +149,13 @@ impl<C: Connections> Engine<C> {
     async fn answers(&self, statement: Statement) -> Result<Vec<String>, StoreError> {
         self.0.read(Box::new(move |session| session.answers(statement))).await
     }
+
+    async fn transact<T: Send + 'static>(
+        &self,
+        work: impl for<'c> FnOnce(&'c mut C::Session) -> BoxFuture<'c, Result<T, StoreError>> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        self.0.write(change::in_transaction(C::DIALECT, |_| true, work)).await
+    }
 }
 
 #[async_trait]
@@ -176,6 +186,30 @@ impl<C: Connections> LeadInbox for Engine<C> {
 
     async fn page(&self, filter: &LeadFilter, after: Option<Cursor>, limit: u32) -> Result<LeadPage, StoreError> {
         Ok(LeadPage::of(self.leads(C::DIALECT.page(filter, after, limit)).await?, limit))
+    }
+
+    async fn search(
+        &self,
+        search: &Search,
+        filter: &LeadFilter,
+        after: Option<SearchCursor>,
+        limit: u32,
+    ) -> Result<SearchPage, StoreError> {
+        let (search, filter) = (search.clone(), filter.clone());
+        let work: Work<C::Session, _> =
+            Box::new(move |session| Box::pin(search::search(session, C::DIALECT, search, filter, after, limit)));
+        self.0.read(work).await
+    }
+
+    async fn index(&self, limit: u32) -> Result<u32, StoreError> {
+        let searched: Vec<(u64, bool)> = read_answers(&self.answers(C::DIALECT.searched()).await?)?;
+        // Most often nothing is to be entered: then nothing is locked.
+        if searched.into_iter().next().is_none_or(|(_, is_all)| is_all) {
+            return Ok(0);
+        }
+        let numbered = self.sequence(limit).await?;
+        let entered = self.transact(move |session| Box::pin(search::index(session, C::DIALECT, limit))).await?;
+        Ok(numbered.max(entered))
     }
 
     async fn find_by_email(&self, email: &str) -> Result<Vec<StoredLead>, StoreError> {
@@ -278,6 +312,10 @@ impl<C> fmt::Debug for Engine<C> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Engine").finish_non_exhaustive()
     }
+}
+
+async fn ask<T: DeserializeOwned, S: Session>(session: &mut S, statement: Statement) -> Result<Vec<T>, StoreError> {
+    read_answers(&session.answers(statement).await?)
 }
 
 /// Reads JSON answers.

@@ -3,7 +3,7 @@ use chrono::{DateTime, Utc};
 use serde::de::DeserializeOwned;
 use uuid::Uuid;
 
-use super::{BoxFuture, Connections, Engine, Session, Work, change::in_transaction, read_answers};
+use super::{Connections, Engine, Session, Work, ask, change::in_transaction, read_answers};
 use crate::{
     lead::LeadId,
     outbox::{
@@ -141,13 +141,6 @@ impl<C: Connections> Engine<C> {
     async fn ask<T: DeserializeOwned>(&self, statement: Statement) -> Result<Vec<T>, StoreError> {
         read_answers(&self.answers(statement).await?)
     }
-
-    async fn transact<T: Send + 'static>(
-        &self,
-        work: impl for<'c> FnOnce(&'c mut C::Session) -> BoxFuture<'c, Result<T, StoreError>> + Send + 'static,
-    ) -> Result<T, StoreError> {
-        self.connections().write(in_transaction(C::DIALECT, |_| true, work)).await
-    }
 }
 
 /// The mark before all rows.
@@ -230,8 +223,4 @@ async fn count_of<S: Session>(session: &mut S, dialect: Dialect, statement: Stat
         }
     };
     Ok(counted.into_iter().next().unwrap_or_default())
-}
-
-async fn ask<T: DeserializeOwned, S: Session>(session: &mut S, statement: Statement) -> Result<Vec<T>, StoreError> {
-    read_answers(&session.answers(statement).await?)
 }

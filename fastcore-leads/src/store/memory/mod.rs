@@ -14,8 +14,8 @@ use super::{Insertion, LeadInbox, LeadStore, NewLead, StoreError, StoredLead};
 use crate::{
     audit::{AuditRecord, LEAD_RECEIVED, LEAD_REVEALED, LEAD_UNANSWERED},
     inbox::{
-        CONTACTS, Change, Cursor, Due, InboxError, LeadFilter, LeadPage, Tally, Target, Unless, is_same_address,
-        page_size,
+        CONTACTS, Change, Cursor, Due, InboxError, LeadFilter, LeadPage, Search, SearchCursor, SearchPage, Tally,
+        Target, Unless, is_same_address, page_size,
     },
     lead::{LeadId, LeadStatus, RequestId},
     sql::inbox::{MAX_LOCKED, counts_of},
@@ -114,6 +114,37 @@ impl LeadInbox for MemoryLeadStore {
         leads.reverse();
         leads.truncate(page_size(limit) as usize + 1);
         Ok(LeadPage::of(leads, limit))
+    }
+
+    async fn search(
+        &self,
+        search: &Search,
+        filter: &LeadFilter,
+        after: Option<SearchCursor>,
+        limit: u32,
+    ) -> Result<SearchPage, StoreError> {
+        let limit = page_size(limit) as usize;
+        let state = self.lock();
+        let mut page = SearchPage { is_complete: true, ..SearchPage::default() };
+        // In the order in which they came.
+        for (index, record) in state.audit.iter().enumerate().rev() {
+            let place = index as u64 + 1;
+            let id = record.lead_id.filter(|_| record.event == LEAD_RECEIVED).map(LeadId::as_uuid);
+            let request = id.and_then(|id| state.requests.get(&id));
+            let Some(lead) = request.and_then(|request| state.by_request.get(request)) else { continue };
+            if after.is_none_or(|after| place < after.0) && filter.shows(lead) && search.finds(lead) {
+                if page.leads.len() == limit {
+                    page.next = Some(SearchCursor(place + 1));
+                    break;
+                }
+                page.leads.push(lead.clone());
+            }
+        }
+        Ok(page)
+    }
+
+    async fn index(&self, _limit: u32) -> Result<u32, StoreError> {
+        Ok(0)
     }
 
     async fn find_by_email(&self, email: &str) -> Result<Vec<StoredLead>, StoreError> {

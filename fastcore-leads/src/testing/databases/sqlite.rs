@@ -55,6 +55,7 @@ cases! {
     a_status_of_a_newer_version_is_seen
     a_file_that_was_replaced_makes_the_service_unready
     pages_are_read_from_an_index
+    searches_are_read_from_an_index
     a_walk_of_a_hundred_thousand_leads_sees_each_once
 }
 
@@ -295,6 +296,28 @@ pub async fn pages_are_read_from_an_index(open: Open, execute: Execute) {
         let plan = run(execute, &dir, &format!("EXPLAIN QUERY PLAN {}", statement.text)).await.join("; ");
         let scans = ["SCAN lead_inbox", "SCAN later", "SCAN audit"];
         assert!(plan.contains(index) && !scans.iter().any(|scan| plan.contains(scan)), "{plan}");
+    }
+}
+
+/// However full the table: by the index of words, and then by keys.
+pub async fn searches_are_read_from_an_index(open: Open, execute: Execute) {
+    let (_, dir) = migrated(open).await;
+    let search = "bonjour 4711".parse().expect("a search");
+    let ids = [new_lead().id().as_uuid()];
+    for (statement, indexes) in [
+        (
+            Dialect::Sqlite.found(&search, 0..=4, 20_001, 256),
+            "lead_words VIRTUAL TABLE INDEX; lead_search USING INTEGER PRIMARY KEY",
+        ),
+        (
+            Dialect::Sqlite.shown(&ids, &crate::LeadFilter::default()),
+            "lead_inbox USING INDEX sqlite_autoindex_lead_inbox_1",
+        ),
+    ] {
+        let plan = run(execute, &dir, &format!("EXPLAIN QUERY PLAN {}", statement.text)).await.join("; ");
+        let scans = ["SCAN lead_inbox", "SCAN lead_search"];
+        let is_indexed = indexes.split("; ").all(|index| plan.contains(index));
+        assert!(is_indexed && !scans.iter().any(|scan| plan.contains(scan)), "{plan}");
     }
 }
 

@@ -6,11 +6,12 @@
 mod lawful;
 mod pages;
 mod reading;
+mod search;
 mod work;
 
 use std::collections::HashMap;
 
-pub use self::{lawful::*, pages::*, reading::*, work::*};
+pub use self::{lawful::*, pages::*, reading::*, search::*, work::*};
 use super::{Random, body, parse, stores::Store};
 use crate::{
     audit::{self, Actor, AuditRecord},
@@ -64,6 +65,10 @@ cases! {
     leads_are_counted_by_status
     leads_are_tallied_by_what_they_have_in_common
     first_contacts_are_the_first
+    leads_are_found_by_the_beginnings_of_their_words
+    a_walk_through_what_was_found_sees_each_once
+    an_erased_lead_is_not_found
+    random_searches_find_what_they_should
     who_reads_a_lead_is_noted_once_an_hour
     a_row_that_is_there_is_left_as_it_is
 }

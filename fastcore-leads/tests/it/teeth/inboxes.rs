@@ -6,7 +6,7 @@ use fastcore_leads::{
     AuditRecord, LeadFilter, LeadId, LeadInbox, LeadPage, LeadStatus, LeadStore, MemoryLeadStore, RequestId,
     StoreError, StoredLead,
     audit::LEAD_RECEIVED,
-    inbox::{Change, Cursor, Due, InboxError, Tally, Target, Unless},
+    inbox::{Change, Cursor, Due, InboxError, Search, SearchCursor, SearchPage, Tally, Target, Unless},
     testing::inbox,
     uuid::Uuid,
 };
@@ -31,6 +31,10 @@ enum Fault {
     TalliesWhatIsNotAskedFor,
     ForgetsWhoReads,
     NotesEachLook,
+    FindsOneWordOfTwo,
+    FindsTheErased,
+    FindsTheRestAgain,
+    FindsWhatIsNotShown,
 }
 
 struct Broken {
@@ -82,6 +86,36 @@ impl LeadInbox for Broken {
             page.leads.reverse();
         }
         Ok(page)
+    }
+
+    async fn search(
+        &self,
+        search: &Search,
+        filter: &LeadFilter,
+        after: Option<SearchCursor>,
+        limit: u32,
+    ) -> Result<SearchPage, StoreError> {
+        let everything = LeadFilter::default();
+        let filter = if self.fault == Fault::FindsWhatIsNotShown { &everything } else { filter };
+        let mut page = self.inner.search(search, filter, after, limit).await?;
+        match self.fault {
+            Fault::FindsOneWordOfTwo if page.leads.is_empty() => {
+                page = self.inner.search(&"el".parse().unwrap(), filter, after, limit).await?;
+            }
+            Fault::FindsTheErased => {
+                for id in self.inner.audit_log().iter().filter_map(|record| record.lead_id) {
+                    let lead = self.inner.get(id).await?;
+                    page.leads.extend(lead.filter(|lead| lead.erased_at_utc.is_some()));
+                }
+            }
+            Fault::FindsTheRestAgain if page.next.is_some() => page.leads.truncate(limit as usize - 1),
+            _ => {}
+        }
+        Ok(page)
+    }
+
+    async fn index(&self, limit: u32) -> Result<u32, StoreError> {
+        self.inner.index(limit).await
     }
 
     async fn find_by_email(&self, email: &str) -> Result<Vec<StoredLead>, StoreError> {
@@ -166,5 +200,9 @@ bites! {
     a_tally_of_other_leads: TalliesWhatIsNotAskedFor, leads_are_tallied_by_what_they_have_in_common, "left == right";
     a_reader_in_the_dark: ForgetsWhoReads, who_reads_a_lead_is_noted_once_an_hour, "each reader once";
     a_reader_who_fills_the_log: NotesEachLook, who_reads_a_lead_is_noted_once_an_hour, "each reader once";
+    a_search_for_any_of_its_words: FindsOneWordOfTwo, leads_are_found_by_the_beginnings_of_their_words, "left == right";
+    an_erasure_that_a_search_does_not_hear_of: FindsTheErased, an_erased_lead_is_not_found, "left == right";
+    a_page_of_what_was_found_with_a_hole: FindsTheRestAgain, a_walk_through_what_was_found_sees_each_once, "left == right";
+    a_search_through_the_filter: FindsWhatIsNotShown, a_walk_through_what_was_found_sees_each_once, "left == right";
     a_status_that_does_not_count: CountsOneShort, leads_are_counted_by_status, "left == right";
 }

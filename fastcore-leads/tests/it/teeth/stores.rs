@@ -5,7 +5,7 @@ use chrono::{DateTime, Utc};
 use fastcore_leads::{
     AuditRecord, Insertion, LeadFilter, LeadId, LeadInbox, LeadMigrations, LeadPage, LeadStore, MemoryLeadStore,
     NewLead, RequestId, StoreError, StoreErrorKind, StoredLead,
-    inbox::{Change, Cursor, Due, InboxError, Tally},
+    inbox::{Change, Cursor, Due, InboxError, Search, SearchCursor, SearchPage, Tally},
     testing::{self, databases, stores},
 };
 
@@ -132,6 +132,20 @@ impl LeadInbox for Broken {
 
     async fn page(&self, filter: &LeadFilter, after: Option<Cursor>, limit: u32) -> Result<LeadPage, StoreError> {
         self.inner.page(filter, after, limit).await
+    }
+
+    async fn search(
+        &self,
+        search: &Search,
+        filter: &LeadFilter,
+        after: Option<SearchCursor>,
+        limit: u32,
+    ) -> Result<SearchPage, StoreError> {
+        self.inner.search(search, filter, after, limit).await
+    }
+
+    async fn index(&self, limit: u32) -> Result<u32, StoreError> {
+        self.inner.index(limit).await
     }
 
     async fn find_by_email(&self, email: &str) -> Result<Vec<StoredLead>, StoreError> {

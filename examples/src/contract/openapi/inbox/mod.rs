@@ -21,12 +21,16 @@ use super::{
 
 /// A place in the list, as far as a client has to know.
 const CURSOR: &str = "^[0-9]{1,17}_[0-9a-f]{32}$";
+/// A place among what was found.
+const SEARCH_CURSOR: &str = "^[1-9][0-9]{0,18}$";
 
 /// The document of an inbox that is mounted under a path.
 pub fn document(path: &str) -> Value {
     let components = ComponentsBuilder::new()
         .schema("StoredLead", schemas::lead())
         .schema("LeadPage", schemas::page())
+        .schema("Search", schemas::search())
+        .schema("SearchPage", schemas::search_page())
         .schema("LeadWithTrail", schemas::lead_with_trail())
         .schema("Counts", schemas::counts())
         .schema("ContactTimes", schemas::contact_times())
@@ -46,6 +50,7 @@ pub fn document(path: &str) -> Value {
         .path("/inbound/leads", PathItem::new(HttpMethod::Get, list_operation()))
         .path("/inbound/leads.csv", PathItem::new(HttpMethod::Get, sheet("csv")))
         .path("/inbound/leads.jsonl", PathItem::new(HttpMethod::Get, sheet("jsonl")))
+        .path("/inbound/leads/search", PathItem::new(HttpMethod::Post, search_operation()))
         .path("/inbound/leads/counts", PathItem::new(HttpMethod::Get, counts_operation()))
         .path("/inbound/leads/contact-times", PathItem::new(HttpMethod::Get, contact_times()))
         .path("/inbound/leads/{id}", {
@@ -127,6 +132,24 @@ fn list_operation() -> OperationBuilder {
         .parameter(reveal())
         .response("200", found("A page", with_example("LeadPage", json!({"leads": [sample()], "next": null}))));
     answered(operation, &[READ])
+}
+
+fn search_operation() -> OperationBuilder {
+    let operation = operation(
+        "searchLeads",
+        "leads",
+        "Find leads by their words",
+        "Scope read. Each word begins a word of the lead's name, address, telephone number, company, service or message; case, \
+         accents and the grouping of digits do not matter. Without the scope reveal, whole words alone are found. The id of a lead or \
+         of its request finds it. Leads in quarantine only where their status is asked for. Newest first; where next is not null, \
+         there may be more, however few were found.",
+    );
+    let example = json!({"text": "dupont 06 12 34", "status": ["received"]});
+    let found_one = json!({"leads": [sample()], "next": null, "is_complete": true});
+    let operation = operation
+        .request_body(Some(body("Search", example, true)))
+        .response("200", found("What was found", with_example("SearchPage", found_one)));
+    answered(operation, &[BODY])
 }
 
 fn sheet(format: &str) -> OperationBuilder {

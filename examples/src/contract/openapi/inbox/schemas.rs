@@ -1,12 +1,15 @@
 //! What is sent and answered.
 
-use fastcore_leads::{LeadStatus, lead::limits};
+use fastcore_leads::{LeadStatus, Service, inbox::MAX_PAGE, lead::limits};
 use utoipa::openapi::{
     Object, Ref,
     schema::{AdditionalProperties, ArrayBuilder, ObjectBuilder, Schema, SchemaType, Type},
 };
 
-use super::super::{UUID, text};
+use super::{
+    super::{UUID, text},
+    SEARCH_CURSOR,
+};
 
 /// Text without control characters and `@`, not all of it white space.
 const REASON: &str =
@@ -42,6 +45,46 @@ pub(super) fn page() -> Object {
         .required("leads")
         .property("next", nullable().description(Some("What to send as after for the next page; null on the last")))
         .required("next")
+        .build()
+}
+
+/// Arrays may be left out, and hold what is in none.
+pub(super) fn search() -> Object {
+    let text_of = text()
+        .min_length(Some(limits::SEARCH.min))
+        .max_length(Some(limits::SEARCH.max))
+        .pattern(Some(r"[\p{L}\p{N}]"))
+        .description(Some("Up to 8 words, or an id"));
+    let status = text().enum_values(Some(LeadStatus::ALL.iter().map(|status| status.as_str())));
+    let service = nullable().enum_values(Some(Service::ALL.iter().map(|service| Some(service.as_str())).chain([None])));
+    let source = text().max_length(Some(limits::SOURCE.max)).pattern(Some(r"^[^\u0000-\u001f\u007f-\u009f]*$"));
+    let integer = SchemaType::from_iter([Type::Integer, Type::Null]);
+    let boolean = SchemaType::from_iter([Type::Boolean, Type::Null]);
+    let limit = ObjectBuilder::new().schema_type(integer).minimum(Some(1)).maximum(Some(MAX_PAGE));
+    closed(members([("text", text_of)]))
+        .property("status", ArrayBuilder::new().items(status).description(Some("Of any of these")))
+        .property("service", service)
+        .property("source", ArrayBuilder::new().items(source).description(Some("From any of these")))
+        .property("from", nullable().description(Some("Taken in at this instant (RFC 3339) or day, or later")))
+        .property("to", nullable().description(Some("Taken in before this instant or day")))
+        .property("after", nullable().pattern(Some(SEARCH_CURSOR)).description(Some("The next of an earlier page")))
+        .property("limit", limit.description(Some("How many leads are found at most. Default: 50")))
+        .property("reveal", ObjectBuilder::new().schema_type(boolean))
+        .build()
+}
+
+pub(super) fn search_page() -> Object {
+    let is_complete = ObjectBuilder::new()
+        .schema_type(Type::Boolean)
+        .description(Some("false: some leads that came before are not found yet"));
+    ObjectBuilder::new()
+        .schema_type(Type::Object)
+        .property("leads", ArrayBuilder::new().items(Ref::from_schema_name("StoredLead")))
+        .required("leads")
+        .property("next", nullable().description(Some("What to send as after to go on; null where there is no more")))
+        .required("next")
+        .property("is_complete", is_complete)
+        .required("is_complete")
         .build()
 }
 

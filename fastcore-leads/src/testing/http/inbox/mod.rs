@@ -5,11 +5,12 @@
 
 mod reading;
 mod refusing;
+mod searching;
 mod working;
 
 use serde_json::{Value, json};
 
-pub use self::{reading::*, refusing::*, working::*};
+pub use self::{reading::*, refusing::*, searching::*, working::*};
 use super::{Answer, Server, client::ask};
 use crate::{
     audit::Actor,
@@ -55,6 +56,9 @@ cases! {
     leads_are_handed_out_as_files
     a_file_that_breaks_off_is_not_taken_for_whole
     a_file_whose_sender_panics_is_not_taken_for_whole
+    leads_are_found_by_their_words
+    a_search_that_is_none_is_refused
+    a_token_of_some_sources_finds_these_alone
     leads_are_counted
     waits_are_told
     each_scope_opens_its_own_routes_alone

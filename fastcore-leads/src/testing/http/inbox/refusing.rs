@@ -38,12 +38,13 @@ pub async fn each_scope_opens_its_own_routes_alone(serve: ServeInbox) {
     all.push(Token::new(ended).expect("a token").with_scopes(scopes).expiring_at(time::now()));
     let server = serve(InboxEndpoint::new(store, TokenSet::new(all).expect("tokens"))).await;
     let lead = |rest: &str| format!("/inbound/leads/{id}{rest}");
-    let routes: [(_, _, &[Scope]); 14] = [
+    let routes: [(_, _, &[Scope]); 15] = [
         ("GET", "/inbound/leads".to_owned(), &[Scope::Read]),
         ("GET", "/inbound/leads.csv".to_owned(), &[Scope::Read]),
         ("GET", "/inbound/leads.jsonl".to_owned(), &[Scope::Read]),
         ("GET", "/inbound/leads/counts".to_owned(), &[Scope::Read]),
         ("GET", "/inbound/leads/contact-times".to_owned(), &[Scope::Read]),
+        ("POST", "/inbound/leads/search".to_owned(), &[Scope::Read]),
         ("GET", lead(""), &[Scope::Read]),
         ("POST", lead("/status"), &[Scope::Work]),
         ("POST", lead("/release"), &[Scope::Work]),
@@ -257,6 +258,8 @@ pub async fn no_answer_tells_more_than_the_mask(serve: ServeInbox) {
         (format!("{lead}/release"), json!({ "reason": CANARY })),
         (format!("{lead}/status"), json!({"from": CANARY, "to": CANARY})),
         (format!("{lead}/status"), json!({ CANARY: CANARY })),
+        ("/inbound/leads/search".to_owned(), json!({ "text": CANARY })),
+        ("/inbound/leads/search".to_owned(), json!({"text": CANARY, CANARY: CANARY})),
         ("/inbound/subjects/export".to_owned(), json!({"email": format!("x.{CANARY}@example.com")})),
         ("/inbound/subjects/erase".to_owned(), json!({"email": format!("x.{CANARY}@example.com")})),
     ] {

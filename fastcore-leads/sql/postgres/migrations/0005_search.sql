@@ -1,0 +1,40 @@
+-- What leads are found by: their words, without accents and in lower case. Entered behind those who write, in the order in which
+-- leads are found: the newest have the highest place.
+
+CREATE TABLE lead_search (
+    place    bigint PRIMARY KEY,
+    lead_id  uuid NOT NULL UNIQUE,
+    words    tsvector NOT NULL
+);
+
+-- Without a list of entries that are pending: each search would read all of it.
+CREATE INDEX ix_lead_search_words ON lead_search USING gin (words) WITH (fastupdate = off);
+
+-- One row: how far leads have been entered. Those that are older than this table are walked by their ids; null: all have been. The
+-- rest is found by events.
+CREATE TABLE lead_search_progress (
+    is_the_row   boolean PRIMARY KEY DEFAULT true CHECK (is_the_row),
+    last_place   bigint NOT NULL DEFAULT 0,
+    position     bigint NOT NULL DEFAULT 0,
+    older_after  uuid DEFAULT '00000000-0000-0000-0000-000000000000'
+);
+INSERT INTO lead_search_progress DEFAULT VALUES;
+
+-- Whoever erases a lead, and with whatever rights: none of its words is left. Whoever enters leads holds the row above, and reads
+-- them once it has it: so either sees what the other did.
+CREATE FUNCTION lead_search_forget() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    EXECUTE format('SELECT FROM %I.lead_search_progress FOR SHARE', TG_TABLE_SCHEMA);
+    EXECUTE format('DELETE FROM %I.lead_search WHERE lead_id = $1', TG_TABLE_SCHEMA) USING OLD.id;
+    RETURN NULL;
+END
+$$;
+
+CREATE TRIGGER lead_inbox_search_erased AFTER UPDATE OF erased_at_utc ON lead_inbox
+    FOR EACH ROW WHEN (NEW.erased_at_utc IS NOT NULL) EXECUTE FUNCTION lead_search_forget();
+CREATE TRIGGER lead_inbox_search_deleted AFTER DELETE ON lead_inbox
+    FOR EACH ROW EXECUTE FUNCTION lead_search_forget();
+ALTER TABLE lead_inbox ENABLE ALWAYS TRIGGER lead_inbox_search_erased;
+ALTER TABLE lead_inbox ENABLE ALWAYS TRIGGER lead_inbox_search_deleted;
+
+UPDATE fastcore_leads_migrations SET readable_from = 2 WHERE version = 5;
