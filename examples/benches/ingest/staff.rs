@@ -48,7 +48,7 @@ pub(crate) fn measure(cluster: &Cluster, seconds: Duration, rounds: usize) {
     }
 }
 
-/// Leads over three years, of all kinds, the newest of today. Names and companies are rare, some words are everybody's.
+/// Leads over three years, of all kinds, the newest of today, as an older version left them: nobody is told of them. Names and companies are rare, some words are everybody's.
 fn fill(candidate: &Candidate, cluster: &Cluster, url: &str) {
     if candidate.name != "sqlite" {
         cluster.psql(
@@ -62,8 +62,8 @@ fn fill(candidate: &Candidate, cluster: &Cluster, url: &str) {
                         (ARRAY['received', 'processing', 'resolved', 'archived'])[1 + i % 4],
                         (ARRAY['ponts', 'cabines', 'compresseurs', 'diagnostic', 'autre'])[1 + i % 5]
                    FROM generate_series(1, {LEADS}) AS i;
-                 INSERT INTO audit_log (id, created_at_utc, event, actor, lead_id, request_id, status_code, details_json)
-                 SELECT gen_random_uuid(), created_at_utc, 'LEAD_RECEIVED', 'site_ingest', id, request_id, 201, '{{}}'
+                 INSERT INTO audit_log (id, created_at_utc, event, actor, lead_id, request_id, status_code, details_json, written_in)
+                 SELECT gen_random_uuid(), created_at_utc, 'LEAD_RECEIVED', 'site_ingest', id, request_id, 201, '{{}}', 0
                    FROM lead_inbox"
             ),
         );
@@ -95,7 +95,8 @@ fn fill(candidate: &Candidate, cluster: &Cluster, url: &str) {
     );
     block_on(async {
         let store = SqliteLeadStore::connect(url).await.expect("the file opens");
-        for statement in [leads, audit] {
+        let told = "UPDATE lead_sequencer SET mark = (SELECT id FROM audit_log ORDER BY rowid DESC LIMIT 1)".to_owned();
+        for statement in [leads, audit, told] {
             sqlx::query(sqlx::AssertSqlSafe(statement)).execute(store.pool()).await.expect("it is filled");
         }
         index(&store).await;

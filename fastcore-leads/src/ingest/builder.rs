@@ -29,6 +29,7 @@ pub struct IngestBuilder {
     pub(super) max_batch_bytes: usize,
     pub(super) writers: usize,
     clock: Option<Clock>,
+    keeps_instants: bool,
     committed: Vec<Arc<Commits>>,
 }
 
@@ -43,6 +44,7 @@ impl IngestBuilder {
             max_batch_bytes: 1024 * 1024,
             writers: 2,
             clock: None,
+            keeps_instants: false,
             committed: Vec::new(),
         }
     }
@@ -105,6 +107,13 @@ impl IngestBuilder {
         self
     }
 
+    /// Leads are received when their senders say (`meta.timestamp_utc`), and not when they are taken in: for imports. One that says
+    /// a later instant than now is received now. Pages and retention go by it.
+    pub fn keeping_instants(mut self) -> Self {
+        self.keeps_instants = true;
+        self
+    }
+
     /// Notes here what is committed, and wakes whoever follows: a dispatcher of the [outbox](crate::outbox) in the same process, a feed
     /// of events. Each needs one of its own.
     pub fn followed_by(mut self, commits: Arc<Commits>) -> Self {
@@ -154,7 +163,15 @@ impl IngestBuilder {
             tokio::spawn(writer.run());
         }
         tokio::spawn(StuckLane { inserter, stuck: receiver, _intake: intake }.run());
-        Ingest { queue, store: self.store, deadline: self.deadline, metrics, clock: self.clock, window }
+        Ingest {
+            queue,
+            store: self.store,
+            deadline: self.deadline,
+            metrics,
+            clock: self.clock,
+            keeps_instants: self.keeps_instants,
+            window,
+        }
     }
 }
 

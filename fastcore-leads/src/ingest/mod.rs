@@ -62,6 +62,7 @@ pub struct Ingest {
     metrics: Arc<Metrics>,
     /// None: the system's.
     clock: Option<Clock>,
+    keeps_instants: bool,
     /// How much of the queue one importer may fill.
     window: ImportWindow,
 }
@@ -99,6 +100,11 @@ impl Ingest {
     }
 
     fn new_lead(&self, lead: Lead, actor: Actor) -> NewLead {
+        let now = || self.clock.as_ref().map_or_else(crate::time::now, |clock| clock());
+        if self.keeps_instants {
+            let sent = lead.meta().timestamp_utc();
+            return NewLead::received_at(lead, actor, sent.min(now()));
+        }
         match &self.clock {
             None => NewLead::new(lead, actor),
             Some(clock) => NewLead::received_at(lead, actor, clock()),

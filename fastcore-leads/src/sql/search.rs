@@ -25,6 +25,9 @@ pub(crate) const BUCKET: u64 = 4096;
 /// index, which is none once all of them have been.
 pub(crate) type Progress = (u64, i64, Option<String>);
 
+/// The last place, whether all leads are entered, and whether those are that are older than the index.
+pub(crate) type Searched = (u64, bool, bool);
+
 impl Dialect {
     /// Locks the row of progress, and waits for whoever has it. Answers [`Progress`].
     pub(crate) fn lock_search(self) -> Statement {
@@ -37,7 +40,7 @@ impl Dialect {
         Statement::of(self, format!("SELECT {array} AS answer FROM lead_search_progress{lock}"))
     }
 
-    /// Where a search begins. Answers the last place, and whether all leads are entered.
+    /// Where a search begins. Answers [`Searched`].
     pub(crate) fn searched(self) -> Statement {
         let is_numbered = "(SELECT 1 FROM lead_event WHERE lead_event.audit_id = audited.id) IS NOT NULL";
         let unnumbered = match self {
@@ -57,7 +60,8 @@ impl Dialect {
         let is_all = self.boolean(&format!(
             "older_after IS NULL AND {is_here} AND position >= last_sequence AND NOT EXISTS ({unnumbered})"
         ));
-        let array = self.json_array(&format!("last_place, {is_all}"));
+        let has_all_older = self.boolean("older_after IS NULL");
+        let array = self.json_array(&format!("last_place, {is_all}, {has_all_older}"));
         Statement::of(self, format!("SELECT {array} AS answer FROM lead_search_progress, lead_sequencer"))
     }
 

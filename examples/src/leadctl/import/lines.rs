@@ -1,45 +1,75 @@
+//! The lines of a file, read one at a time, each as the body that the endpoint would get.
+
 use std::{
     cell::Cell,
     io::{BufRead, Read},
     rc::Rc,
 };
 
-use fastcore_leads::{
-    inbox::{SheetFormat, restored_cell},
-    lead::limits::MAX_BODY_BYTES,
-};
+use csv::StringRecord;
+use fastcore_leads::{inbox::restored_cell, lead::limits::MAX_BODY_BYTES};
 use serde::{
     Deserialize, Deserializer,
     de::{MapAccess, Visitor},
 };
 use serde_json::{Map, Value};
 
-use super::MEMBERS;
-
-/// Columns that a CSV must have: the others are optional members.
-const REQUIRED: [&str; 8] = ["name", "email", "message", "consent", "source", "request_id", "ip_hash", "timestamp_utc"];
-
-/// A line of the file, as the body that the endpoint would get.
-pub(crate) struct Line {
-    /// Counted from 1, the header too.
-    pub(crate) number: u64,
-    pub(crate) body: Vec<u8>,
-    /// The line as it stood there, where the body is not the same.
-    raw: Option<Vec<u8>>,
-}
-
-impl Line {
-    /// What an operator recognises.
-    pub(crate) fn shown(&self) -> &[u8] {
-        self.raw.as_deref().unwrap_or(&self.body)
-    }
-}
+use super::{
+    columns::{Columns, way_to},
+    json::{self, Array},
+    reading::Reading,
+};
 
 /// The most bytes of a record of a CSV: one that is longer has a quote that does not end.
 const MAX_RECORD: usize = 256 * 1024;
 
+/// How leads stand in a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Form {
+    Jsonl,
+    /// One array of JSON.
+    Array,
+    /// The separator, and whether a line stands in front of the header that names it.
+    Csv(u8, bool),
+}
+
+/// A line of the file, as the body that the endpoint would get.
+pub(super) struct Line {
+    /// Counted from 1, the header too.
+    pub(super) number: u64,
+    pub(super) body: Vec<u8>,
+    raw: Raw,
+}
+
+/// How a line stood there.
+enum Raw {
+    /// As its body.
+    Body,
+    Json(Vec<u8>),
+    Cells(Rc<Columns>, StringRecord),
+}
+
+impl Line {
+    /// What an operator recognises, and can mend: the cells under the names of their columns.
+    pub(super) fn shown(&self) -> Value {
+        match &self.raw {
+            Raw::Body => as_json(&self.body),
+            Raw::Json(raw) => as_json(raw),
+            Raw::Cells(columns, record) if record.len() == columns.names.len() => {
+                let cells = record.iter().map(Value::from);
+                Value::Object(columns.names.iter().cloned().zip(cells).collect())
+            }
+            Raw::Cells(_, record) => record.iter().collect(),
+        }
+    }
+}
+
+fn as_json(bytes: &[u8]) -> Value {
+    serde_json::from_slice(bytes).unwrap_or_else(|_| String::from_utf8_lossy(bytes).into())
+}
+
 /// Counts what is read since the last record, so that no record takes the file for its own.
-pub(crate) struct Bounded<R> {
+pub(super) struct Bounded<R> {
     reader: R,
     left: Rc<Cell<usize>>,
 }
@@ -56,156 +86,120 @@ impl<R: Read> Read for Bounded<R> {
 }
 
 /// The lines of a file, read one at a time.
-pub(crate) enum Lines<R> {
-    Jsonl {
-        reader: R,
-        number: u64,
-        failure: Option<String>,
-    },
-    Csv {
-        rows: Box<csv::Reader<Bounded<R>>>,
-        left: Rc<Cell<usize>>,
-        columns: Vec<Option<&'static [&'static str]>>,
-        failure: Option<String>,
-    },
+pub(super) struct Lines<R> {
+    kind: Kind<R>,
+    reading: Rc<Reading>,
+    failure: Option<String>,
+}
+
+enum Kind<R> {
+    Jsonl { reader: R, number: u64 },
+    Array { reader: R, array: Array },
+    Csv { rows: Box<csv::Reader<Bounded<R>>>, left: Rc<Cell<usize>>, columns: Rc<Columns>, before: u64 },
 }
 
 impl<R: BufRead> Lines<R> {
-    /// Reads the header of a CSV, and takes a byte order mark off.
-    pub(crate) fn open(mut reader: R, format: SheetFormat) -> Result<Self, String> {
-        let start = reader.fill_buf().map_err(|error| format!("the file cannot be read: {error}"))?;
-        if start.starts_with(b"\xef\xbb\xbf") {
-            reader.consume(3);
-        }
-        if format == SheetFormat::Jsonl {
-            return Ok(Self::Jsonl { reader, number: 0, failure: None });
-        }
-        let left = Rc::new(Cell::new(MAX_RECORD));
-        let reader = Bounded { reader, left: Rc::clone(&left) };
-        let mut rows = csv::ReaderBuilder::new().flexible(true).from_reader(reader);
-        let header = rows.headers().map_err(|_| "the header of the CSV cannot be read: it must be UTF-8".to_owned())?;
-        let columns: Vec<_> = header.iter().map(way_to).collect();
-        let has = |name: &str| {
-            let way = way_to(name);
-            columns.iter().filter(|column| **column == way).count()
+    /// Reads the header of a CSV, and the beginning of an array.
+    pub(super) fn open(mut reader: R, form: Form, reading: Rc<Reading>) -> Result<Self, String> {
+        let unreadable = |error: std::io::Error| format!("the file cannot be read: {error}");
+        let kind = match form {
+            Form::Jsonl => Kind::Jsonl { reader, number: 0 },
+            Form::Array => {
+                let array = Array::begin(&mut reader).map_err(unreadable)?;
+                Kind::Array { reader, array }
+            }
+            Form::Csv(separator, has_separator_line) => {
+                if has_separator_line {
+                    reader.read_until(b'\n', &mut Vec::new()).map_err(unreadable)?;
+                }
+                let left = Rc::new(Cell::new(MAX_RECORD));
+                let reader = Bounded { reader, left: Rc::clone(&left) };
+                let mut rows = csv::ReaderBuilder::new().delimiter(separator).flexible(true).from_reader(reader);
+                let header =
+                    rows.headers().map_err(|error| format!("the header of the CSV cannot be read: {error}"))?;
+                let columns = Columns::of(header.iter(), &reading.map, reading.source.is_some())?;
+                Kind::Csv { rows: Box::new(rows), left, columns: Rc::new(columns), before: has_separator_line.into() }
+            }
         };
-        let missing: Vec<_> = REQUIRED.into_iter().filter(|name| has(name) == 0).collect();
-        if !missing.is_empty() {
-            return Err(format!("the CSV lacks columns: {}", missing.join(", ")));
-        }
-        if let Some((name, _)) = MEMBERS.iter().find(|(name, _)| has(name) > 1) {
-            return Err(format!("the CSV has the column {name} twice"));
-        }
-        Ok(Self::Csv { rows: Box::new(rows), left, columns, failure: None })
+        Ok(Self { kind, reading, failure: None })
+    }
+
+    /// The columns of a CSV.
+    pub(super) fn columns(&self) -> Option<&Columns> {
+        if let Kind::Csv { columns, .. } = &self.kind { Some(columns) } else { None }
     }
 
     /// The next line that is not blank; `Err` says why it is no body.
-    pub(crate) fn next(&mut self) -> Option<Result<Line, (Line, String)>> {
-        match self {
-            Self::Jsonl { reader, number, failure } => loop {
+    pub(super) fn next(&mut self) -> Option<Result<Line, (Line, String)>> {
+        let reading = Rc::clone(&self.reading);
+        let read = match &mut self.kind {
+            Kind::Jsonl { reader, number } => loop {
                 *number += 1;
-                match read_line(reader) {
-                    Ok(None) => return None,
+                match json::line(reader) {
                     Ok(Some(line)) if line.trim_ascii().is_empty() => {}
-                    Ok(Some(line)) => {
-                        let line = Line { number: *number, body: line, raw: None };
-                        return Some(if line.body.len() > MAX_BODY_BYTES {
-                            Err((line, format!("longer than {MAX_BODY_BYTES} bytes")))
-                        } else {
-                            Ok(nested(line))
-                        });
-                    }
-                    Err(error) => {
-                        *failure = Some(format!("the file could not be read any further: {error}"));
-                        return None;
-                    }
+                    Ok(line) => break Ok(line.map(|line| of_json(*number, line, &reading))),
+                    Err(error) => break Err(format!("the file could not be read any further: {error}")),
                 }
             },
-            Self::Csv { rows, left, columns, failure } => {
-                let mut record = csv::ByteRecord::new();
+            Kind::Array { reader, array } => json::element(reader, array)
+                .map(|element| element.map(|element| of_json(array.line, element, &reading)))
+                .map_err(|error| format!("the file could not be read any further: {error}")),
+            Kind::Csv { rows, left, columns, before } => loop {
+                let mut record = StringRecord::new();
                 left.set(MAX_RECORD);
-                let start = rows.position().line();
-                match rows.read_byte_record(&mut record) {
-                    Ok(false) => None,
+                let start = rows.position().line() + *before;
+                match rows.read_record(&mut record) {
+                    Ok(false) => break Ok(None),
+                    // Spreadsheets leave them at the end.
+                    Ok(true) if record.iter().all(|cell| cell.trim().is_empty()) => {}
                     Ok(true) => {
-                        let number = record.position().map_or(0, csv::Position::line);
-                        Some(row(number, columns, &record))
+                        let number = record.position().map_or(0, csv::Position::line) + *before;
+                        break Ok(Some(row(number, columns, record, &reading)));
                     }
-                    Err(error) => {
-                        *failure = Some(format!("from line {start} on the file could not be read: {error}"));
-                        None
-                    }
+                    Err(error) => break Err(format!("from line {start} on the file could not be read: {error}")),
                 }
-            }
-        }
+            },
+        };
+        read.unwrap_or_else(|failure| {
+            self.failure = Some(failure);
+            None
+        })
     }
 
     /// Why the file ended before its end, if it did.
-    pub(crate) fn failure(self) -> Option<String> {
-        match self {
-            Self::Jsonl { failure, .. } | Self::Csv { failure, .. } => failure,
-        }
+    pub(super) fn failure(self) -> Option<String> {
+        self.failure
     }
 }
 
-/// A line without its end. Of one that is far too long, only the beginning is kept.
-fn read_line(reader: &mut impl BufRead) -> std::io::Result<Option<Vec<u8>>> {
-    let mut line = Vec::new();
-    let limit = MAX_BODY_BYTES as u64 + 2;
-    if reader.by_ref().take(limit).read_until(b'\n', &mut line)? == 0 {
-        return Ok(None);
+/// Members of `meta` may stand at the top of a line, as in a dump, and be called as columns are; a line that nests them already
+/// stays as it is. A line of a file of refused lines is the lead in it.
+fn of_json(number: u64, text: Vec<u8>, reading: &Reading) -> Result<Line, (Line, String)> {
+    let as_it_is = |text: Vec<u8>| Line { number, body: text, raw: Raw::Body };
+    if text.len() > MAX_BODY_BYTES {
+        return Err((as_it_is(text), format!("longer than {MAX_BODY_BYTES} bytes")));
     }
-    if line.last() != Some(&b'\n') && line.len() as u64 == limit {
-        skip_line(reader)?;
-    }
-    while matches!(line.last(), Some(b'\n' | b'\r')) {
-        line.pop();
-    }
-    Ok(Some(line))
-}
-
-fn skip_line(reader: &mut impl BufRead) -> std::io::Result<()> {
-    loop {
-        let buffer = reader.fill_buf()?;
-        if buffer.is_empty() {
-            return Ok(());
-        }
-        if let Some(end) = buffer.iter().position(|byte| *byte == b'\n') {
-            reader.consume(end + 1);
-            return Ok(());
-        }
-        let length = buffer.len();
-        reader.consume(length);
-    }
-}
-
-/// Members of `meta` may stand at the top of a line, as in a dump; a line that nests them already stays as it is. A line of a
-/// file of refused lines is the lead in it.
-fn nested(line: Line) -> Line {
-    let Ok(Members(mut members)) = serde_json::from_slice::<Members>(&line.body) else { return line };
-    let number = line.number;
+    let Ok(Members(mut members)) = serde_json::from_slice::<Members>(&text) else { return Ok(as_it_is(text)) };
     let is_refused = members.iter().any(|(name, _)| name == "errors");
     let lead = members.iter().position(|(name, value)| name == "lead" && value.is_object());
     if let Some(place) = lead.filter(|_| is_refused) {
         let lead = members.swap_remove(place).1.to_string().into_bytes();
-        return nested(Line { number, body: lead, raw: None });
+        return of_json(number, lead, reading);
     }
     if members.iter().any(|(name, _)| name == "meta") {
-        return line;
+        return Ok(as_it_is(text));
     }
-    let mut body = Map::new();
-    let mut seen = Vec::new();
+    let (mut known, mut seen) = (Vec::new(), Vec::new());
     for (name, value) in members {
-        let Some(way) = way_to(&name) else { continue };
+        let Some(way) = way_to(&name, &reading.map) else { continue };
         // The parser refuses it, and so it does here.
         if seen.contains(&way) {
-            return line;
+            return Ok(as_it_is(text));
         }
         seen.push(way);
-        put(&mut body, way, value);
+        known.push((way, value));
     }
-    let raw = Some(line.raw.unwrap_or(line.body));
-    Line { number, body: Value::Object(body).to_string().into_bytes(), raw }
+    made(number, Raw::Json(text), reading.body(known.into_iter()))
 }
 
 /// The members of an object as they stand there, the same name twice too.
@@ -235,62 +229,20 @@ impl<'de> Deserialize<'de> for Members {
     }
 }
 
-/// The member that a column stands for; none for a column that no lead has.
-fn way_to(column: &str) -> Option<&'static [&'static str]> {
-    let column = column.trim();
-    // Only what is in `meta` may be called so: `meta.name` is nobody's name.
-    let (name, is_meta) = column.strip_prefix("meta.").map_or((column, false), |name| (name, true));
-    let found = MEMBERS.iter().find(|(member, _)| *member == name).map(|(_, way)| *way);
-    found.filter(|way| !is_meta || way.first() == Some(&"meta"))
+fn row(number: u64, columns: &Rc<Columns>, record: StringRecord, reading: &Reading) -> Result<Line, (Line, String)> {
+    if record.len() != columns.ways.len() {
+        let why = format!("{} cells in {} columns", record.len(), columns.ways.len());
+        return made(number, Raw::Cells(Rc::clone(columns), record), Err(why));
+    }
+    let cells = record.iter().zip(&columns.ways);
+    let members = cells.filter_map(|(cell, way)| Some(((*way)?, Value::from(restored_cell(cell)))));
+    let body = reading.body(members);
+    made(number, Raw::Cells(Rc::clone(columns), record), body)
 }
 
-fn row(
-    number: u64,
-    columns: &[Option<&'static [&'static str]>],
-    record: &csv::ByteRecord,
-) -> Result<Line, (Line, String)> {
-    let refused = |why: String| {
-        let cells: Vec<_> = record.iter().map(|cell| String::from_utf8_lossy(cell).into_owned()).collect();
-        (Line { number, body: Value::from(cells).to_string().into_bytes(), raw: None }, why)
-    };
-    if record.len() != columns.len() {
-        return Err(refused(format!("{} cells in {} columns", record.len(), columns.len())));
-    }
-    let mut body = Map::new();
-    for (cell, way) in record.iter().zip(columns) {
-        let Some(way) = way else { continue };
-        let Ok(cell) = std::str::from_utf8(cell) else { return Err(refused("not UTF-8".to_owned())) };
-        let cell = restored_cell(cell);
-        let value = match *way {
-            ["consent"] => match cell.trim().to_ascii_lowercase().as_str() {
-                "true" => Value::Bool(true),
-                "false" => Value::Bool(false),
-                _ => Value::from(cell),
-            },
-            ["meta", "suspicion"] => cell.split_whitespace().collect::<Vec<_>>().into(),
-            _ if cell.trim().is_empty() => Value::Null,
-            _ => Value::from(cell),
-        };
-        put(&mut body, way, value);
-    }
-    let body = Value::Object(body).to_string().into_bytes();
-    Ok(Line { number, body, raw: None })
-}
-
-/// Puts a value at the end of a way.
-fn put(body: &mut Map<String, Value>, way: &[&str], value: Value) {
-    match way {
-        [] => {}
-        [last] => {
-            body.insert((*last).to_owned(), value);
-        }
-        // A proof of consent of nothing but nulls is none.
-        ["consent", _] if value.is_null() => {}
-        [first, rest @ ..] => {
-            let inner = body.entry(*first).or_insert_with(|| Value::Object(Map::new()));
-            if let Value::Object(inner) = inner {
-                put(inner, rest, value);
-            }
-        }
+fn made(number: u64, raw: Raw, body: Result<Map<String, Value>, String>) -> Result<Line, (Line, String)> {
+    match body {
+        Ok(body) => Ok(Line { number, body: Value::Object(body).to_string().into_bytes(), raw }),
+        Err(why) => Err((Line { number, body: Vec::new(), raw }, why)),
     }
 }

@@ -1,17 +1,26 @@
 //! Leads from a file, through the parser that the endpoint uses.
 
+mod columns;
+mod dates;
+mod file;
+mod json;
 mod lines;
+mod quotes;
+mod reading;
 mod refused;
+mod understood;
 
-use std::{cell::RefCell, collections::VecDeque, fs::File, io::BufReader, sync::Arc};
+use std::{cell::RefCell, collections::VecDeque, fs::File, io::BufRead, sync::Arc, time::Duration};
 
-use fastcore_leads::{Ingest, Lead, LeadDatabase, inbox::SheetFormat};
+use fastcore_leads::{ConsentPolicy, Ingest, Lead, LeadDatabase, NewLead, StoredLead};
 use indicatif::{ProgressBar, ProgressStyle};
-use serde_json::json;
+use serde_json::{Value, json};
 
+pub(crate) use self::columns::mapping;
 use self::{
     lines::{Line, Lines},
     refused::Refused,
+    understood::Understood,
 };
 use crate::{
     options::{ImportArguments, Options},
@@ -51,22 +60,23 @@ struct Tally {
 }
 
 pub(crate) async fn run(options: &Options, database: Arc<dyn LeadDatabase>, import: &ImportArguments) -> Outcome {
-    let name = import.file.display();
-    let unreadable = |error: std::io::Error| Failure::BadInput(format!("{name} cannot be read: {error}"));
-    let format = import.format.or_else(|| by_ending(import)).ok_or_else(|| {
-        Failure::BadInput(format!("{name} ends neither in .csv nor in .jsonl: say --format csv or --format jsonl"))
-    })?;
-    let file = File::open(&import.file).map_err(unreadable)?;
-    let size = file.metadata().map_err(unreadable)?.len();
+    let understood = Understood::of(import).map_err(Failure::BadInput)?;
+    if import.check {
+        return check(options, &understood);
+    }
+    if !options.json {
+        eprintln!("{understood}");
+    }
+    let size = File::open(&import.file).and_then(|file| file.metadata()).map_or(0, |file| file.len());
     let progress = ProgressBar::new(size).with_style(bar());
-    let reader = BufReader::with_capacity(256 * 1024, progress.wrap_read(file));
-    let mut lines = Lines::open(reader, format).map_err(Failure::BadInput)?;
+    let watched = progress.clone();
+    let mut lines = understood.lines(|file| watched.wrap_read(file)).map_err(Failure::BadInput)?;
 
     let refused = Refused::new(&import.file, import.refused.as_deref()).map_err(Failure::BadInput)?;
     let refused = RefCell::new(refused);
     let tally = RefCell::new(Tally::default());
     let under_way = RefCell::new(VecDeque::<Line>::new());
-    let ingest = Ingest::builder(database).start();
+    let ingest = Ingest::builder(database).deadline(Duration::from_secs(import.patience)).keeping_instants().start();
     let leads = std::iter::from_fn(|| {
         loop {
             if tally.borrow().is_interrupted || refused.borrow().has_failed() {
@@ -97,14 +107,11 @@ pub(crate) async fn run(options: &Options, database: Arc<dyn LeadDatabase>, impo
         .await;
     ingest.shutdown().await;
     progress.finish_and_clear();
-    summary(options, &tally.into_inner(), refused.into_inner(), lines.failure())
+    summary(options, &understood, &tally.into_inner(), refused.into_inner(), lines.failure())
 }
 
 /// The next line as a lead; `Err` where it was refused, `None` at the end.
-fn next_lead<R: std::io::BufRead>(
-    lines: &mut Lines<R>,
-    refused: &RefCell<Refused>,
-) -> Option<Result<(Line, Lead), ()>> {
+fn next_lead<R: BufRead>(lines: &mut Lines<R>, refused: &RefCell<Refused>) -> Option<Result<(Line, Lead), ()>> {
     let line = match lines.next()? {
         Ok(line) => line,
         Err((line, why)) => {
@@ -112,7 +119,7 @@ fn next_lead<R: std::io::BufRead>(
             return Some(Err(()));
         }
     };
-    match Lead::parse(&line.body, fastcore_leads::ConsentPolicy::Recorded) {
+    match Lead::parse(&line.body, ConsentPolicy::Recorded) {
         Ok(lead) => Some(Ok((line, lead))),
         Err(error) => {
             refused.borrow_mut().write(&line, &refused::reasons(&error));
@@ -121,12 +128,72 @@ fn next_lead<R: std::io::BufRead>(
     }
 }
 
-fn summary(options: &Options, tally: &Tally, refused: Refused, failure: Option<String>) -> Outcome {
+/// What an import would do, and what it understood of the file; nothing is written.
+fn check(options: &Options, understood: &Understood<'_>) -> Outcome {
+    const SHOWN: usize = 3;
+    let mut lines = understood.lines(|file| file).map_err(Failure::BadInput)?;
+    let (mut good, mut first, mut refused) = (0_u64, Vec::new(), Vec::new());
+    let mut count = 0_u64;
+    while let Some(line) = lines.next() {
+        let parsed = line
+            .map_err(|(line, why)| (line.number, json!([{"code": "malformed_body", "detail": why}])))
+            .and_then(|line| {
+                let lead = Lead::parse(&line.body, ConsentPolicy::Recorded);
+                lead.map(|lead| (line.number, lead)).map_err(|error| (line.number, refused::reasons(&error)))
+            });
+        match parsed {
+            Ok((number, lead)) => {
+                good += 1;
+                if first.len() < SHOWN {
+                    first.push(shown_lead(options, number, lead));
+                }
+            }
+            Err((number, errors)) => {
+                count += 1;
+                if refused.len() < SHOWN {
+                    refused.push(json!({"line": number, "errors": errors}));
+                }
+            }
+        }
+    }
+    if options.json {
+        shown::say(
+            json!({"read_as": understood.to_json(), "good": good, "refused": count, "first": first, "first_refused": refused}),
+        );
+    } else {
+        shown::say(format!("{understood}\n{good} would be taken in, {count} refused"));
+        shown::print(options, &["line", "name", "email", "phone", "message", "timestamp_utc"], &first, || Value::Null);
+        shown::print(options, &["line", "errors"], &refused, || Value::Null);
+    }
+    match lines.failure() {
+        Some(failure) => Err(Failure::BadInput(failure)),
+        None if count > 0 => Err(Failure::SomeRefused(format!("lines that would be refused: {count}"))),
+        None => Ok(()),
+    }
+}
+
+fn shown_lead(options: &Options, number: u64, lead: Lead) -> Value {
+    let new = NewLead::new(lead, options.actor.clone());
+    let at = new.lead().meta().timestamp_utc().to_rfc3339();
+    let mut shown = options.disclosure().lead(&StoredLead::from_new(&new));
+    shown["line"] = number.into();
+    shown["timestamp_utc"] = at.into();
+    shown
+}
+
+fn summary(
+    options: &Options,
+    understood: &Understood<'_>,
+    tally: &Tally,
+    refused: Refused,
+    failure: Option<String>,
+) -> Outcome {
     let (count, path) = refused.finish();
     if options.json {
         let file = path.as_ref().ok().and_then(Option::as_ref).map(|path| path.display().to_string());
         shown::say(
-            json!({"received": tally.received, "replayed": tally.replayed, "refused": count, "refused_file": file}),
+            json!({"received": tally.received, "replayed": tally.replayed, "refused": count, "refused_file": file,
+                   "read_as": understood.to_json()}),
         );
     } else {
         shown::say(format!("{} taken in, {} there already, {count} refused", tally.received, tally.replayed));
@@ -144,14 +211,6 @@ fn summary(options: &Options, tally: &Tally, refused: Refused, failure: Option<S
             Err(Failure::SomeRefused(format!("lines refused: {count}; see {} for the reasons", path.display())))
         }
         None => Ok(()),
-    }
-}
-
-fn by_ending(import: &ImportArguments) -> Option<SheetFormat> {
-    match import.file.extension()?.to_str()?.to_ascii_lowercase().as_str() {
-        "csv" => Some(SheetFormat::Csv),
-        "jsonl" | "ndjson" | "json" => Some(SheetFormat::Jsonl),
-        _ => None,
     }
 }
 

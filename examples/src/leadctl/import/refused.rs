@@ -22,7 +22,7 @@ pub(crate) struct Refused {
 }
 
 impl Refused {
-    /// A file that the operator chose must not be there yet; one of our own name is an earlier run's.
+    /// A file that the operator chose must not be there yet; beside an earlier run's, one of our own name has a number.
     pub(crate) fn new(import: &Path, chosen: Option<&Path>) -> Result<Self, String> {
         if let Some(chosen) = chosen.filter(|chosen| fs::symlink_metadata(chosen).is_ok()) {
             return Err(format!("{} is there already: choose another file for refused lines", chosen.display()));
@@ -32,7 +32,12 @@ impl Refused {
             name.push(ending);
             PathBuf::from(name)
         };
-        let path = chosen.map_or_else(|| beside(import, ".refused.jsonl"), Path::to_owned);
+        let free = || {
+            let numbered = (2_u32..).map(|number| beside(import, &format!(".refused-{number}.jsonl")));
+            let mut names = std::iter::once(beside(import, ".refused.jsonl")).chain(numbered);
+            names.find(|name| fs::symlink_metadata(name).is_err()).unwrap_or_else(|| import.to_owned())
+        };
+        let path = chosen.map_or_else(free, Path::to_owned);
         let part = beside(&path, ".part");
         Ok(Self { path, part, file: None, count: 0, failure: None })
     }
@@ -58,8 +63,7 @@ impl Refused {
                 none.insert(BufWriter::new(private(&self.part)?))
             }
         };
-        let lead = serde_json::from_slice(line.shown())
-            .unwrap_or_else(|_| Value::String(String::from_utf8_lossy(line.shown()).into_owned()));
+        let lead = line.shown();
         serde_json::to_writer(&mut *file, &json!({"line": line.number, "errors": reasons, "lead": lead}))?;
         file.write_all(b"\n")
     }
@@ -67,8 +71,7 @@ impl Refused {
     /// How many there are, and where; or why they could not be written.
     pub(crate) fn finish(mut self) -> (u64, Result<Option<PathBuf>, String>) {
         let is_written = match self.file.take() {
-            // What an earlier run refused is mended.
-            None => fs::remove_file(&self.path).or(Ok(())),
+            None => Ok(()),
             Some(mut file) => file.flush().and_then(|()| fs::rename(&self.part, &self.path)),
         };
         let failure = is_written.err().map(|error| format!("{} cannot be written: {error}", self.path.display()));

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use chrono::{DateTime, Utc};
 use clap::{Args, Parser, Subcommand, builder::PossibleValuesParser, builder::TypedValueParser};
 use clap_complete::Shell;
+use encoding_rs::Encoding;
 use fastcore_leads::{
     Actor, LeadFilter, LeadId, LeadStatus, RequestId, Service,
     inbox::{Cursor, Disclosure, MAX_PAGE, Reason, Search, SearchCursor, SheetFormat, instant_or_day},
@@ -338,15 +339,52 @@ pub(crate) struct PurgeArguments {
 
 #[derive(Debug, Args)]
 pub(crate) struct ImportArguments {
-    /// The file. The columns of a CSV, and the members of a line of JSON, are those of the endpoint's body; `meta.` may be
-    /// left out.
+    /// The file: CSV, JSON lines, or a JSON array; .gz too. Columns are called as the members of the endpoint's body, or as
+    /// people call them (Nom, E-Mail, Société).
     pub(crate) file: PathBuf,
+    /// Shows what is understood of the file, and what would be refused; takes nothing in.
+    #[arg(long)]
+    pub(crate) check: bool,
+    /// The member that a column stands for, such as Nom=name; as often as needed.
+    #[arg(long, value_name = "COLUMN=MEMBER", value_parser = crate::import::mapping)]
+    pub(crate) map: Vec<(String, &'static [&'static str])>,
+    /// Where leads are from that do not say so.
+    #[arg(long)]
+    pub(crate) source: Option<String>,
+    /// Where dates are from that say no time zone, such as Europe/Paris.
+    #[arg(long)]
+    pub(crate) timezone: Option<chrono_tz::Tz>,
+    /// How dates are written, such as "%d/%m/%Y %H:%M". Default: as the file shows.
+    #[arg(long)]
+    pub(crate) date_format: Option<String>,
+    /// The file's encoding, such as windows-1252. Default: found.
+    #[arg(long, value_parser = encoding)]
+    pub(crate) encoding: Option<&'static Encoding>,
+    /// What the columns of a CSV are separated by: a character, or tab. Default: found.
+    #[arg(long, value_parser = separator)]
+    pub(crate) separator: Option<u8>,
+    /// How many seconds the database may be away before the import stops.
+    #[arg(long, default_value_t = 300, value_parser = clap::value_parser!(u64).range(1..=3600))]
+    pub(crate) patience: u64,
     /// Default: by the file's ending.
     #[arg(long, value_parser = format())]
     pub(crate) format: Option<SheetFormat>,
-    /// Where refused lines go, with their reasons. Default: the file's name and `.refused.jsonl`.
+    /// Where refused lines go, with their reasons. Default: the file's name and `.refused.jsonl`; beside an earlier one, with a
+    /// number.
     #[arg(long)]
     pub(crate) refused: Option<PathBuf>,
+}
+
+fn encoding(label: &str) -> Result<&'static Encoding, &'static str> {
+    Encoding::for_label(label.as_bytes()).ok_or("no such encoding; such as utf-8, utf-16le, windows-1252")
+}
+
+fn separator(text: &str) -> Result<u8, &'static str> {
+    match text.as_bytes() {
+        b"tab" | b"\\t" => Ok(b'\t'),
+        [byte] if byte.is_ascii_punctuation() && *byte != b'"' || *byte == b'\t' => Ok(*byte),
+        _ => Err("say one character, such as ; or |, or tab"),
+    }
 }
 
 #[derive(Debug, Args)]

@@ -39,7 +39,7 @@ fn lines_go_through_the_parser_and_refused_ones_say_why() {
         let ids: Vec<_> = (0..4).map(|_| Uuid::now_v7()).collect();
         let mut csv = format!("\u{feff}{HEADER},note\n");
         let _ = writeln!(csv, "{},kept out", row(0, &ids[0]));
-        let _ = writeln!(csv, "J,nobody,,,ponts,short,yes,site,{},127.0.0.1,2024-01-03T10:30:45Z,x", ids[1]);
+        let _ = writeln!(csv, "J,nobody,,,ponts,short,perhaps,site,{},127.0.0.1,2024-01-03T10:30:45Z,x", ids[1]);
         csv.push_str("too,few\n");
         let _ = writeln!(csv, "{},again", row(0, &ids[0]));
         let _ = writeln!(csv, "{},other content", row(9, &ids[0]));
@@ -70,7 +70,7 @@ fn lines_go_through_the_parser_and_refused_ones_say_why() {
             "/meta/ip_haship_address",
         ];
         assert_eq!(codes(&refused[0]), all);
-        assert_eq!(refused[0]["lead"]["email"], "nobody");
+        assert_eq!((&refused[0]["lead"]["email"], &refused[0]["lead"]["note"]), (&json!("nobody"), &json!("x")));
         assert_eq!(
             (codes(&refused[1]), &refused[1]["lead"]),
             (vec!["malformed_body".to_owned()], &json!(["too", "few"]))
@@ -112,7 +112,10 @@ fn a_file_that_cannot_be_used_changes_nothing() {
     let missing = place.dir.path().join("missing.csv").display().to_string();
     let directory = place.dir.path().display().to_string();
     for (arguments, said) in [
-        (&["import", &lacking][..], "lacks columns: consent, source, request_id, ip_hash, timestamp_utc"),
+        (
+            &["import", &lacking][..],
+            "lacks columns: consent, source (or say --source NAME); it has: name, email, message",
+        ),
         (&["import", &twice], "the column source twice"),
         (&["import", &ending], "--format csv or --format jsonl"),
         (&["import", &missing], "cannot be read"),
@@ -154,9 +157,10 @@ fn refused_lines_can_be_mended_and_imported_and_nothing_is_written_over() {
     let nowhere = place.run(&["import", &file, "--refused", "missing/refused.jsonl", "--json"]);
     assert_eq!(nowhere.code, 1);
     assert!(nowhere.err.contains("cannot be written") && nowhere.out.contains("\"refused\":1"), "{}", nowhere.err);
-    place.write("leads.jsonl", &body().to_string());
-    place.done(&["import", &file]);
-    assert!(!place.dir.path().join("leads.jsonl.refused.jsonl").exists(), "what was refused before is mended");
+    // Another run refuses into a file of its own.
+    assert_eq!(place.run(&["import", &file]).code, 6);
+    assert_eq!(place.read("leads.jsonl.refused.jsonl"), refused);
+    assert_eq!(place.read("leads.jsonl.refused-2.jsonl").lines().count(), 3);
 }
 
 #[test]
@@ -168,9 +172,13 @@ fn a_quote_that_does_not_end_stops_the_import() {
     }
     let file = place.write("leads.csv", &csv);
     let run = place.run(&["import", &file]);
-    assert_eq!(run.code, 1, "{}", run.err);
-    assert!(run.err.contains("from line 4 on") && run.err.contains("quote"), "{}", run.err);
-    assert_eq!(place.json(&["counts"])["received"], 1);
+    assert_eq!(run.code, 5, "{}", run.err);
+    assert!(
+        run.err.contains("line 4: a quote opens a cell and takes the 9999 lines behind it, up to line 10003"),
+        "{}",
+        run.err
+    );
+    assert_eq!(place.json(&["counts"])["received"], 0);
 }
 
 #[test]

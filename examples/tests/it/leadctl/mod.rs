@@ -2,6 +2,7 @@
 
 mod import;
 mod spool;
+mod spreadsheets;
 
 use std::{
     collections::HashSet,

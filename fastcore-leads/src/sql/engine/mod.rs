@@ -27,6 +27,7 @@ pub use self::{
 };
 use super::{
     inbox::{Dialect, Statement, counts_of},
+    search::Searched,
     sqlite::{read_id, read_instant},
 };
 use crate::{
@@ -202,12 +203,10 @@ impl<C: Connections> LeadInbox for Engine<C> {
     }
 
     async fn index(&self, limit: u32) -> Result<u32, StoreError> {
-        let searched: Vec<(u64, bool)> = read_answers(&self.answers(C::DIALECT.searched()).await?)?;
+        let searched: Vec<Searched> = read_answers(&self.answers(C::DIALECT.searched()).await?)?;
         // Most often nothing is to be entered: then nothing is locked.
-        if searched.into_iter().next().is_none_or(|(_, is_all)| is_all) {
-            return Ok(0);
-        }
-        let numbered = self.sequence(limit).await?;
+        let Some((_, false, has_all_older)) = searched.into_iter().next() else { return Ok(0) };
+        let numbered = if has_all_older { self.sequence(limit).await? } else { 0 };
         let entered = self.transact(move |session| Box::pin(search::index(session, C::DIALECT, limit))).await?;
         Ok(numbered.max(entered))
     }

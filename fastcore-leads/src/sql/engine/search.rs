@@ -10,7 +10,7 @@ use crate::{
     inbox::{LeadFilter, Search, SearchCursor, SearchPage, page_size},
     sql::{
         inbox::Dialect,
-        search::{BUCKET, Progress, bucket_of},
+        search::{BUCKET, Progress, Searched, bucket_of},
         sqlite::read_id,
     },
     store::{StoreError, StoredLead},
@@ -81,8 +81,8 @@ pub(super) async fn search<S: Session>(
 ) -> Result<SearchPage, StoreError> {
     let started = Instant::now();
     let limit = page_size(limit) as usize;
-    let searched: Vec<(u64, bool)> = ask(session, dialect.searched()).await?;
-    let Some((last_place, is_complete)) = searched.into_iter().next() else { return Ok(SearchPage::default()) };
+    let searched: Vec<Searched> = ask(session, dialect.searched()).await?;
+    let Some((last_place, is_complete, _)) = searched.into_iter().next() else { return Ok(SearchPage::default()) };
     let mut before = after.map_or(last_place + 1, |after| after.0.min(last_place + 1));
     let (mut leads, mut width) = (Vec::new(), 1);
     let top = before;
