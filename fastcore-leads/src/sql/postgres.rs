@@ -164,6 +164,7 @@ pub fn grants(owner: &str, writer: &str) -> String {
          ALTER FUNCTION lead_inbox_fill_in() OWNER TO {owner};\n\
          ALTER FUNCTION audit_log_is_append_only() OWNER TO {owner};\n\
          ALTER FUNCTION lead_search_forget() OWNER TO {owner};\n\
+         ALTER FUNCTION lead_search_found(text[], bigint, integer) OWNER TO {owner};\n\
          REVOKE ALL ON {all} FROM PUBLIC, {writer};\n\
          REVOKE CREATE ON SCHEMA public FROM PUBLIC, {writer};\n\
          GRANT USAGE, CREATE ON SCHEMA public TO {owner};\n\

@@ -139,14 +139,10 @@ impl Dialect {
         let limit = statement.bind(Param::BigInt(limit.into()));
         let array = self.json_array("place, lead_id");
         statement.text = Cow::Owned(match self {
-            // The sum is no index's: by its place alone, nothing is to be found.
             Self::Postgres => format!(
-                "SELECT {array} AS answer FROM \
-                     (SELECT found.place, found.lead_id FROM jsonb_array_elements_text({queries}::jsonb) AS bucket (query) \
-                       CROSS JOIN LATERAL (SELECT place, lead_id FROM lead_search \
-                                            WHERE words @@ bucket.query::tsquery AND place + 0 < {before} OFFSET 0) AS found \
-                       ORDER BY found.place DESC LIMIT {limit}) AS newest \
-                 ORDER BY place DESC"
+                "SELECT {array} AS answer FROM lead_search_found(\
+                     ARRAY(SELECT jsonb_array_elements_text({queries}::jsonb)), {before}, {limit}::bigint::integer) \
+                     AS newest (place, lead_id) ORDER BY place DESC"
             ),
             Self::Sqlite => format!(
                 "SELECT {array} AS answer FROM \

@@ -233,7 +233,7 @@ fn csv_cells(text: &str) -> Vec<String> {
 /// Killed half-way, and started again.
 #[test]
 fn an_import_that_was_killed_is_started_again() {
-    const LEADS: usize = 100_000;
+    const LEADS: usize = 30_000;
     for place in Place::all().into_iter().filter(|place| place.driver == "sqlx") {
         let ids: Vec<_> = (0..LEADS).map(|_| Uuid::now_v7()).collect();
         let mut csv = format!("{HEADER}\n");
