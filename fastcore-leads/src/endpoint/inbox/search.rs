@@ -25,6 +25,8 @@ use crate::{
 
 /// How many leads are entered at once: few enough that nobody waits long for it.
 const STEP: u32 = 200;
+/// How long a search waits for leads to be entered.
+const PATIENCE: Duration = Duration::from_millis(100);
 /// How often is looked for more to be entered, and how many times after a search.
 const PAUSE: Duration = Duration::from_secs(1);
 const TIMES: u32 = 60;
@@ -84,8 +86,10 @@ impl Indexer {
         after: Option<SearchCursor>,
     ) -> Result<SearchPage, StoreError> {
         let mut page = store.search(search, &query.filter, after, query.limit()).await?;
-        // What came just now is found too; where that fails, the page says so.
-        if !page.is_complete && store.index(STEP).await.is_ok() {
+        if !page.is_complete {
+            // What came just now is found too; where that fails, or takes too long, the page says so.
+            let started = Instant::now();
+            while started.elapsed() < PATIENCE && store.index(STEP).await.is_ok_and(|entered| entered > 0) {}
             page = store.search(search, &query.filter, after, query.limit()).await?;
         }
         self.keep_up(store);
