@@ -81,9 +81,9 @@ fn fill(candidate: &Candidate, cluster: &Cluster, url: &str) {
     let leads = format!(
         "INSERT INTO lead_inbox (id, created_at_utc, name, email, phone, company, message, ip_hash, request_id, status, service)
          WITH RECURSIVE numbers (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM numbers WHERE i < {LEADS})
-         SELECT {id}, strftime('%Y-%m-%dT%H:%M:%S.000000Z', 'now', '-' || (({LEADS} - i) * 94) || ' seconds'), 'Jean Nom' || i % 5000,
-                'jean' || i || '@example.com', '+336' || (10000000 + i), 'Garage ' || i % 1000,
-                'Bonjour, mon compresseur ne démarre plus depuis hier, merci de me rappeler au plus vite, réf ' || i * 7,
+         SELECT {id}, strftime('%Y-%m-%dT%H:%M:%S.000000Z', 'now', '-' || (({LEADS} - i) * 94) || ' seconds'), 'Jean Nom' || (i % 5000),
+                'jean' || i || '@example.com', '+336' || (10000000 + i), 'Garage ' || (i % 1000),
+                'Bonjour, mon compresseur ne démarre plus depuis hier, merci de me rappeler au plus vite, réf ' || (i * 7),
                 'abc123def456', {id},
                 CASE i % 4 WHEN 0 THEN 'received' WHEN 1 THEN 'processing' WHEN 2 THEN 'resolved' ELSE 'archived' END,
                 CASE i % 5 WHEN 0 THEN 'ponts' WHEN 1 THEN 'cabines' WHEN 2 THEN 'compresseurs' WHEN 3 THEN 'diagnostic' ELSE 'autre' END

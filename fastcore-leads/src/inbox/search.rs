@@ -9,6 +9,8 @@ use crate::{lead::limits, store::StoredLead, text::as_text};
 const MAX_WORD: usize = 40;
 /// Groups of digits with at least so many in all are a number, such as a telephone's, however they are grouped.
 const MIN_NUMBER: usize = 6;
+/// Words that are searched for as they are have at least so many characters.
+const MIN_WORD: usize = 3;
 /// A number is also found by so many of its last digits: without the code of its country.
 const NATIONAL: usize = 9;
 
@@ -25,19 +27,37 @@ const NATIONAL: usize = 9;
 /// ```
 #[derive(Clone, PartialEq, Eq)]
 pub struct Search {
-    words: Vec<String>,
+    /// Any of these: numbers can be read in several ways.
+    alternatives: Vec<Vec<String>>,
     is_for_whole_words: bool,
 }
 
 impl Search {
-    /// The same words, but each has to be there as it is: what merely begins with it is not found.
-    pub fn of_whole_words(self) -> Self {
-        Self { is_for_whole_words: true, ..self }
+    /// The same words, but each has to be there as it is, and short ones are left out: for whoever must not find out letter by letter,
+    /// or by pairs of digits, what they are not shown.
+    ///
+    /// # Errors
+    /// [`InvalidSearch::Empty`] if nothing is left.
+    pub fn of_whole_words(mut self) -> Result<Self, InvalidSearch> {
+        let is_long = |word: &String| {
+            let least = if word.bytes().all(|byte| byte.is_ascii_digit()) { MIN_NUMBER } else { MIN_WORD };
+            word.chars().count() >= least
+        };
+        self.alternatives.iter_mut().for_each(|words| words.retain(is_long));
+        self.alternatives.retain(|words| !words.is_empty());
+        if self.alternatives.is_empty() {
+            Err(InvalidSearch::Empty)
+        } else {
+            Ok(Self { is_for_whole_words: true, ..self })
+        }
     }
 
-    /// The words that are searched for, as [`words_of`] has them, and whether each is the beginning of one.
-    pub(crate) fn words(&self) -> impl Iterator<Item = (&str, bool)> {
-        self.words.iter().map(|word| (word.as_str(), !self.is_for_whole_words && is_beginning(word)))
+    /// The words of each alternative, as [`words_of`] has them, and whether each is the beginning of one.
+    pub(crate) fn alternatives(&self) -> impl Iterator<Item = impl Iterator<Item = (&str, bool)>> {
+        let is_for_beginnings = !self.is_for_whole_words;
+        self.alternatives
+            .iter()
+            .map(move |words| words.iter().map(move |word| (word.as_str(), is_for_beginnings && is_beginning(word))))
     }
 
     /// Whether a lead is found. One that was erased is not.
@@ -45,14 +65,14 @@ impl Search {
         let words = words_of(lead);
         let begins = |word: &str| words.range(word.to_owned()..).next().is_some_and(|found| found.starts_with(word));
         let has = |(word, is_beginning): (&str, bool)| if is_beginning { begins(word) } else { words.contains(word) };
-        lead.erased_at_utc.is_none() && self.words().all(has)
+        lead.erased_at_utc.is_none() && self.alternatives().any(|mut words| words.all(has))
     }
 }
 
 /// Never the text: it may name a person.
 impl fmt::Debug for Search {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Search").field("words", &self.words.len()).finish_non_exhaustive()
+        f.debug_struct("Search").field("is_for_whole_words", &self.is_for_whole_words).finish_non_exhaustive()
     }
 }
 
@@ -66,23 +86,49 @@ impl FromStr for Search {
         if text.chars().count() > limits::SEARCH.max {
             return Err(InvalidSearch::TooLong);
         }
+        let parts = parts(&fold(text));
+        let mut alternatives: Vec<_> =
+            [Reading::National, Reading::Whole, Reading::Groups].map(|reading| reading.of(&parts)).into();
+        alternatives.dedup();
+        if alternatives[0].is_empty() {
+            return Err(InvalidSearch::Empty);
+        }
+        alternatives.retain(|words| words.len() <= limits::MAX_SEARCH_WORDS);
+        if alternatives.is_empty() {
+            return Err(InvalidSearch::TooManyWords);
+        }
+        Ok(Self { alternatives, is_for_whole_words: false })
+    }
+}
+
+/// How numbers of what is searched for are read.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Reading {
+    /// As one, without the code of a country.
+    National,
+    /// As one, with it; a part of it may have been typed.
+    Whole,
+    /// As words of their own.
+    Groups,
+}
+
+impl Reading {
+    /// The words, each once.
+    fn of(self, parts: &[Part]) -> Vec<String> {
         let mut words = Vec::new();
-        for part in parts(&fold(text)) {
-            match part {
-                Part::Word(word) => words.push(word),
-                Part::Number(digits, groups) => {
+        for part in parts {
+            match (part, self) {
+                (Part::Word(word), _) => words.push(word.clone()),
+                (Part::Number(..), Self::Groups) => {}
+                (Part::Number(digits, groups), reading) => {
                     words.truncate(words.len() - groups);
-                    words.push(national(&digits).to_owned());
+                    words.push(if reading == Self::National { national(digits).to_owned() } else { cut(digits) });
                 }
             }
         }
         words.sort_unstable();
         words.dedup();
-        match words.len() {
-            0 => Err(InvalidSearch::Empty),
-            count if count > limits::MAX_SEARCH_WORDS => Err(InvalidSearch::TooManyWords),
-            _ => Ok(Self { words, is_for_whole_words: false }),
-        }
+        words
     }
 }
 
@@ -209,7 +255,7 @@ fn parts(text: &str) -> Vec<Part> {
     let (mut digits, mut groups) = (String::new(), 0);
     let mut rest = text.as_str();
     while let Some(start) = rest.find(char::is_alphanumeric) {
-        let is_joined = rest[..start].chars().all(|between| " .-/()+".contains(between));
+        let is_joined = rest[..start].chars().all(|between| " .-()".contains(between));
         rest = &rest[start..];
         let end = word_end(rest);
         let (word, behind) = rest.split_at(end);

@@ -119,8 +119,9 @@ pub const IS_AT_WORK: &str = "SELECT EXISTS (
 pub const END_LEFT_OPEN: &str = "BEGIN; ROLLBACK";
 /// Ends the transaction that a connection is in.
 pub const ROLLBACK: &str = "ROLLBACK";
-/// How a change to the inbox begins: it waits longer for the rows that it locks than an insert does.
-pub const BEGIN_CHANGE: &str = "BEGIN; SET LOCAL lock_timeout = '1s'";
+/// How a change to the inbox begins: it waits longer for the rows that it locks than an insert does, and then sees what was
+/// committed meanwhile, whatever the database's default is.
+pub const BEGIN_CHANGE: &str = "BEGIN ISOLATION LEVEL READ COMMITTED; SET LOCAL lock_timeout = '1s'";
 /// How a transaction ends well.
 pub const COMMIT: &str = "COMMIT";
 
@@ -164,6 +165,8 @@ pub fn grants(owner: &str, writer: &str) -> String {
          ALTER FUNCTION lead_inbox_fill_in() OWNER TO {owner};\n\
          ALTER FUNCTION audit_log_is_append_only() OWNER TO {owner};\n\
          ALTER FUNCTION lead_search_forget() OWNER TO {owner};\n\
+         REVOKE ALL ON FUNCTION lead_search_forget() FROM PUBLIC, {writer};\n\
+         ALTER FUNCTION lead_search_state() OWNER TO {owner};\n\
          ALTER FUNCTION lead_search_found(text[], bigint, integer) OWNER TO {owner};\n\
          REVOKE ALL ON {all} FROM PUBLIC, {writer};\n\
          REVOKE CREATE ON SCHEMA public FROM PUBLIC, {writer};\n\

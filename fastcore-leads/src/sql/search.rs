@@ -4,7 +4,7 @@
 //! Each word stands in the index behind the number of a bucket, which holds the leads of [`BUCKET`] places. So the newest leads are
 //! found first, and however common a word is, or the beginning of words, no more of it is read than of some buckets.
 
-use std::{borrow::Cow, fmt::Write, ops::RangeInclusive};
+use std::{borrow::Cow, ops::RangeInclusive};
 
 use serde::Serialize;
 use uuid::Uuid;
@@ -29,40 +29,35 @@ pub(crate) type Progress = (u64, i64, Option<String>);
 pub(crate) type Searched = (u64, bool, bool);
 
 impl Dialect {
-    /// Locks the row of progress, and waits for whoever has it. Answers [`Progress`].
+    /// Locks the row of progress. Answers [`Progress`]; nothing while somebody else has it.
     pub(crate) fn lock_search(self) -> Statement {
         let answer = match self {
             Self::Postgres => "last_place, position, older_after::text",
             Self::Sqlite => "last_place, position, older_after",
         };
-        let lock = if self == Self::Postgres { " FOR UPDATE" } else { "" };
+        let lock = if self == Self::Postgres { " FOR UPDATE SKIP LOCKED" } else { "" };
         let array = self.json_array(answer);
         Statement::of(self, format!("SELECT {array} AS answer FROM lead_search_progress{lock}"))
     }
 
     /// Where a search begins. Answers [`Searched`].
     pub(crate) fn searched(self) -> Statement {
-        let is_numbered = "(SELECT 1 FROM lead_event WHERE lead_event.audit_id = audited.id) IS NOT NULL";
-        let unnumbered = match self {
-            Self::Postgres => format!(
-                "SELECT FROM audit_log AS audited WHERE audited.written_in >= lead_sequencer.mark AND audited.written_in > 0 \
-                 AND audited.written_in < pg_snapshot_xmax(pg_current_snapshot())::text::bigint AND NOT {is_numbered}"
-            ),
-            Self::Sqlite => format!(
-                "SELECT 1 FROM audit_log AS audited WHERE audited.rowid > \
-                 coalesce((SELECT rowid FROM audit_log WHERE id = lead_sequencer.mark), 0) AND NOT {is_numbered}"
-            ),
-        };
-        let is_here = match self {
-            Self::Postgres => "system_identifier = (SELECT system_identifier::text FROM pg_control_system())",
-            Self::Sqlite => "true",
-        };
-        let is_all = self.boolean(&format!(
-            "older_after IS NULL AND {is_here} AND position >= last_sequence AND NOT EXISTS ({unnumbered})"
-        ));
-        let has_all_older = self.boolean("older_after IS NULL");
-        let array = self.json_array(&format!("last_place, {is_all}, {has_all_older}"));
-        Statement::of(self, format!("SELECT {array} AS answer FROM lead_search_progress, lead_sequencer"))
+        Statement::of(
+            self,
+            match self {
+                // In a function, which PostgreSQL does not compile: that would take longer than all else.
+                Self::Postgres => "SELECT lead_search_state() AS answer",
+                Self::Sqlite => {
+                    "SELECT json_array(last_place, json(iif(
+                                older_after IS NULL AND position >= last_sequence AND NOT EXISTS (
+                                    SELECT 1 FROM audit_log AS audited
+                                     WHERE audited.rowid > coalesce((SELECT rowid FROM audit_log WHERE id = lead_sequencer.mark), 0)
+                                       AND (SELECT 1 FROM lead_event WHERE lead_event.audit_id = audited.id) IS NULL),
+                                'true', 'false')), json(iif(older_after IS NULL, 'true', 'false'))) AS answer
+                       FROM lead_search_progress, lead_sequencer"
+                }
+            },
+        )
     }
 
     /// Leads with ids behind one. Columns: those of [`StoredLead`].
@@ -167,21 +162,19 @@ impl Dialect {
         statement
     }
 
-    /// What the database is asked for in a bucket. Words are of letters and digits alone.
+    /// What the database is asked for in a bucket. Words are of letters and digits alone, and so are no operators.
     fn query(self, search: &Search, bucket: u64) -> String {
-        let (and, sign) = match self {
-            Self::Postgres => (" & ", ":*"),
-            Self::Sqlite => (" AND ", " *"),
+        let (and, or, sign, quote) = match self {
+            Self::Postgres => (" & ", " | ", ":*", '\''),
+            Self::Sqlite => (" AND ", " OR ", " *", '"'),
         };
         let bucket = bucket_name(bucket);
-        let quote = if self == Self::Postgres { '\'' } else { '"' };
-        let mut query = String::new();
-        for (word, is_beginning) in search.words() {
-            let (and, sign) = (if query.is_empty() { "" } else { and }, if is_beginning { sign } else { "" });
-            // A String takes whatever is written.
-            let _ = write!(query, "{and}{quote}{bucket}{word}{quote}{sign}");
-        }
-        query
+        let word = |(word, is_beginning)| {
+            let sign = if is_beginning { sign } else { "" };
+            format!("{quote}{bucket}{word}{quote}{sign}")
+        };
+        let all = search.alternatives().map(|words| format!("({})", words.map(word).collect::<Vec<_>>().join(and)));
+        all.collect::<Vec<_>>().join(or)
     }
 }
 

@@ -105,7 +105,8 @@ pub trait LeadInbox: LeadStore {
     /// [`MAX_PAGE`](crate::inbox::MAX_PAGE), behind a place among them.
     ///
     /// It takes some milliseconds, however many leads there are: where they do not do to look through all, the page says
-    /// where to go on. Leads are found once [`index`](Self::index) has entered them.
+    /// where to go on. Leads are found once [`index`](Self::index) has entered them. Those that are older than the index come last, in
+    /// the order of their ids; one that another program writes needs its audit row to be found.
     ///
     /// # Errors
     /// [`StoreError`] if the database does not answer.
@@ -118,7 +119,7 @@ pub trait LeadInbox: LeadStore {
     ) -> Result<SearchPage, StoreError>;
 
     /// Enters up to so many leads into what [`search`](Self::search) finds leads by, in a transaction behind the ones that wrote
-    /// them. Returns how many rows it looked at; 0 once all are entered. Many processes may do so at once.
+    /// them. Returns how many rows it looked at; 0 once all are entered, and while another process does so.
     ///
     /// # Errors
     /// [`StoreError`] if the database does not answer, or if somebody else holds it up; nothing was entered, but for the kinds

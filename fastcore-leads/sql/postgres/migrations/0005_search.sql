@@ -25,7 +25,11 @@ INSERT INTO lead_search_progress DEFAULT VALUES;
 CREATE FUNCTION lead_search_forget() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     EXECUTE format('SELECT FROM %I.lead_search_progress FOR SHARE', TG_TABLE_SCHEMA);
-    EXECUTE format('DELETE FROM %I.lead_search WHERE lead_id = $1', TG_TABLE_SCHEMA) USING OLD.id;
+    IF TG_OP = 'TRUNCATE' THEN
+        EXECUTE format('DELETE FROM %I.lead_search', TG_TABLE_SCHEMA);
+    ELSE
+        EXECUTE format('DELETE FROM %I.lead_search WHERE lead_id = $1', TG_TABLE_SCHEMA) USING OLD.id;
+    END IF;
     RETURN NULL;
 END
 $$;
@@ -45,11 +49,50 @@ BEGIN
 END
 $$;
 
-CREATE TRIGGER lead_inbox_search_erased AFTER UPDATE OF erased_at_utc ON lead_inbox
-    FOR EACH ROW WHEN (NEW.erased_at_utc IS NOT NULL) EXECUTE FUNCTION lead_search_forget();
-CREATE TRIGGER lead_inbox_search_deleted AFTER DELETE ON lead_inbox
-    FOR EACH ROW EXECUTE FUNCTION lead_search_forget();
-ALTER TABLE lead_inbox ENABLE ALWAYS TRIGGER lead_inbox_search_erased;
-ALTER TABLE lead_inbox ENABLE ALWAYS TRIGGER lead_inbox_search_deleted;
+-- Where a search begins: the last place, whether all leads are entered, and whether those are that are older than this table.
+CREATE FUNCTION lead_search_state() RETURNS text LANGUAGE plpgsql STABLE SET jit = off AS $$
+BEGIN
+    RETURN (
+        SELECT json_build_array(
+                   last_place,
+                   older_after IS NULL
+                   AND system_identifier = (SELECT system_identifier::text FROM pg_control_system())
+                   AND position >= last_sequence
+                   AND NOT EXISTS (
+                       SELECT FROM audit_log AS audited
+                        WHERE audited.written_in >= lead_sequencer.mark AND audited.written_in > 0
+                          AND audited.written_in < pg_snapshot_xmax(pg_current_snapshot())::text::bigint
+                          AND (SELECT 1 FROM lead_event WHERE lead_event.audit_id = audited.id) IS NULL),
+                   older_after IS NULL)::text
+          FROM lead_search_progress, lead_sequencer);
+END
+$$;
+
+-- Whoever writes waits behind this: it gives way after a moment, and comes back for a minute or two.
+DO $$
+BEGIN
+    FOR attempt IN 1..100 LOOP
+        BEGIN
+            PERFORM set_config('lock_timeout', '200ms', true);
+            LOCK TABLE lead_inbox IN SHARE ROW EXCLUSIVE MODE;
+            CREATE TRIGGER lead_inbox_search_erased AFTER UPDATE OF erased_at_utc ON lead_inbox
+                FOR EACH ROW WHEN (NEW.erased_at_utc IS NOT NULL) EXECUTE FUNCTION lead_search_forget();
+            CREATE TRIGGER lead_inbox_search_deleted AFTER DELETE ON lead_inbox
+                FOR EACH ROW EXECUTE FUNCTION lead_search_forget();
+            CREATE TRIGGER lead_inbox_search_emptied AFTER TRUNCATE ON lead_inbox
+                FOR EACH STATEMENT EXECUTE FUNCTION lead_search_forget();
+            ALTER TABLE lead_inbox ENABLE ALWAYS TRIGGER lead_inbox_search_erased;
+            ALTER TABLE lead_inbox ENABLE ALWAYS TRIGGER lead_inbox_search_deleted;
+            ALTER TABLE lead_inbox ENABLE ALWAYS TRIGGER lead_inbox_search_emptied;
+            -- It has its owner's rights: nobody else may hang it on a table of their own.
+            REVOKE EXECUTE ON FUNCTION lead_search_forget() FROM PUBLIC;
+            RETURN;
+        EXCEPTION WHEN lock_not_available THEN
+            PERFORM pg_sleep(1);
+        END;
+    END LOOP;
+    RAISE EXCEPTION 'lead_inbox is locked by others' USING ERRCODE = 'lock_not_available';
+END
+$$;
 
 UPDATE fastcore_leads_migrations SET readable_from = 2 WHERE version = 5;

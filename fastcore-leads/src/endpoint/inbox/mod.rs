@@ -66,7 +66,7 @@ const MAX_SHEETS: usize = 8;
 /// sees and works their leads alone; to it, others are not there.
 ///
 /// A search is for words, or for the beginnings of words, as [`Search`](crate::inbox::Search) says, or for a reference: an id. A
-/// token without [`Scope::Reveal`](crate::Scope::Reveal) searches for whole words alone. Where the answer says
+/// token without [`Scope::Reveal`](crate::Scope::Reveal) searches for whole words alone, of 3 characters at least, or 6 digits. Where the answer says
 /// `"is_complete": false`, leads that came before are not all found yet; where it has `next`, there may be more, however few
 /// were found.
 ///

@@ -1,15 +1,19 @@
 //! The route that finds leads by their words. What is searched for may name a person: it comes in a body, and never in a URL.
 
 use std::{
+    pin::pin,
     sync::{
-        Arc,
-        atomic::{AtomicU32, Ordering},
+        Arc, Mutex, PoisonError, Weak,
+        atomic::{AtomicBool, Ordering},
     },
     time::{Duration, Instant},
 };
 
 use serde_json::{Value, json};
-use tokio::time::sleep;
+use tokio::{
+    sync::Notify,
+    time::{sleep, timeout},
+};
 
 use super::{
     Refusal,
@@ -23,13 +27,16 @@ use crate::{
     token::{Grant, Scope},
 };
 
-/// How many leads are entered at once: few enough that nobody waits long for it.
+/// How many leads are entered in a step: few enough that nobody waits long for it.
 const STEP: u32 = 200;
+/// How many steps are made one after the other; behind more there is a rest, so many times as long as a step takes.
+const AT_ONCE: u32 = 5;
+const REST: u32 = 9;
 /// How long a search waits for leads to be entered.
-const PATIENCE: Duration = Duration::from_millis(100);
-/// How often is looked for more to be entered, and how many times after a search.
+const PATIENCE: Duration = Duration::from_millis(250);
+/// How often is looked for more to be entered, and how long after a search.
 const PAUSE: Duration = Duration::from_secs(1);
-const TIMES: u32 = 60;
+const KEPT_UP: Duration = Duration::from_secs(60);
 
 /// What is found, newest first.
 pub(super) async fn search(
@@ -47,7 +54,8 @@ pub(super) async fn search(
     } else {
         let search: Search = text.parse().map_err(|_| Refusal::Invalid)?;
         // Whoever is shown nothing personal must not find it out letter by letter.
-        let search = if grant.allows(Scope::Reveal) { search } else { search.of_whole_words() };
+        let search = if grant.allows(Scope::Reveal) { Ok(search) } else { search.of_whole_words() };
+        let search = search.map_err(|_| Refusal::Invalid)?;
         if query.narrow(grant) {
             indexer.search(store, &search, &query, after).await?
         } else {
@@ -72,9 +80,16 @@ async fn of_one(store: &dyn LeadInbox, grant: &Grant, id: &str, query: &Query) -
 
 /// Enters leads for as long as somebody searches, and a minute longer.
 #[derive(Default)]
-pub(super) struct Indexer {
-    /// How many more times is looked for leads to be entered; 0 where nobody does.
-    left: Arc<AtomicU32>,
+pub(super) struct Indexer(Arc<State>);
+
+#[derive(Default)]
+struct State {
+    is_running: AtomicBool,
+    searched_at: Mutex<Option<Instant>>,
+    /// Somebody searches.
+    wake: Notify,
+    /// All are entered.
+    entered: Notify,
 }
 
 impl Indexer {
@@ -85,41 +100,65 @@ impl Indexer {
         query: &Query,
         after: Option<SearchCursor>,
     ) -> Result<SearchPage, StoreError> {
-        let mut page = store.search(search, &query.filter, after, query.limit()).await?;
-        if !page.is_complete {
-            // What came just now is found too; where that fails, or takes too long, the page says so.
-            let started = Instant::now();
-            while started.elapsed() < PATIENCE && store.index(STEP).await.is_ok_and(|entered| entered > 0) {}
-            page = store.search(search, &query.filter, after, query.limit()).await?;
-        }
+        let mut entered = pin!(self.0.entered.notified());
+        entered.as_mut().enable();
+        let page = store.search(search, &query.filter, after, query.limit()).await?;
         self.keep_up(store);
-        Ok(page)
+        if page.is_complete {
+            return Ok(page);
+        }
+        // What came just now is found too; where that takes too long, the page says so.
+        let _ = timeout(PATIENCE, entered).await;
+        store.search(search, &query.filter, after, query.limit()).await
     }
 
     fn keep_up(&self, store: &Arc<dyn LeadInbox>) {
-        if self.left.swap(TIMES, Ordering::Relaxed) > 0 {
-            return;
+        let state = &self.0;
+        *state.searched_at.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
+        state.wake.notify_one();
+        if !state.is_running.swap(true, Ordering::Relaxed) {
+            tokio::spawn(State::follow(Running(Arc::clone(state)), Arc::downgrade(store)));
         }
-        let (left, store) = (Arc::clone(&self.left), Arc::downgrade(store));
-        tokio::spawn(async move {
+    }
+}
+
+impl State {
+    async fn follow(state: Running, store: Weak<dyn LeadInbox>) {
+        let state = &state.0;
+        let mut at_once = AT_ONCE;
+        while state.is_wanted() {
             // Nobody else has the endpoint any more: its database may be closed.
-            while let Some(store) = store.upgrade() {
-                let started = Instant::now();
-                match store.index(STEP).await {
-                    // As long as it took, others have the database for themselves.
-                    Ok(1..) => sleep(started.elapsed()).await,
-                    entered => {
-                        if let Err(error) = entered {
-                            tracing::warn!(%error, "leads were not entered into the index of their words");
-                        }
-                        drop(store);
-                        sleep(PAUSE).await;
-                        if left.fetch_sub(1, Ordering::Relaxed) == 1 {
-                            break;
-                        }
+            let Some(held) = store.upgrade() else { return };
+            let started = Instant::now();
+            let entered = held.index(STEP).await;
+            drop(held);
+            match entered {
+                Ok(1..) if at_once > 0 => at_once -= 1,
+                // Then those who send leads go first.
+                Ok(1..) => sleep(started.elapsed() * REST).await,
+                other => {
+                    match other {
+                        Ok(_) => state.entered.notify_waiters(),
+                        Err(error) => tracing::warn!(%error, "leads were not entered into the index of their words"),
                     }
+                    at_once = AT_ONCE;
+                    let _ = timeout(PAUSE, state.wake.notified()).await;
                 }
             }
-        });
+        }
+    }
+
+    fn is_wanted(&self) -> bool {
+        let searched_at = *self.searched_at.lock().unwrap_or_else(PoisonError::into_inner);
+        searched_at.is_some_and(|at| at.elapsed() < KEPT_UP)
+    }
+}
+
+/// However it ends, the next search begins anew.
+struct Running(Arc<State>);
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.0.is_running.store(false, Ordering::Relaxed);
     }
 }

@@ -27,7 +27,7 @@ const MAX_BUCKETS: u64 = 64;
 pub(super) async fn index<S: Session>(session: &mut S, dialect: Dialect, limit: u32) -> Result<u32, StoreError> {
     let limit = limit.max(1);
     let progress: Vec<Progress> = ask(session, dialect.lock_search()).await?;
-    // Whoever emptied the table has to migrate.
+    // Somebody else is at it.
     let Some((last_place, position, older_after)) = progress.into_iter().next() else { return Ok(0) };
     let (leads, looked_at, mut progress) = if let Some(after) = older_after {
         let leads = session.leads(dialect.older_leads(&after, limit)).await?;

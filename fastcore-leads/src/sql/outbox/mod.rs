@@ -210,7 +210,7 @@ impl Dialect {
     }
 
     /// A condition as JSON has it.
-    pub(super) fn boolean(self, condition: &str) -> String {
+    fn boolean(self, condition: &str) -> String {
         match self {
             Self::Postgres => condition.to_owned(),
             Self::Sqlite => format!("json(iif({condition}, 'true', 'false'))"),

@@ -150,6 +150,55 @@ async fn assert_upgraded(database: Database) {
     assert!(page.is_complete);
 }
 
+/// Searches that look into many buckets, most of them empty, and at more leads than are looked at at once.
+async fn assert_buckets_are_crossed(database: &Database, set_last_place: impl AsyncFn(u64)) {
+    let named = |name: &str, service: &str| {
+        let mut sent = body();
+        sent["name"] = name.into();
+        sent["service"] = service.into();
+        crate::NewLead::new(parse(&sent), crate::Actor::SITE_INGEST)
+    };
+    let mut all = Vec::new();
+    for (last_place, count) in [(0, 3), (4093, 5), (8189, 600), (500_000, 2), (2_000_000, 3)] {
+        set_last_place(last_place).await;
+        let leads: Vec<_> = (0..count)
+            .map(|i| {
+                named(
+                    if all.is_empty() && i == 0 { "Zoe Martin" } else { "Jean Martin" },
+                    if i % 100 == 1 { "cabines" } else { "ponts" },
+                )
+            })
+            .collect();
+        database.insert(&leads).await.expect("insert");
+        while database.index(1000).await.expect("index") > 0 {}
+        all.extend(leads);
+    }
+    all.reverse();
+    let cabines = LeadFilter { service: Some(crate::Service::Cabines), ..LeadFilter::default() };
+    let is_cabine = |new: &&crate::NewLead| new.lead().service() == Some(crate::Service::Cabines);
+    let ids = |leads: Vec<&crate::NewLead>| leads.into_iter().map(crate::NewLead::id).collect::<Vec<_>>();
+    for (text, filter, expected) in [
+        ("mart", LeadFilter::default(), ids(all.iter().collect())),
+        ("martin", LeadFilter::default(), ids(all.iter().collect())),
+        ("mart", cabines, ids(all.iter().filter(is_cabine).collect())),
+        ("zoe martin", LeadFilter::default(), ids(all.iter().rev().take(1).collect())),
+        ("nobody", LeadFilter::default(), Vec::new()),
+    ] {
+        for limit in [3, 256, 1000] {
+            let (mut seen, mut after) = (Vec::new(), None);
+            loop {
+                let search = text.parse().expect("a search");
+                let page = database.search(&search, &filter, after, limit).await.expect("search");
+                seen.extend(page.leads.iter().map(|lead| lead.id));
+                let Some(next) = page.next else { break };
+                assert!(after.is_none_or(|after| next < after), "the walk goes on");
+                after = Some(next);
+            }
+            assert!(seen == expected, "{text}, {limit} at once: {} in place of {}", seen.len(), expected.len());
+        }
+    }
+}
+
 /// Somebody whose every member is a canary.
 struct Person {
     body: serde_json::Value,

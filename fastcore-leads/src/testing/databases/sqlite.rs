@@ -1,8 +1,9 @@
 //! SQLite. Looks at the file by a function of the caller's, which runs statements on a connection of its own.
 
 use super::{
-    CANARY, Database, Open, Person, all_migrate, assert_erased, assert_mismatch, assert_poison_fails_alone,
-    assert_refused_alone, assert_still_ready, assert_unknown_status_is_seen, assert_upgraded, sql_of_a_newer_version,
+    CANARY, Database, Open, Person, all_migrate, assert_buckets_are_crossed, assert_erased, assert_mismatch,
+    assert_poison_fails_alone, assert_refused_alone, assert_still_ready, assert_unknown_status_is_seen,
+    assert_upgraded, sql_of_a_newer_version,
 };
 use crate::{
     inbox::{Cursor, Due, Unless},
@@ -56,6 +57,7 @@ cases! {
     a_file_that_was_replaced_makes_the_service_unready
     pages_are_read_from_an_index
     searches_are_read_from_an_index
+    a_search_looks_into_every_bucket
     a_walk_of_a_hundred_thousand_leads_sees_each_once
 }
 
@@ -319,6 +321,15 @@ pub async fn searches_are_read_from_an_index(open: Open, execute: Execute) {
         let is_indexed = indexes.split("; ").all(|index| plan.contains(index));
         assert!(is_indexed && !scans.iter().any(|scan| plan.contains(scan)), "{plan}");
     }
+}
+
+/// As where a million leads are.
+pub async fn a_search_looks_into_every_bucket(open: Open, execute: Execute) {
+    let (database, dir) = migrated(open).await;
+    let set = async |place: u64| {
+        run(execute, &dir, &format!("UPDATE lead_search_progress SET last_place = {place}")).await;
+    };
+    assert_buckets_are_crossed(&database, set).await;
 }
 
 /// While others arrive.

@@ -140,7 +140,7 @@ fn search_operation() -> OperationBuilder {
         "leads",
         "Find leads by their words",
         "Scope read. Each word begins a word of the lead's name, address, telephone number, company, service or message; case, \
-         accents and the grouping of digits do not matter. Without the scope reveal, whole words alone are found. The id of a lead or \
+         accents and the grouping of digits do not matter. Without the scope reveal, whole words alone are found, of 3 characters at least, or 6 digits. The id of a lead or \
          of its request finds it. Leads in quarantine only where their status is asked for. Newest first; where next is not null, \
          there may be more, however few were found.",
     );

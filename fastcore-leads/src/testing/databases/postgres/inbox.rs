@@ -22,7 +22,7 @@ use crate::{
     },
     store::{Insertion, NewLead},
     testing::{
-        databases::{CANARY, Open, Person, assert_upgraded},
+        databases::{CANARY, Open, Person, assert_buckets_are_crossed, assert_upgraded},
         inbox::walk,
         new_lead,
         postgres::Cluster,
@@ -129,6 +129,13 @@ pub async fn searches_are_read_from_an_index(open: Open) {
     }
 }
 
+/// As where a million leads are.
+pub async fn a_search_looks_into_every_bucket(open: Open) {
+    let (database, url) = migrated(open).await;
+    let set = async |place: u64| drop(psql(&url, &format!("UPDATE lead_search_progress SET last_place = {place}")));
+    assert_buckets_are_crossed(&database, set).await;
+}
+
 /// Also by somebody who knows nothing of the index, and while leads are entered.
 pub async fn an_erasure_leaves_no_words(open: Open) {
     let (database, url) = migrated(open).await;
@@ -155,6 +162,11 @@ pub async fn an_erasure_leaves_no_words(open: Open) {
         "SELECT count(*) || ' of ' || (SELECT count(*) FROM lead_inbox WHERE erased_at_utc IS NULL) FROM lead_search";
     assert_eq!(psql(&url, left), "10 of 10");
     psql(&url, "UPDATE lead_inbox SET erased_at_utc = now() WHERE erased_at_utc IS NULL");
+    assert_eq!(psql(&url, left), "0 of 0");
+    database.insert(&[new_lead()]).await.expect("insert");
+    while database.index(100).await.expect("index") > 0 {}
+    assert_eq!(psql(&url, left), "1 of 1");
+    psql(&url, "TRUNCATE lead_inbox CASCADE");
     assert_eq!(psql(&url, left), "0 of 0");
 }
 
@@ -238,6 +250,8 @@ pub async fn a_writer_cannot_touch_the_log(open: Open) {
         "DROP TABLE audit_log",
         "SET session_replication_role = replica",
         "CREATE OR REPLACE FUNCTION audit_log_is_append_only() RETURNS trigger LANGUAGE sql AS 'SELECT NULL'",
+        "CREATE TEMP TABLE bait (id uuid);
+         CREATE TRIGGER x AFTER DELETE ON bait FOR EACH ROW EXECUTE FUNCTION public.lead_search_forget()",
         "INSERT INTO audit_log SELECT * FROM audit_log ON CONFLICT (id) DO UPDATE SET actor = 'x'",
         "UPDATE fastcore_leads_migrations SET checksum = 'x'",
         "CREATE TABLE elsewhere (x int)",

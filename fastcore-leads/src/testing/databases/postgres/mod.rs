@@ -27,9 +27,9 @@ pub use self::faults::{
     an_unreachable_database_is_unavailable,
 };
 pub use self::inbox::{
-    a_walk_of_a_hundred_thousand_leads_sees_each_once, a_writer_cannot_touch_the_log, an_erased_person_is_nowhere,
-    an_erasure_leaves_no_words, an_older_version_is_brought_up_to_date, explain, pages_are_read_from_an_index,
-    searches_are_read_from_an_index, the_audit_log_never_names_the_person,
+    a_search_looks_into_every_bucket, a_walk_of_a_hundred_thousand_leads_sees_each_once, a_writer_cannot_touch_the_log,
+    an_erased_person_is_nowhere, an_erasure_leaves_no_words, an_older_version_is_brought_up_to_date, explain,
+    pages_are_read_from_an_index, searches_are_read_from_an_index, the_audit_log_never_names_the_person,
 };
 pub use self::network::{
     a_connection_cut_after_its_commit_makes_one_lead, an_outage_of_the_network_is_survived,
@@ -119,6 +119,7 @@ cases! {
     pages_are_read_from_an_index
     searches_are_read_from_an_index
     an_erasure_leaves_no_words
+    a_search_looks_into_every_bucket
     a_writer_cannot_touch_the_log
     a_walk_of_a_hundred_thousand_leads_sees_each_once
 }

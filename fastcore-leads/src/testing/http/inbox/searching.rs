@@ -73,6 +73,9 @@ pub async fn a_search_that_is_none_is_refused(serve: ServeInbox) {
         (json!({"text": "dupont", "after": "99999999999999999999"}), InboxProblem::ValidationError),
         (json!({"text": "dupont", "after": "-1"}), InboxProblem::ValidationError),
         (json!({"text": "-"}), InboxProblem::ValidationError),
+        // No pair of digits of a number, and no initial, is told to whoever is not shown it.
+        (json!({"text": "06"}), InboxProblem::ValidationError),
+        (json!({"text": "J du"}), InboxProblem::ValidationError),
         (json!(["dupont"]), InboxProblem::MalformedBody),
     ] {
         let answer = send(&server, SEARCH, CLERK, &sent).await;
