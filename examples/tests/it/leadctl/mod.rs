@@ -90,9 +90,15 @@ impl Place {
         std::fs::read_to_string(self.dir.path().join(name)).unwrap()
     }
 
-    /// Imports bodies as JSON Lines; answers the ids of the leads, oldest first.
+    /// Imports bodies as JSON Lines, as if they came now, one after the other; answers the ids of the leads, oldest first.
     fn with(&self, bodies: &[Value]) -> Vec<String> {
-        let lines: String = bodies.iter().map(|body| format!("{body}\n")).collect();
+        let began = chrono::Utc::now() - chrono::TimeDelta::seconds(60);
+        let mut lines = String::new();
+        for (body, after) in bodies.iter().zip(0..) {
+            let mut body = body.clone();
+            body["meta"]["timestamp_utc"] = (began + chrono::TimeDelta::milliseconds(after)).to_rfc3339().into();
+            lines += &format!("{body}\n");
+        }
         let file = self.write("leads.jsonl", &lines);
         self.done(&["import", &file]);
         let statuses = ["received", "quarantined"].map(|status| format!("--status={status}"));
