@@ -212,7 +212,7 @@ impl Person {
         let mut canaries: Vec<String> = members.iter().map(|member| format!("{CANARY} {member}")).collect();
         for (member, canary) in members.iter().zip(&mut canaries) {
             if *member == "message" {
-                canary.push_str(" que je voudrais dire");
+                canary.push_str(" que je voudrais dire, ÉTOURNEAU");
             }
             body[*member] = canary.as_str().into();
         }
@@ -220,9 +220,8 @@ impl Person {
         let agent = format!("{CANARY}-agent");
         body["email"] = email.as_str().into();
         body["meta"]["user_agent_hash"] = agent.as_str().into();
-        // As the index of words has it.
-        let (folded, _) = CANARY.split_once('-').expect("two words");
-        canaries.extend([format!("{CANARY}-local"), agent, folded.to_lowercase()]);
+        // The last is a word of the message as the index has it, which is in no other test.
+        canaries.extend([format!("{CANARY}-local"), agent, "etourneau".to_owned()]);
         Self { body, canaries }
     }
 
