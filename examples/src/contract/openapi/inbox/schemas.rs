@@ -2,13 +2,13 @@
 
 use fastcore_leads::{LeadStatus, Service, inbox::MAX_PAGE, lead::limits};
 use utoipa::openapi::{
-    Object, Ref,
-    schema::{AdditionalProperties, ArrayBuilder, ObjectBuilder, Schema, SchemaType, Type},
+    KnownFormat, Object, Ref,
+    schema::{AdditionalProperties, AnyOfBuilder, ArrayBuilder, ObjectBuilder, Schema, SchemaFormat, SchemaType, Type},
 };
 
 use super::{
     super::{UUID, text},
-    SEARCH_CURSOR,
+    SEARCH_CURSOR, source,
 };
 
 /// Text without control characters and `@`, not all of it white space.
@@ -57,20 +57,25 @@ pub(super) fn search() -> Object {
         .description(Some("Up to 8 words, or an id"));
     let status = text().enum_values(Some(LeadStatus::ALL.iter().map(|status| status.as_str())));
     let service = nullable().enum_values(Some(Service::ALL.iter().map(|service| Some(service.as_str())).chain([None])));
-    let source = text().max_length(Some(limits::SOURCE.max)).pattern(Some(r"^[^\u0000-\u001f\u007f-\u009f]*$"));
     let integer = SchemaType::from_iter([Type::Integer, Type::Null]);
     let boolean = SchemaType::from_iter([Type::Boolean, Type::Null]);
     let limit = ObjectBuilder::new().schema_type(integer).minimum(Some(1)).maximum(Some(MAX_PAGE));
     closed(members([("text", text_of)]))
         .property("status", ArrayBuilder::new().items(status).description(Some("Of any of these")))
         .property("service", service)
-        .property("source", ArrayBuilder::new().items(source).description(Some("From any of these")))
-        .property("from", nullable().description(Some("Taken in at this instant (RFC 3339) or day, or later")))
-        .property("to", nullable().description(Some("Taken in before this instant or day")))
+        .property("source", ArrayBuilder::new().items(source()).description(Some("From any of these")))
+        .property("from", instant_or_null("Taken in at this instant or later, or on this day"))
+        .property("to", instant_or_null("Taken in before this instant, or this day"))
         .property("after", nullable().pattern(Some(SEARCH_CURSOR)).description(Some("The next of an earlier page")))
         .property("limit", limit.description(Some("How many leads are found at most. Default: 50")))
         .property("reveal", ObjectBuilder::new().schema_type(boolean))
         .build()
+}
+
+fn instant_or_null(description: &str) -> Schema {
+    let format = |format| text().format(Some(SchemaFormat::KnownFormat(format)));
+    let any = AnyOfBuilder::new().item(format(KnownFormat::DateTime)).item(format(KnownFormat::Date));
+    Schema::AnyOf(any.item(ObjectBuilder::new().schema_type(Type::Null)).description(Some(description)).build())
 }
 
 pub(super) fn search_page() -> Object {
