@@ -42,13 +42,11 @@ impl Refused {
 
 impl Api<'_> {
     pub(super) async fn get<T: DeserializeOwned>(&self, target: &str) -> Result<T, Refused> {
-        let answer = whole(self.ask(Method::GET, target, None).await?)?;
-        serde_json::from_slice(&answer).map_err(|_| Refused::broken())
+        read(self.ask(Method::GET, target, None).await?)
     }
 
     pub(super) async fn post<T: DeserializeOwned>(&self, target: &str, body: &Value) -> Result<T, Refused> {
-        let answer = whole(self.ask(Method::POST, target, Some(body)).await?)?;
-        serde_json::from_slice(&answer).map_err(|_| Refused::broken())
+        read(self.ask(Method::POST, target, Some(body)).await?)
     }
 
     pub(super) async fn send(&self, method: Method, target: &str, body: &Value) -> Result<(), Refused> {
@@ -72,6 +70,10 @@ impl Api<'_> {
         }
         Err(serde_json::from_slice(&whole(response)?).unwrap_or_else(|_| Refused::broken()))
     }
+}
+
+fn read<T: DeserializeOwned>(response: Response<InboxBody>) -> Result<T, Refused> {
+    serde_json::from_slice(&whole(response)?).map_err(|_| Refused::broken())
 }
 
 fn whole(response: Response<InboxBody>) -> Result<Bytes, Refused> {

@@ -19,7 +19,7 @@ use super::{
 /// So many days are counted at most.
 const YEAR: Days = Days::new(364);
 /// Leads of a page.
-const PER_PAGE: &str = "50";
+pub(super) const PER_PAGE: u32 = 50;
 
 /// Which leads are looked at. What a query says that is nothing of this is left out.
 #[derive(Clone, Default)]
@@ -179,7 +179,8 @@ impl Turn<'_> {
         let can_reveal = self.visit.grant.allows(Scope::Reveal);
         let shows_all = can_reveal && self.visit.shows_all;
         let reveal = shows_all.to_string();
-        let mut more = vec![("limit", PER_PAGE), ("reveal", reveal.as_str())];
+        let limit = PER_PAGE.to_string();
+        let mut more = vec![("limit", limit.as_str()), ("reveal", reveal.as_str())];
         more.extend(after.as_deref().map(|after| ("after", after)));
         let page: Page = self.api().get(&format!("/inbound/leads?{}", filter.to_query(&more))).await?;
         // Leads are shown also where counting them takes too long.

@@ -8,12 +8,9 @@ use serde_json::json;
 
 use super::{
     Form, Frame, Refused, StaffBody, Turn, answer,
-    list::{Filter, Row},
+    list::{Filter, PER_PAGE, Row},
     pages::Lead,
 };
-
-/// Leads of a page.
-const PER_PAGE: u32 = 50;
 
 #[derive(Default, Deserialize)]
 struct Found {

@@ -100,14 +100,15 @@ impl Ingest {
     }
 
     fn new_lead(&self, lead: Lead, actor: Actor) -> NewLead {
-        let now = || self.clock.as_ref().map_or_else(crate::time::now, |clock| clock());
-        if self.keeps_instants {
-            let sent = lead.meta().timestamp_utc();
-            return NewLead::received_at(lead, actor, sent.min(now()));
-        }
-        match &self.clock {
+        let now = self.clock.as_ref().map(|clock| clock());
+        let received_at = if self.keeps_instants {
+            Some(lead.meta().timestamp_utc().min(now.unwrap_or_else(crate::time::now)))
+        } else {
+            now
+        };
+        match received_at {
             None => NewLead::new(lead, actor),
-            Some(clock) => NewLead::received_at(lead, actor, clock()),
+            Some(instant) => NewLead::received_at(lead, actor, instant),
         }
     }
 

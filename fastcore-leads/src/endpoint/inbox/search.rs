@@ -52,10 +52,9 @@ pub(super) async fn search(
     let page = if uuid::Uuid::try_parse(&text).is_ok() {
         of_one(&**store, grant, &text, &query).await?
     } else {
-        let search: Search = text.parse().map_err(|_| Refusal::Invalid)?;
         // Whoever is shown nothing personal must not find it out letter by letter.
-        let search = if grant.allows(Scope::Reveal) { Ok(search) } else { search.of_whole_words() };
-        let search = search.map_err(|_| Refusal::Invalid)?;
+        let allowed = |search: Search| if grant.allows(Scope::Reveal) { Ok(search) } else { search.of_whole_words() };
+        let search = text.parse().and_then(allowed).map_err(|_| Refusal::Invalid)?;
         if query.narrow(grant) {
             indexer.search(store, &search, &query, after).await?
         } else {

@@ -8,7 +8,7 @@ use utoipa::openapi::{
     ComponentsBuilder, Content, HttpMethod, KnownFormat, PathItem, PathsBuilder, Ref, Required, ResponseBuilder,
     path::{OperationBuilder, ParameterBuilder, ParameterIn},
     request_body::{RequestBody, RequestBodyBuilder},
-    schema::{AnyOfBuilder, ArrayBuilder, ObjectBuilder, Schema, SchemaFormat, Type},
+    schema::{AnyOfBuilder, ArrayBuilder, ObjectBuilder, SchemaFormat, Type},
     security::SecurityRequirement,
     tag::TagBuilder,
 };
@@ -365,9 +365,9 @@ fn source() -> ObjectBuilder {
 }
 
 /// RFC 3339, or a day, which begins at midnight in UTC.
-fn instant() -> Schema {
+fn instant() -> AnyOfBuilder {
     let format = |format| text().format(Some(SchemaFormat::KnownFormat(format)));
-    Schema::AnyOf(AnyOfBuilder::new().item(format(KnownFormat::DateTime)).item(format(KnownFormat::Date)).build())
+    AnyOfBuilder::new().item(format(KnownFormat::DateTime)).item(format(KnownFormat::Date))
 }
 
 fn repeated(name: &str, schema: ObjectBuilder, description: &str) -> ParameterBuilder {

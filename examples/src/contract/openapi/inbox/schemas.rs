@@ -2,13 +2,13 @@
 
 use fastcore_leads::{LeadStatus, Service, inbox::MAX_PAGE, lead::limits};
 use utoipa::openapi::{
-    KnownFormat, Object, Ref,
-    schema::{AdditionalProperties, AnyOfBuilder, ArrayBuilder, ObjectBuilder, Schema, SchemaFormat, SchemaType, Type},
+    Object, Ref,
+    schema::{AdditionalProperties, ArrayBuilder, ObjectBuilder, Schema, SchemaType, Type},
 };
 
 use super::{
     super::{UUID, text},
-    SEARCH_CURSOR, source,
+    SEARCH_CURSOR, instant, source,
 };
 
 /// Text without control characters and `@`, not all of it white space.
@@ -73,9 +73,8 @@ pub(super) fn search() -> Object {
 }
 
 fn instant_or_null(description: &str) -> Schema {
-    let format = |format| text().format(Some(SchemaFormat::KnownFormat(format)));
-    let any = AnyOfBuilder::new().item(format(KnownFormat::DateTime)).item(format(KnownFormat::Date));
-    Schema::AnyOf(any.item(ObjectBuilder::new().schema_type(Type::Null)).description(Some(description)).build())
+    let nothing = ObjectBuilder::new().schema_type(Type::Null);
+    Schema::AnyOf(instant().item(nothing).description(Some(description)).build())
 }
 
 pub(super) fn search_page() -> Object {
