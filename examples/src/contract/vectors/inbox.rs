@@ -139,6 +139,8 @@ fn searches(suite: &mut Suite) {
     suite.accepts(SEARCH, "days", json!({"text": "jean", "from": "2026-01-01", "to": "2026-01-31T12:00:00Z"}));
     suite.accepts(SEARCH, "a place", with("after", "4711".into()));
     suite.accepts(SEARCH, "a limit", with("limit", 1000.into()));
+    suite.accepts(SEARCH, "a limit that is written as 50.0", with("limit", 50.0.into()));
+    suite.refuses(SEARCH, "a limit of one and a half", with("limit", 1.5.into()));
     suite.accepts(SEARCH, "masked", with("reveal", false.into()));
     suite.accepts(SEARCH, "a service that is null", with("service", Value::Null));
     suite.refuses(SEARCH, "201 characters", json!({"text": "é".repeat(limits::SEARCH.max + 1)}));

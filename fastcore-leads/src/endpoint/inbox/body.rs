@@ -40,10 +40,17 @@ pub(super) struct Wanted {
     pub(super) to: Option<String>,
     #[serde(default)]
     pub(super) after: Option<SearchCursor>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "whole")]
     pub(super) limit: Option<u32>,
     #[serde(default)]
     pub(super) reveal: Option<bool>,
+}
+
+/// A number without a fraction, however it is written: to JSON Schema, `50.0` is an integer.
+fn whole<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u32>, D::Error> {
+    let Some(number) = Option::<f64>::deserialize(deserializer)? else { return Ok(None) };
+    // A number without a fraction is told without one.
+    number.to_string().parse().map(Some).map_err(|_| D::Error::custom("not a whole number"))
 }
 
 /// The body of a move.
