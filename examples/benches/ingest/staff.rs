@@ -13,7 +13,10 @@ use std::{
 
 use fastcore_leads::{
     LeadInbox,
-    testing::{http::exchange, postgres::Cluster},
+    testing::{
+        http::{Answer, exchange},
+        postgres::Cluster,
+    },
 };
 use fastcore_leads_store_sqlx::{PgLeadStore, SqliteLeadStore};
 use serde_json::{Value, json};
@@ -165,7 +168,58 @@ fn read(address: SocketAddr) {
             );
         }
         print_times("counts of 31 days", &times(address, |_| "/staff/inbound/leads/counts".to_owned()).await);
+        let desk = Desk::open(address).await;
+        for (what, target) in
+            [("the list", ""), ("the list of a service", "?service=ponts"), ("the dashboard", "/dashboard")]
+        {
+            print_times(&format!("page: {what}"), &times_of(async |_| drop(desk.get(target).await)).await);
+        }
+        let lead = times_of(async |i| drop(desk.get(&format!("/leads/{}", ids[i % ids.len()])).await)).await;
+        print_times("page: a lead, masked", &lead);
+        let found = times_of(async |i| drop(desk.post("/search", &format!("text=nom{}", 100 + i)).await)).await;
+        print_times("page: a search for a name", &found);
     });
+}
+
+/// A browser that is signed in.
+struct Desk {
+    address: SocketAddr,
+    cookie: String,
+    csrf: String,
+}
+
+impl Desk {
+    async fn open(address: SocketAddr) -> Self {
+        let mut desk = Self { address, cookie: String::new(), csrf: String::new() };
+        let signed_in = desk.ask("POST", "/sign-in", &format!("token={OPERATOR_TOKEN}")).await;
+        let cookie = signed_in.header("set-cookie").and_then(|cookie| cookie.split(';').next());
+        desk.cookie = cookie.expect("a session").to_owned();
+        let list = desk.get("").await;
+        let csrf = list.split("name=\"csrf\" value=\"").nth(1).and_then(|rest| rest.split('"').next());
+        desk.csrf = csrf.expect("a form").to_owned();
+        desk
+    }
+
+    async fn get(&self, target: &str) -> String {
+        let answer = self.ask("GET", target, "").await;
+        assert_eq!(answer.status, 200, "{target}");
+        String::from_utf8_lossy(&answer.body).into_owned()
+    }
+
+    /// Sends a form. Its status is left to the caller: somebody else may have been quicker.
+    async fn post(&self, target: &str, form: &str) -> Answer {
+        self.ask("POST", target, &format!("csrf={}&{form}", self.csrf)).await
+    }
+
+    async fn ask(&self, method: &str, target: &str, form: &str) -> Answer {
+        let Self { address, cookie, .. } = self;
+        let request = format!(
+            "{method} /staff{target} HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\ncookie: {cookie}\r\n\
+             origin: http://{address}\r\ncontent-type: application/x-www-form-urlencoded\r\ncontent-length: {}\r\n\r\n{form}",
+            form.len()
+        );
+        exchange(*address, request.as_bytes()).await
+    }
 }
 
 fn merged(mut one: Value, other: &Value) -> Value {
@@ -216,25 +270,25 @@ fn beside_people(address: SocketAddr, seconds: Duration, rounds: usize) {
     println!("| medians of {rounds} rounds | {alone:.0} | {beside:.0} | {:.2} |", beside / alone);
 }
 
-/// Each looks at the list, opens a lead in clear, takes it on where nobody has, searches, and looks at the list again.
+/// Each looks at the list in a browser, opens a lead, takes it on where nobody has, searches, and looks at the list again.
 async fn work(address: SocketAddr, is_over: Arc<AtomicBool>) {
+    let desk = Arc::new(Desk::open(address).await);
     let mut people = JoinSet::new();
     for person in 0..PEOPLE {
-        let is_over = Arc::clone(&is_over);
+        let (desk, is_over) = (Arc::clone(&desk), Arc::clone(&is_over));
         people.spawn(async move {
             sleep(THINKING / PEOPLE as u32 * person as u32).await;
             while !is_over.load(Ordering::Relaxed) {
-                let page = get(address, "/staff/inbound/leads?status=received&reveal=false").await;
+                let list = desk.get("?status=received").await;
                 sleep(THINKING).await;
-                let id = page["leads"][person]["id"].as_str().expect("a lead").to_owned();
-                get(address, &format!("/staff/inbound/leads/{id}")).await;
+                let id = list.split("/staff/leads/").nth(person + 1).and_then(|rest| rest.get(..36)).expect("a lead");
+                desk.get(&format!("/leads/{id}")).await;
                 sleep(THINKING).await;
-                // Somebody else may have been quicker.
-                let body = r#"{"from":"received","to":"processing"}"#;
-                ask(address, "POST", &format!("/staff/inbound/leads/{id}/status"), body).await;
+                let moved = desk.post(&format!("/leads/{id}/status"), "from=received&to=processing").await;
+                assert!([303, 409].contains(&moved.status), "{}", moved.status);
                 sleep(THINKING).await;
-                let name = format!(r#"{{"text":"jean nom{}","reveal":false}}"#, 100 * person + 11);
-                ask(address, "POST", "/staff/inbound/leads/search", &name).await;
+                let found = desk.post("/search", &format!("text=jean+nom{}", 100 * person + 11)).await;
+                assert_eq!(found.status, 200);
                 sleep(THINKING).await;
             }
         });
