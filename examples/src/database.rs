@@ -79,6 +79,9 @@ impl Connect {
     /// [`StoreError`], as the stores' `connect`.
     pub async fn open_with_pool(&self, url: &Url) -> Result<Opened, StoreError> {
         let max = self.max_connections as usize;
+        if let Url::Sqlite(url) = url {
+            keep_private(url);
+        }
         Ok(match (self.driver, url) {
             (Driver::Sqlx, Url::Postgres(url)) => {
                 let store = sqlx_store::PgLeadStore::open(url, self.settings()).await?;
@@ -102,6 +105,19 @@ impl Connect {
                 Opened { database: Arc::new(diesel_store::SqliteLeadStore::connect(url).await?), pool: None }
             }
         })
+    }
+}
+
+/// Makes the file of SQLite, where there is none, for nobody else to read; what SQLite puts beside it has the same rights. Where that
+/// cannot be done, SQLite says why.
+fn keep_private(url: &str) {
+    use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+
+    let Ok(SqliteLocation::File(path)) = SqliteLocation::parse(url) else { return };
+    let file = std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path);
+    let mode = std::fs::metadata(&path).map_or(0, |metadata| metadata.permissions().mode());
+    if file.is_err() && mode & 0o044 != 0 {
+        tracing::warn!(file = path, "others on this machine can read the leads: chmod 600, also what is beside it");
     }
 }
 

@@ -4,6 +4,7 @@ pub mod answer;
 pub mod contract;
 pub mod database;
 pub mod destinations;
+pub mod environment;
 pub mod logs;
 pub mod metrics;
 pub mod site;

@@ -193,10 +193,10 @@ impl Desk {
         let mut desk = Self { address, cookie: String::new(), csrf: String::new() };
         let signed_in = desk.ask("POST", "/sign-in", &format!("token={OPERATOR_TOKEN}")).await;
         let cookie = signed_in.header("set-cookie").and_then(|cookie| cookie.split(';').next());
-        desk.cookie = cookie.expect("a session").to_owned();
+        desk.cookie.push_str(cookie.expect("a session"));
         let list = desk.get("").await;
         let csrf = list.split("name=\"csrf\" value=\"").nth(1).and_then(|rest| rest.split('"').next());
-        desk.csrf = csrf.expect("a form").to_owned();
+        desk.csrf.push_str(csrf.expect("a form"));
         desk
     }
 

@@ -1,31 +1,46 @@
 //! Reading and moving leads.
 
+use std::{io::Read, time::Duration};
+
 use fastcore_leads::{
-    LeadDatabase, LeadId, LeadStatus, StoredLead,
-    inbox::{InboxError, InboxExt, Reason},
+    Actor, AuditRecord, LeadDatabase, LeadStatus, StoredLead,
+    inbox::{IdPrefix, InboxError, InboxExt, Note, Reason},
+    outbox::EventType,
 };
 use serde_json::{Value, json};
-use uuid::Uuid;
+use tokio::time::sleep;
 
 use crate::{
+    find,
     options::{ListArguments, Options, SearchArguments},
     outcome::{Failure, Outcome},
     shown,
 };
 
-const COLUMNS: [&str; 7] = ["id", "created_at_utc", "status", "name", "email", "service", "source"];
-
-/// How many leads are entered into the index of words at once.
+/// How many leads are entered into the index of words, or events are looked at, at once.
 const AT_ONCE: u32 = 500;
+/// More than a note may have.
+const MAX_TYPED: u64 = 64 * 1024;
+/// How often somebody who watches looks for more.
+const POLL: Duration = Duration::from_secs(1);
 
 pub(crate) async fn list(options: &Options, database: &dyn LeadDatabase, list: &ListArguments) -> Outcome {
-    let page = database.page(&list.filter.filter(), list.after, list.limit).await?;
+    let filter = list.filter.filter(options.zone());
+    let page = match list.back {
+        Some(before) => database.page_before(&filter, before, list.limit).await?,
+        None => database.page(&filter, list.after, list.limit).await?,
+    };
     noted(options, database, &page.leads).await?;
-    let rows: Vec<_> = page.leads.iter().map(|lead| options.disclosure().lead(lead)).collect();
-    let next = page.next.map(|next| next.to_string());
-    shown::print(options, &COLUMNS, &rows, || json!({"leads": rows, "next": next}));
-    if let (Some(next), false) = (next, options.json) {
-        eprintln!("there are more: --after {next}");
+    let rows = || page.leads.iter().map(|lead| options.disclosure().lead(lead)).collect::<Vec<_>>();
+    let [next, previous] = [page.next, page.previous].map(|place| place.map(|place| place.to_string()));
+    shown::print_leads(options, &page.leads, || json!({"leads": rows(), "next": next, "previous": previous}));
+    if !options.json {
+        if let Some(previous) = previous {
+            shown::note(format!("newer: --back {previous}"));
+        }
+        if let Some(next) = next {
+            shown::note(format!("older: --after {next}"));
+        }
     }
     Ok(())
 }
@@ -33,16 +48,51 @@ pub(crate) async fn list(options: &Options, database: &dyn LeadDatabase, list: &
 pub(crate) async fn search(options: &Options, database: &dyn LeadDatabase, search: &SearchArguments) -> Outcome {
     // All that was committed is to be found.
     while database.index(AT_ONCE).await? > 0 {}
-    let filter = search.filter.filter();
+    let filter = search.filter.filter(options.zone());
     let page = database.search(&search.text, &filter, search.after, search.limit).await?;
     noted(options, database, &page.leads).await?;
-    let rows: Vec<_> = page.leads.iter().map(|lead| options.disclosure().lead(lead)).collect();
+    let rows = || page.leads.iter().map(|lead| options.disclosure().lead(lead)).collect::<Vec<_>>();
     let next = page.next.map(|next| next.to_string());
-    shown::print(options, &COLUMNS, &rows, || json!({"leads": rows, "next": next, "is_complete": page.is_complete}));
+    let as_json = || json!({"leads": rows(), "next": next, "is_complete": page.is_complete});
+    shown::print_leads(options, &page.leads, as_json);
     if let (Some(next), false) = (next, options.json) {
-        eprintln!("there may be more: --after {next}");
+        shown::note(format!("there may be more: --after {next}"));
     }
     Ok(())
+}
+
+/// Prints leads as they come, in the order of their commits.
+pub(crate) async fn watch(options: &Options, database: &dyn LeadDatabase) -> Outcome {
+    while database.sequence(AT_ONCE).await? > 0 {}
+    let mut after = database.last_sequence().await?;
+    let held = database.counts().await?.into_iter().find(|(status, _)| status == LeadStatus::Quarantined.as_str());
+    let held = held.filter(|(_, leads)| *leads > 0).map_or_else(String::new, |(status, leads)| {
+        format!("; {leads} in quarantine, which are not told of: leadctl list --status {status}")
+    });
+    shown::note(format!("waiting for leads; interrupt with Ctrl+C{held}"));
+    loop {
+        let is_behind = database.sequence(AT_ONCE).await? > 0;
+        let events = database.events(after, AT_ONCE).await?;
+        for event in &events {
+            after = event.sequence;
+            if !matches!(event.event_type, EventType::Received | EventType::Released) {
+                continue;
+            }
+            let Some(lead) = database.get(event.lead_id).await? else { continue };
+            noted(options, database, std::slice::from_ref(&lead)).await?;
+            if options.json {
+                shown::say(options.disclosure().lead(&lead));
+            } else {
+                shown::say(shown::line(options, &lead));
+            }
+        }
+        if shown::is_alone() {
+            return Ok(());
+        }
+        if events.is_empty() && !is_behind {
+            sleep(POLL).await;
+        }
+    }
 }
 
 pub(crate) async fn counts(options: &Options, database: &dyn LeadDatabase) -> Outcome {
@@ -53,22 +103,30 @@ pub(crate) async fn counts(options: &Options, database: &dyn LeadDatabase) -> Ou
     Ok(())
 }
 
-pub(crate) async fn show(options: &Options, database: &dyn LeadDatabase, id: &Uuid) -> Outcome {
-    let found = database.look_up(*id).await?;
-    let lead = found.ok_or_else(|| Failure::NotFound("there is no lead and no request with this id".to_owned()))?;
+pub(crate) async fn show(options: &Options, database: &dyn LeadDatabase, id: IdPrefix) -> Outcome {
+    let lead = find::lead(database, id).await?;
     noted(options, database, std::slice::from_ref(&lead)).await?;
-    let trail: Vec<_> = database.audit_trail(lead.id).await?;
-    let trail: Vec<_> = trail.iter().map(|record| options.disclosure().record(record)).collect();
-    let lead = options.disclosure().lead(&lead);
+    let records: Vec<_> = database.audit_trail(lead.id).await?;
+    let trail: Vec<_> = records.iter().map(|record| options.disclosure().record(record)).collect();
+    let shown_lead = options.disclosure().lead(&lead);
     if options.json {
-        shown::say(json!({"lead": lead, "audit": trail}));
+        shown::say(json!({"lead": shown_lead, "audit": trail}));
         return Ok(());
     }
-    let members: Vec<_> = lead.as_object().into_iter().flatten().collect();
-    let rows: Vec<_> = members.iter().map(|(name, value)| json!({"member": name, "value": value})).collect();
+    let mut rows = vec![json!({"member": "received", "value": options.zone().second(lead.created_at_utc)})];
+    for (member, value) in shown_lead.as_object().into_iter().flatten().filter(|(_, value)| !value.is_null()) {
+        rows.push(json!({"member": member, "value": value}));
+    }
     shown::print(options, &["member", "value"], &rows, || Value::Null);
-    shown::print(options, &["created_at_utc", "event", "actor", "details"], &trail, || Value::Null);
+    let trail: Vec<_> = records.iter().map(|record| happened(options, record)).collect();
+    shown::print(options, &["when", "event", "actor", "details"], &trail, || Value::Null);
     Ok(())
+}
+
+fn happened(options: &Options, record: &AuditRecord) -> Value {
+    let mut shown = options.disclosure().record(record);
+    shown["when"] = options.zone().second(record.created_at).into();
+    shown
 }
 
 /// Who is shown leads in clear is noted before.
@@ -82,28 +140,53 @@ async fn noted(options: &Options, database: &dyn LeadDatabase, leads: &[StoredLe
 pub(crate) async fn transition(
     options: &Options,
     database: &dyn LeadDatabase,
-    id: LeadId,
+    id: IdPrefix,
     to: LeadStatus,
     seen: Option<LeadStatus>,
     reason: Option<Reason>,
 ) -> Outcome {
-    let seen = if let Some(seen) = seen {
-        seen
-    } else {
-        let lead = database.get(id).await?.ok_or(InboxError::NotFound)?;
-        lead.status.parse().map_err(|_| InboxError::UnknownStatus)?
-    };
-    let lead = database.transition(id, seen, to, options.actor.clone(), reason).await?;
-    done(options, &lead);
+    let lead = find::lead(database, id).await?;
+    let now = || lead.status.parse().map_err(|_| InboxError::UnknownStatus);
+    let seen = seen.map_or_else(now, Ok)?;
+    done(options, &database.transition(lead.id, seen, to, options.actor.clone(), reason).await?);
+    Ok(())
+}
+
+pub(crate) async fn note(options: &Options, database: &dyn LeadDatabase, id: IdPrefix, note: &Note) -> Outcome {
+    let id = find::lead(database, id).await?.id;
+    let note = if note.as_str() == "-" { typed()? } else { note.clone() };
+    done(options, &database.add_note(id, note, options.actor.clone()).await?);
+    Ok(())
+}
+
+/// A note from standard input.
+fn typed() -> Result<Note, Failure> {
+    let mut text = String::new();
+    let read = std::io::stdin().take(MAX_TYPED).read_to_string(&mut text);
+    read.map_err(|error| Failure::BadInput(format!("standard input cannot be read: {error}")))?;
+    Note::new(&text).map_err(|error| Failure::BadInput(error.to_string()))
+}
+
+pub(crate) async fn assign(
+    options: &Options,
+    database: &dyn LeadDatabase,
+    id: IdPrefix,
+    to: Option<Actor>,
+    reason: Option<Reason>,
+) -> Outcome {
+    let lead = find::lead(database, id).await?;
+    let seen = lead.assignee().and_then(|name| Actor::new(name).ok());
+    done(options, &database.assign(lead.id, seen, to, options.actor.clone(), reason).await?);
     Ok(())
 }
 
 pub(crate) async fn release(
     options: &Options,
     database: &dyn LeadDatabase,
-    id: LeadId,
+    id: IdPrefix,
     reason: Option<Reason>,
 ) -> Outcome {
+    let id = find::lead(database, id).await?.id;
     done(options, &database.release(id, options.actor.clone(), reason).await?);
     Ok(())
 }
@@ -111,14 +194,14 @@ pub(crate) async fn release(
 pub(crate) async fn withdraw_consent(
     options: &Options,
     database: &dyn LeadDatabase,
-    id: LeadId,
+    id: IdPrefix,
     reason: Option<Reason>,
 ) -> Outcome {
+    let id = find::lead(database, id).await?.id;
     done(options, &database.withdraw_consent(id, options.actor.clone(), reason).await?);
     Ok(())
 }
 
 fn done(options: &Options, lead: &StoredLead) {
-    let row = options.disclosure().lead(lead);
-    shown::print(options, &COLUMNS, std::slice::from_ref(&row), || row.clone());
+    shown::print_leads(options, std::slice::from_ref(lead), || options.disclosure().lead(lead));
 }

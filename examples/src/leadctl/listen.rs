@@ -28,12 +28,12 @@ pub(crate) async fn run(listen: &str, keys: Option<&Path>) -> Outcome {
         read_keys(file).map_err(Failure::BadInput)?
     } else {
         let key = SigningKey::generate_secret().map_err(|error| Failure::Failed(error.to_string()))?;
-        eprintln!("sign with this key, which is made for this run: {}", key.reveal());
+        shown::note(format!("sign with this key, which is made for this run: {}", key.reveal()));
         vec![key.verifying_key()]
     };
     let listener = TcpListener::bind(listen).await.map_err(|error| Failure::Failed(format!("{listen}: {error}")))?;
     let address = listener.local_addr().map_err(|error| Failure::Failed(error.to_string()))?;
-    eprintln!("listening on http://{address}/");
+    shown::note(format!("listening on http://{address}/"));
     let receiver = Arc::new(Receiver { keys, seen: Mutex::default() });
     let router = Router::new().fallback(post(receive)).with_state(receiver);
     axum::serve(listener, router).await.map_err(|error| Failure::Failed(error.to_string()))
@@ -41,7 +41,7 @@ pub(crate) async fn run(listen: &str, keys: Option<&Path>) -> Outcome {
 
 async fn receive(State(receiver): State<Arc<Receiver>>, headers: HeaderMap, body: Bytes) -> StatusCode {
     if let Err(error) = verify(&receiver.keys, &headers, &body) {
-        eprintln!("refused: {error}");
+        shown::note(format!("refused: {error}"));
         return StatusCode::UNAUTHORIZED;
     }
     let id = headers.get(WEBHOOK_ID).and_then(|id| id.to_str().ok()).unwrap_or_default().to_owned();

@@ -4,6 +4,7 @@
 
 mod check;
 mod dump;
+mod find;
 mod import;
 mod inbox;
 mod listen;
@@ -12,15 +13,17 @@ mod outbox;
 mod outcome;
 mod shown;
 mod spool;
+mod stats;
 mod subjects;
+mod zone;
 
 use std::{process::ExitCode, sync::Arc, time::Duration};
 
-use clap::{CommandFactory, Parser};
+use clap::{CommandFactory, FromArgMatches};
 use fastcore_leads::{LeadDatabase, sql, token};
 use fastcore_leads_examples::{
     database::{Connect, Url},
-    logs,
+    environment, logs,
 };
 
 use self::{
@@ -33,15 +36,29 @@ const TIMEOUT: Duration = Duration::from_secs(30);
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    let options = Options::parse();
+    let options = match read_options() {
+        Ok(options) => options,
+        Err(problem) => {
+            shown::note(format!("leadctl: {problem}"));
+            return Failure::BadInput(problem).exit_code();
+        }
+    };
     tracing_subscriber::fmt().with_env_filter(logs::filter("off")).with_writer(std::io::stderr).init();
     match run(&options).await {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
-            eprintln!("leadctl: {failure}");
+            shown::note(format!("leadctl: {failure}"));
             failure.exit_code()
         }
     }
+}
+
+fn read_options() -> Result<Options, String> {
+    environment::check()?;
+    let matches = environment::without_blanks(Options::command()).get_matches();
+    let mut options = Options::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
+    environment::database_url(&matches, &mut options.database_url)?;
+    Ok(options)
 }
 
 async fn run(options: &Options) -> Outcome {
@@ -69,7 +86,7 @@ async fn run(options: &Options) -> Outcome {
         Command::Migrate => {
             let database = open(options).await?;
             database.migrate().await?;
-            eprintln!("the tables are up to date");
+            shown::note("the tables are up to date");
             Ok(())
         }
         Command::Check => check::run(options, &*open(options).await?).await,
@@ -81,7 +98,14 @@ async fn run(options: &Options) -> Outcome {
                 Command::List(filter) => inbox::list(options, &*database, filter).await,
                 Command::Search(search) => inbox::search(options, &*database, search).await,
                 Command::Counts => inbox::counts(options, &*database).await,
-                Command::Show { id } => inbox::show(options, &*database, id).await,
+                Command::Watch => inbox::watch(options, &*database).await,
+                Command::Stats(stats) => stats::run(options, &*database, stats).await,
+                Command::Show { id } => inbox::show(options, &*database, *id).await,
+                Command::Note { id, text } => inbox::note(options, &*database, *id, text).await,
+                Command::Assign { id, to, nobody, reason } => {
+                    let to = to.clone().or_else(|| Some(options.actor.clone())).filter(|_| !nobody);
+                    inbox::assign(options, &*database, *id, to, reason.clone()).await
+                }
                 Command::Move { id, status, seen, reason } => {
                     inbox::transition(options, &*database, *id, *status, *seen, reason.clone()).await
                 }
@@ -92,8 +116,13 @@ async fn run(options: &Options) -> Outcome {
                 Command::Export { email, output } => {
                     subjects::export(options, &*database, email, output.as_deref()).await
                 }
-                Command::Erase { subject, reason, yes } => {
-                    subjects::erase(options, &*database, subject, reason.clone(), *yes).await
+                Command::Erasures { since } => subjects::erasures(options, &*database, *since).await,
+                Command::Erase { from_list: Some(list), reason, yes, .. } => {
+                    subjects::erase_again(options, &*database, list, reason.clone(), *yes).await
+                }
+                Command::Erase { subject, reason, yes, .. } => {
+                    subjects::erase(options, &*database, subject.as_deref().unwrap_or_default(), reason.clone(), *yes)
+                        .await
                 }
                 Command::Purge(purge) => subjects::purge(options, &*database, purge).await,
                 Command::Import(import) => import::run(options, database, import).await,

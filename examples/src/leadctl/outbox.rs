@@ -6,8 +6,8 @@ use fastcore_leads::{
     LeadDatabase, LeadId, StoredLead,
     chrono::Utc,
     outbox::{
-        AttemptOutcome, Delivery, DeliveryRecord, DeliveryState, DestinationStatus, Event, EventType, Message, Place,
-        SigningKey, Subject,
+        AttemptOutcome, Delivery, DeliveryFilter, DeliveryRecord, DeliveryState, DestinationStatus, Event, EventType,
+        Message, Place, SigningKey, Subject,
     },
     uuid::Uuid,
 };
@@ -16,6 +16,7 @@ use serde_json::{Value, json};
 use tokio::{signal, time::sleep};
 
 use crate::{
+    find,
     options::{DeliveryArguments, Options},
     outcome::{Failure, Outcome, confirm},
     shown,
@@ -29,7 +30,7 @@ const POLL: Duration = Duration::from_millis(500);
 /// Tells others until it is told to stop.
 pub(crate) async fn dispatch(database: Arc<dyn LeadDatabase>, file: &Path) -> Outcome {
     let told = destinations::read(file).map_err(Failure::BadInput)?;
-    eprintln!("others are told of leads until this is interrupted: {}", told.names());
+    shown::note(format!("others are told of leads until this is interrupted: {}", told.names()));
     let dispatcher = told.dispatcher(database).start();
     let mut terminate = signal::unix::signal(signal::unix::SignalKind::terminate())
         .map_err(|error| Failure::Failed(error.to_string()))?;
@@ -52,6 +53,7 @@ pub(crate) async fn events(database: &dyn LeadDatabase, after: u64, follow: bool
             shown::say(event_json(event));
         }
         match events.is_empty() {
+            _ if shown::is_alone() => return Ok(()),
             true if !follow => return Ok(()),
             true => sleep(POLL).await,
             false => {}
@@ -84,11 +86,24 @@ pub(crate) async fn destinations(options: &Options, database: &dyn LeadDatabase)
 
 /// Lists deliveries.
 pub(crate) async fn deliveries(options: &Options, database: &dyn LeadDatabase, list: &DeliveryArguments) -> Outcome {
-    let records = database.deliveries(&list.filter(), None, list.limit).await?;
+    let filter = filter(options, database, list).await?;
+    let records = database.deliveries(&filter, None, list.limit).await?;
     let rows: Vec<_> = records.iter().map(record_json).collect();
     let columns = ["sequence", "destination", "event", "lead_id", "state", "attempts", "last_status", "due_at"];
     shown::print(options, &columns, &rows, || json!({"deliveries": rows}));
     Ok(())
+}
+
+async fn filter(
+    options: &Options,
+    database: &dyn LeadDatabase,
+    chosen: &DeliveryArguments,
+) -> Result<DeliveryFilter, Failure> {
+    let lead = match chosen.lead {
+        Some(prefix) => Some(find::lead(database, prefix).await?.id),
+        None => None,
+    };
+    Ok(chosen.filter(lead, options.zone()))
 }
 
 /// Makes deliveries due again.
@@ -98,7 +113,7 @@ pub(crate) async fn replay(
     chosen: &DeliveryArguments,
     dry_run: bool,
 ) -> Outcome {
-    let filter = chosen.filter();
+    let filter = filter(options, database, chosen).await?;
     let replayed = if dry_run {
         let (mut count, mut after) = (0_u64, None::<(u64, String)>);
         loop {
@@ -214,7 +229,7 @@ pub(crate) fn key(is_private: bool) -> Outcome {
     let key = key.map_err(|error| Failure::Failed(error.to_string()))?;
     shown::say(key.reveal());
     if is_private {
-        eprintln!("receivers verify with {}", key.verifying_key().reveal());
+        shown::note(format!("receivers verify with {}", key.verifying_key().reveal()));
     }
     Ok(())
 }

@@ -66,7 +66,7 @@ impl From<InboxError> for Failure {
 
 /// Asks before something is destroyed.
 pub(crate) fn confirm(question: &str, yes: bool) -> Outcome {
-    use std::io::{BufRead, IsTerminal};
+    use std::io::{BufRead, IsTerminal, Write};
 
     if yes {
         return Ok(());
@@ -74,7 +74,8 @@ pub(crate) fn confirm(question: &str, yes: bool) -> Outcome {
     if !std::io::stdin().is_terminal() {
         return Err(Failure::Declined(format!("{question} Nobody is there to answer: add --yes")));
     }
-    eprint!("{question} [y/N] ");
+    // Where nobody sees the question, nobody answers it.
+    let _ = write!(std::io::stderr().lock(), "{question} [y/N] ");
     let mut answer = String::new();
     let is_read = std::io::stdin().lock().read_line(&mut answer).is_ok();
     if is_read && matches!(answer.trim(), "y" | "Y" | "yes") {

@@ -103,7 +103,10 @@ pub(crate) fn held(spool: &Spool, email: &str) -> Result<Held, Failure> {
         }
     }
     if held.unreadable > 0 {
-        eprintln!("files of the spool that cannot be read, which may be of this address too: {}", held.unreadable);
+        shown::note(format!(
+            "files of the spool that cannot be read, which may be of this address too: {}",
+            held.unreadable
+        ));
     }
     Ok(held)
 }
@@ -135,7 +138,7 @@ fn list(options: &Options, spool: &Spool, limit: usize) -> Outcome {
     }
     shown::print(options, &COLUMNS, &rows, || json!({"leads": rows, "count": leads}));
     if !options.json {
-        eprintln!("leads: {leads}{}", if leads > rows.len() { "; add --limit to see more" } else { "" });
+        shown::note(format!("leads: {leads}{}", if leads > rows.len() { "; add --limit to see more" } else { "" }));
     }
     Ok(())
 }

@@ -1,18 +1,20 @@
 //! What a person may ask for, and what the law asks for: export, erasure, purge.
 
-use std::path::Path;
+use std::{fs, path::Path};
 
+use chrono::DateTime;
 use fastcore_leads::{
     LeadDatabase, LeadId, NewLead,
     client::{Spool, SpooledLead},
-    inbox::{InboxExt, Reason, Retention, Target},
+    inbox::{Disclosure, Erasure, IdPrefix, InboxExt, MAX_PAGE, Reason, Retention, Target},
 };
+use serde::Deserialize;
 use serde_json::json;
 use uuid::Uuid;
 
 use crate::{
-    dump,
-    options::{Options, PurgeArguments},
+    dump, find,
+    options::{Bound, Options, PurgeArguments},
     outcome::{Failure, Outcome, confirm},
     shown, spool,
 };
@@ -45,7 +47,7 @@ pub(crate) async fn export(
         .and_then(|()| file.write_all(b"\n"))
         .and_then(|()| file.flush())
         .map_err(dump::unwritten)?;
-    eprintln!("leads: {}", export.leads.len() + waiting.map_or(0, |waiting| waiting.len()));
+    shown::note(format!("leads: {}", export.leads.len() + waiting.map_or(0, |waiting| waiting.len())));
     Ok(())
 }
 
@@ -59,10 +61,15 @@ pub(crate) async fn erase(
     if subject.contains('@') {
         return erase_person(options, database, subject, reason, yes).await;
     }
-    let id = Uuid::try_parse(subject)
-        .map_err(|_| Failure::BadInput("neither a lead's id nor an email address".to_owned()))?;
-    confirm("Erase this lead for good?", yes)?;
-    let erased = database.erase(Target::Lead(LeadId::from_uuid(id)), options.actor.clone(), reason).await?;
+    let prefix: IdPrefix = subject
+        .parse()
+        .map_err(|_| Failure::BadInput("neither a lead's id, nor its first digits, nor an email address".to_owned()))?;
+    let lead = find::lead(database, prefix).await?;
+    let masked = Disclosure::Masked.lead(&lead);
+    let [name, email] = ["name", "email"].map(|member| shown::cell(&masked[member]));
+    let received = options.zone().minute(lead.created_at_utc);
+    confirm(&format!("Erase the lead of {name} ({email}), received {received}, for good?"), yes)?;
+    let erased = database.erase(Target::Lead(lead.id), options.actor.clone(), reason).await?;
     if options.json {
         shown::say(json!({"erased": ids_of(&erased)}));
     } else {
@@ -113,6 +120,66 @@ async fn erase_person(
     spool::complete(&erased_from_spool)
 }
 
+/// Lists what was erased.
+pub(crate) async fn erasures(options: &Options, database: &dyn LeadDatabase, since: Option<Bound>) -> Outcome {
+    let zone = options.zone();
+    let mut after = Erasure::from(since.map_or(DateTime::UNIX_EPOCH, |since| since.start(zone)));
+    let mut rows = Vec::new();
+    loop {
+        let page: Vec<_> = database.erased(after, MAX_PAGE).await?.iter().filter_map(Erasure::of).collect();
+        let Some(last) = page.last() else { break };
+        after = *last;
+        rows.extend(page.iter().map(|erasure| {
+            json!({"lead_id": erasure.lead_id.to_string(), "erased_at_utc": shown::instant(erasure.erased_at)})
+        }));
+    }
+    shown::print(options, &["lead_id", "erased_at_utc"], &rows, || json!({"erasures": rows}));
+    Ok(())
+}
+
+/// Erases what a list of erasures names: what a restored back-up has of it.
+pub(crate) async fn erase_again(
+    options: &Options,
+    database: &dyn LeadDatabase,
+    list: &Path,
+    reason: Option<Reason>,
+    yes: bool,
+) -> Outcome {
+    let unreadable = |why: &str| Failure::BadInput(format!("{} {why}; nothing was changed", list.display()));
+    let text = fs::read_to_string(list).map_err(|error| unreadable(&format!("cannot be read: {error}")))?;
+    let listed: Listed = serde_json::from_str(&text)
+        .map_err(|_| unreadable("is no list of erasures, as `leadctl --json erasures` writes it"))?;
+    let (mut due, mut unknown) = (Vec::new(), 0_u64);
+    for erasure in &listed.erasures {
+        match database.get(LeadId::from_uuid(erasure.lead_id)).await? {
+            Some(lead) if lead.erased_at_utc.is_none() => due.push(lead.id),
+            Some(_) => {}
+            None => unknown += 1,
+        }
+    }
+    confirm(&format!("Leads to erase for good: {} of {} listed. Go on?", due.len(), listed.erasures.len()), yes)?;
+    for id in &due {
+        database.erase(Target::Lead(*id), options.actor.clone(), reason.clone()).await?;
+    }
+    let already = listed.erasures.len() as u64 - due.len() as u64 - unknown;
+    if options.json {
+        shown::say(json!({"erased": ids_of(&due), "erased_already": already, "not_there": unknown}));
+    } else {
+        shown::say(format!("{} erased, {already} erased already, {unknown} not in this database", due.len()));
+    }
+    Ok(())
+}
+
+#[derive(Deserialize)]
+struct Listed {
+    erasures: Vec<ListedErasure>,
+}
+
+#[derive(Deserialize)]
+struct ListedErasure {
+    lead_id: Uuid,
+}
+
 fn ids_of(leads: &[LeadId]) -> Vec<String> {
     leads.iter().map(ToString::to_string).collect()
 }
@@ -121,7 +188,7 @@ fn ids_of(leads: &[LeadId]) -> Vec<String> {
 fn spool_of(options: &Options) -> Result<Option<Spool>, Failure> {
     let spool = spool::open(options)?;
     if spool.is_none() {
-        eprintln!("the site's spool was not looked into: set FASTCORE_SITE_STATE where there is one");
+        shown::note("the site's spool was not looked into: set FASTCORE_SITE_STATE where there is one");
     }
     Ok(spool)
 }
@@ -143,10 +210,10 @@ pub(crate) async fn purge(options: &Options, database: &dyn LeadDatabase, purge:
     if options.json {
         shown::say(json!({word: {"without_contact": report.without_contact, "quarantined": report.quarantined}}));
     } else {
-        println!(
+        shown::say(format!(
             "{word}: {} without contact for {} days, {} in quarantine for {} days",
             report.without_contact, purge.days, report.quarantined, purge.quarantine_days
-        );
+        ));
         if !purge.execute && report.total() > 0 {
             shown::say("nothing was changed: add --execute to erase them");
         }

@@ -1,6 +1,9 @@
 //! Every path but the endpoint's: probes, metrics, the contract, the site. One behaviour for both frameworks.
 
-use std::sync::{Arc, OnceLock};
+use std::sync::{
+    Arc, OnceLock,
+    atomic::{AtomicBool, Ordering},
+};
 
 use bytes::{Buf, Bytes};
 use fastcore_leads::{Endpoint, INBOUND_EVENTS_PATH, INBOUND_LEADS_PATH};
@@ -48,6 +51,9 @@ struct Shared {
     /// Where the inbox tells its contract, and the contract.
     inbox: Option<(String, Bytes)>,
     reader: Arc<utoipa_swagger_ui::Config<'static>>,
+    /// Whether metrics are told elsewhere.
+    has_admin: bool,
+    is_stopping: AtomicBool,
 }
 
 impl Rest {
@@ -57,6 +63,7 @@ impl Rest {
         metrics: PrometheusHandle,
         database: Option<Database>,
         staff_path: Option<&StaffPath>,
+        has_admin: bool,
     ) -> Self {
         if let Some(path) = staff_path {
             let _ = STAFF_PATH.set(path.to_string());
@@ -67,8 +74,49 @@ impl Rest {
         // Nothing is sent to a validator elsewhere.
         let reader = utoipa_swagger_ui::Config::from(OPENAPI).validator_url("none");
         Self {
-            shared: Arc::new(Shared { endpoint, site, metrics, database, openapi, inbox, reader: Arc::new(reader) }),
+            shared: Arc::new(Shared {
+                endpoint,
+                site,
+                metrics,
+                database,
+                openapi,
+                inbox,
+                reader: Arc::new(reader),
+                has_admin,
+                is_stopping: AtomicBool::new(false),
+            }),
         }
+    }
+
+    /// Says from now on that this service is not ready: it is about to stop.
+    pub(crate) fn stop(&self) {
+        self.shared.is_stopping.store(true, Ordering::Relaxed);
+    }
+
+    /// Answers whoever runs this service: nothing but probes and metrics.
+    pub(crate) async fn administer<B>(&self, request: Request<B>) -> Response<Bytes> {
+        if !matches!(*request.method(), Method::GET | Method::HEAD) {
+            return not_allowed("GET, HEAD");
+        }
+        match request.uri().path() {
+            METRICS => self.metrics(),
+            path => self.probed(path).await.unwrap_or_else(not_found),
+        }
+    }
+
+    /// Whether this service is alive, or ready.
+    async fn probed(&self, path: &str) -> Option<Response<Bytes>> {
+        let is_stopping = self.shared.is_stopping.load(Ordering::Relaxed);
+        Some(match path {
+            HEALTHZ => answer(StatusCode::OK, TEXT, "ok\n"),
+            READYZ | READYZ_SITE | READYZ_INGEST if is_stopping => {
+                answer(StatusCode::SERVICE_UNAVAILABLE, TEXT, "stopping\n")
+            }
+            // A site takes leads while the database is down, and keeps them: so visitors are to be sent here all the same.
+            READYZ | READYZ_SITE if self.shared.site.is_some() => self.site_is_ready().await,
+            READYZ | READYZ_INGEST if self.shared.endpoint.is_some() => self.ingest_is_ready().await,
+            _ => return None,
+        })
     }
 
     pub(crate) async fn answer<B>(&self, request: Request<B>) -> Response<Bytes>
@@ -84,11 +132,11 @@ impl Rest {
         if let Some((_, openapi)) = self.shared.inbox.as_ref().filter(|(at, _)| at == path) {
             return answer(StatusCode::OK, "application/json", openapi.clone());
         }
+        if let Some(probed) = self.probed(path).await {
+            return probed;
+        }
         match path {
-            HEALTHZ => answer(StatusCode::OK, TEXT, "ok\n"),
-            // A site takes leads while the database is down, and keeps them: so visitors are to be sent here all the same.
-            READYZ | READYZ_SITE if self.shared.site.is_some() => self.site_is_ready().await,
-            READYZ | READYZ_INGEST if self.shared.endpoint.is_some() => self.ingest_is_ready().await,
+            METRICS if self.shared.has_admin => not_found(),
             METRICS => self.metrics(),
             OPENAPI | DOCS if self.shared.endpoint.is_none() => not_found(),
             OPENAPI => answer(StatusCode::OK, "application/json", self.shared.openapi.clone()),

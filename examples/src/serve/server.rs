@@ -1,17 +1,7 @@
 //! The accept loop for both frameworks, since neither's own sets these bounds: a header timeout, a connection cap,
 //! `TCP_NODELAY`, a drain that ends. The body's deadline is the endpoint's.
 
-use std::{
-    convert::Infallible,
-    future::Future,
-    net::IpAddr,
-    pin::pin,
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
-    time::Duration,
-};
+use std::{convert::Infallible, future::Future, net::IpAddr, pin::pin, sync::Arc, time::Duration};
 
 use http::{HeaderValue, Request, Response, header::HOST};
 use http_body::Body;
@@ -22,16 +12,20 @@ use hyper_util::{
 };
 use tokio::{
     net::{TcpListener, TcpStream},
-    signal::unix::{Signal, SignalKind, signal},
     sync::Semaphore,
     time::{Instant, sleep, timeout_at},
 };
 use tower_service::Service;
 
-use crate::observe;
+use crate::{
+    observe,
+    watch::{Limits, Watch, Watched, Watching},
+};
 
-/// How long a client may take for a request's head, also on a connection that it keeps open.
-const HEADER_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long a client may take for a request's head.
+const HEAD: Duration = Duration::from_secs(10);
+/// How long it may take to read a piece of its answer.
+const WRITE: Duration = Duration::from_secs(30);
 /// A request's head with all its headers, in bytes.
 const MAX_HEAD: usize = 16 * 1024;
 /// How long to wait after an error of the listener, such as too many open files.
@@ -41,6 +35,8 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 pub(crate) struct Settings {
     pub(crate) max_connections: usize,
     pub(crate) drain: Duration,
+    /// How long a client may keep a connection open between two requests.
+    pub(crate) idle: Duration,
     /// Whether spans are sent anywhere.
     pub(crate) is_traced: bool,
     /// Whether somebody asks where requests come from.
@@ -93,7 +89,7 @@ where
         match accepted {
             Ok((stream, peer)) => {
                 let peer = settings.wants_peer.then(|| Peer(peer.ip()));
-                let connection = connection(stream, peer, service.clone(), settings.is_traced, &graceful);
+                let connection = connection(stream, peer, service.clone(), settings, &graceful);
                 tokio::spawn(async move {
                     connection.await;
                     drop(place);
@@ -118,7 +114,7 @@ fn connection<S, B>(
     stream: TcpStream,
     peer: Option<Peer>,
     service: S,
-    is_traced: bool,
+    settings: Settings,
     graceful: &GracefulShutdown,
 ) -> impl Future<Output = ()> + Send + 'static
 where
@@ -131,11 +127,11 @@ where
     if let Err(error) = stream.set_nodelay(true) {
         tracing::debug!(%error, "TCP_NODELAY could not be set");
     }
-    let has_asked = Arc::new(AtomicBool::new(false));
+    let watch = Watch::new();
     let service = service_fn({
-        let has_asked = Arc::clone(&has_asked);
+        let watch = Arc::clone(&watch);
         move |mut request: Request<Incoming>| {
-            has_asked.store(true, Ordering::Relaxed);
+            let under_way = watch.request();
             if let Some(peer) = peer {
                 request.extensions_mut().insert(peer);
             }
@@ -144,51 +140,30 @@ where
             if let Some(authority) = authority {
                 request.headers_mut().entry(HOST).or_insert(authority);
             }
-            observe::call(service.clone(), request, is_traced)
+            let answer = observe::call(service.clone(), request, settings.is_traced);
+            async move {
+                let response: Response<B> = answer.await?;
+                Ok::<_, Infallible>(response.map(|body| Watching { body, under_way }))
+            }
         }
     });
     let mut builder = auto::Builder::new(TokioExecutor::new());
-    builder.http1().timer(TokioTimer::new()).header_read_timeout(HEADER_TIMEOUT).max_buf_size(MAX_HEAD);
+    // Its limit of a head is one of the pause between two requests, too: both are watched here.
+    builder.http1().timer(TokioTimer::new()).header_read_timeout(None).max_buf_size(MAX_HEAD);
     builder
         .http2()
         .timer(TokioTimer::new())
-        .keep_alive_interval(HEADER_TIMEOUT)
+        .keep_alive_interval(HEAD)
         .max_header_list_size(u32::try_from(MAX_HEAD).unwrap_or(u32::MAX));
-    let serving = graceful.watch(builder.serve_connection(TokioIo::new(stream), service).into_owned());
+    let stream = TokioIo::new(Watched { stream, watch: Arc::clone(&watch) });
+    let serving = graceful.watch(builder.serve_connection(stream, service).into_owned());
+    let limits = Limits { head: HEAD, idle: settings.idle, write: WRITE };
     async move {
-        // hyper's timeout begins once it knows whether HTTP/1 or 2 is spoken; until then a client could sit silent.
-        let silence = async {
-            sleep(HEADER_TIMEOUT).await;
-            if has_asked.load(Ordering::Relaxed) {
-                std::future::pending::<()>().await;
-            }
-        };
         tokio::select! {
             result = serving => if result.is_err() {
                 tracing::debug!("a connection ended with an error");
             },
-            () = silence => tracing::debug!("a connection that asked nothing is cut"),
-        }
-    }
-}
-
-/// SIGTERM and SIGINT, from when they are listened to: one that came before would end the process at once.
-pub(crate) struct StopSignals(Option<(Signal, Signal)>);
-
-impl StopSignals {
-    pub(crate) fn listen() -> Self {
-        Self(signal(SignalKind::terminate()).ok().zip(signal(SignalKind::interrupt()).ok()))
-    }
-
-    /// Waits for one of them.
-    pub(crate) async fn received(self) {
-        let Some((mut terminate, mut interrupt)) = self.0 else {
-            tracing::warn!("signals cannot be received: stop this process by force");
-            return std::future::pending().await;
-        };
-        tokio::select! {
-            _ = terminate.recv() => {}
-            _ = interrupt.recv() => {}
+            undone = watch.passed(limits) => tracing::debug!("a connection is cut whose client {undone}"),
         }
     }
 }

@@ -5,8 +5,8 @@ use uuid::Uuid;
 #[cfg(feature = "outbox")]
 use super::retention::BATCH;
 use super::{
-    Change, Cursor, Due, Export, ExportedLead, InboxError, LeadFilter, Note, PurgeReport, Reason, Retention, Target,
-    Unless, reveal,
+    Change, ContactTimes, Cursor, Due, Export, ExportedLead, IdPrefix, InboxError, LeadFilter, MAX_PAGE, Note,
+    PurgeReport, Reason, Retention, Target, Unless, reveal,
 };
 use crate::{
     audit::{Actor, AuditRecord},
@@ -17,6 +17,8 @@ use crate::{
     time,
 };
 
+/// How many leads are told apart whose ids begin alike.
+const MAX_ALIKE: u32 = 5;
 /// How often a change is tried that the database rolls back for others' sake.
 const ATTEMPTS: u32 = 5;
 /// How long it waits before it tries again, times the number of the attempt.
@@ -37,6 +39,31 @@ pub trait InboxExt: LeadInbox {
             (None, Ok(request)) => self.find(request).await,
             (found, _) => Ok(found),
         }
+    }
+
+    /// Leads whose id, or whose request's id, begins so. There may be more than the few that are returned; one alone is the one
+    /// that was meant.
+    ///
+    /// # Errors
+    /// [`StoreError`] if the database does not answer.
+    async fn find_by_prefix(&self, prefix: IdPrefix) -> Result<Vec<StoredLead>, StoreError> {
+        let (first, last) = prefix.range();
+        let mut leads = self.between(first, last, MAX_ALIKE).await?;
+        leads.sort_by_key(|lead| std::cmp::Reverse(Cursor::at(lead)));
+        leads.dedup_by_key(|lead| lead.id);
+        Ok(leads)
+    }
+
+    /// How long people waited until somebody worked on their lead: of the newest leads that a filter shows, at most
+    /// [`MAX_PAGE`], since what is asked for is how it is now.
+    ///
+    /// # Errors
+    /// [`StoreError`] if the database does not answer.
+    async fn contact_times(&self, filter: &LeadFilter) -> Result<ContactTimes, StoreError> {
+        let leads = self.page(filter, None, MAX_PAGE).await?.leads;
+        let ids: Vec<_> = leads.iter().map(|lead| lead.id).collect();
+        let contacts = self.first_contacts(&ids).await?.into_iter().collect();
+        Ok(ContactTimes::of(&leads, &contacts))
     }
 
     /// Moves a lead on, from the status that the caller saw: received, processing, resolved, archived; back from processing

@@ -24,12 +24,15 @@
 //! ```
 
 mod address;
+mod cell;
 mod change;
 mod disclosure;
+mod erasure;
 mod error;
 mod export;
 mod ext;
 mod history;
+mod id_prefix;
 mod note;
 mod page;
 mod reason;
@@ -39,6 +42,7 @@ mod search;
 mod service_level;
 mod sheet;
 mod tally;
+mod waits;
 
 pub(crate) use self::address::{is_same_address, spellings};
 #[cfg(feature = "outbox")]
@@ -47,18 +51,22 @@ pub(crate) use self::page::page_size;
 pub(crate) use self::retention::CONTACTS;
 pub(crate) use self::search::words_of;
 pub use self::{
+    cell::{CellGuard, guarded_cell, restored_cell},
     change::{Change, Rewrite, Target},
     disclosure::Disclosure,
+    erasure::Erasure,
     error::InboxError,
     export::{Export, ExportedEvent, ExportedLead},
     ext::InboxExt,
     history::{BrokenTrail, LeadState},
+    id_prefix::{IdPrefix, InvalidIdPrefix},
     note::{InvalidNote, Note},
     page::{Cursor, InvalidCursor, LeadFilter, LeadPage, MAX_PAGE, instant_or_day},
     reason::{InvalidReason, Reason},
     retention::{Due, PurgeReport, Retention, Unless},
     search::{InvalidSearch, InvalidSearchCursor, Search, SearchCursor, SearchPage},
     service_level::{InvalidServiceLevel, ServiceLevel, WorkHours},
-    sheet::{Sheet, SheetFormat, UnknownSheetFormat, restored_cell},
+    sheet::{Sheet, SheetFormat, UnknownSheetFormat},
     tally::Tally,
+    waits::{ContactTimes, Waits},
 };

@@ -107,16 +107,30 @@ pub struct LeadPage {
     pub leads: Vec<StoredLead>,
     /// Where the next page begins; none on the last.
     pub next: Option<Cursor>,
+    /// Where the page in front of this one ends; none on the first.
+    pub previous: Option<Cursor>,
 }
 
 impl LeadPage {
-    /// Makes a page of what a store read: up to one lead more than the page holds.
-    pub fn of(mut leads: Vec<StoredLead>, limit: u32) -> Self {
+    /// Makes the page behind a place of what a store read: up to one lead more than the page holds, newest first.
+    pub fn after(place: Option<Cursor>, mut leads: Vec<StoredLead>, limit: u32) -> Self {
         let limit = page_size(limit) as usize;
         let has_more = leads.len() > limit;
         leads.truncate(limit);
         let next = leads.last().filter(|_| has_more).map(Cursor::at);
-        Self { leads, next }
+        let previous = leads.first().filter(|_| place.is_some()).map(Cursor::at);
+        Self { leads, next, previous }
+    }
+
+    /// Makes the page in front of a place of what a store read: up to one lead more than the page holds, oldest first.
+    pub fn before(mut leads: Vec<StoredLead>, limit: u32) -> Self {
+        let limit = page_size(limit) as usize;
+        let has_more = leads.len() > limit;
+        leads.truncate(limit);
+        leads.reverse();
+        let next = leads.last().map(Cursor::at);
+        let previous = leads.first().filter(|_| has_more).map(Cursor::at);
+        Self { leads, next, previous }
     }
 }
 

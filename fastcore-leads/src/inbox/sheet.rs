@@ -3,7 +3,7 @@ use std::fmt;
 use csv::{QuoteStyle, Writer, WriterBuilder};
 use serde_json::{Map, Value};
 
-use super::Disclosure;
+use super::{CellGuard, Disclosure, guarded_cell};
 use crate::{store::StoredLead, text::as_word};
 
 /// The columns, and where each is in a lead's JSON: those of the store, then those of the endpoint's body, so that an import can
@@ -55,7 +55,7 @@ enum Rows {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SheetFormat {
     /// A line of names and a line for each lead, every cell in quotes (RFC 4180). A cell that a spreadsheet would run as a
-    /// formula has an apostrophe in front (OWASP, "CSV Injection").
+    /// formula has an apostrophe in front ([`CellGuard::Formulas`]).
     Csv,
     /// A JSON object on each line.
     Jsonl,
@@ -96,25 +96,35 @@ impl Sheet {
             SheetFormat::Jsonl => Rows::Jsonl(Vec::new()),
             SheetFormat::Csv => {
                 let mut writer = empty();
-                written(&writer.write_record(COLUMNS.iter().map(|(name, _)| *name)));
+                written(&writer.write_record(Self::columns()));
                 Rows::Csv(Box::new(writer))
             }
         };
         Self { disclosure, rows }
     }
 
+    /// Returns the names of the columns, for files of other kinds.
+    pub fn columns() -> impl Iterator<Item = &'static str> {
+        COLUMNS.iter().map(|(name, _)| *name)
+    }
+
+    /// Returns the values of a lead, one for each of the [`columns`](Self::columns).
+    pub fn row(lead: &StoredLead, disclosure: Disclosure) -> Vec<Value> {
+        let lead = disclosure.lead(lead);
+        let value = |path: &[&str]| path.iter().fold(&lead, |value, member| &value[*member]).clone();
+        COLUMNS.iter().map(|(_, path)| value(path)).collect()
+    }
+
     /// Adds a lead.
     pub fn write(&mut self, lead: &StoredLead) {
-        let lead = self.disclosure.lead(lead);
-        let cells =
-            COLUMNS.iter().map(|(name, path)| (*name, path.iter().fold(&lead, |value, member| &value[*member])));
+        let row = Self::row(lead, self.disclosure);
         match &mut self.rows {
             Rows::Jsonl(bytes) => {
-                let row: Map<_, _> = cells.map(|(name, value)| (name.to_owned(), value.clone())).collect();
+                let row: Map<_, _> = Self::columns().map(str::to_owned).zip(row).collect();
                 bytes.extend_from_slice(Value::Object(row).to_string().as_bytes());
                 bytes.push(b'\n');
             }
-            Rows::Csv(writer) => written(&writer.write_record(cells.map(|(_, value)| cell(value)))),
+            Rows::Csv(writer) => written(&writer.write_record(row.iter().map(cell))),
         }
     }
 
@@ -149,31 +159,11 @@ fn written<T, E>(result: &Result<T, E>) {
 fn cell(value: &Value) -> String {
     match value {
         Value::Null => String::new(),
-        Value::String(text) => neutral(text),
-        Value::Array(codes) => neutral(&codes.iter().filter_map(Value::as_str).collect::<Vec<_>>().join(" ")),
+        Value::String(text) => guarded_cell(text, CellGuard::Formulas).into_owned(),
+        Value::Array(codes) => {
+            let codes = codes.iter().filter_map(Value::as_str).collect::<Vec<_>>().join(" ");
+            guarded_cell(&codes, CellGuard::Formulas).into_owned()
+        }
         other => other.to_string(),
     }
-}
-
-/// A cell that a spreadsheet would run as a formula gets an apostrophe in front; so does one that looks as if it had got one
-/// already, so that [`restored_cell`] can take it off again.
-fn neutral(cell: &str) -> String {
-    if is_formula(cell.trim_start_matches('\'')) { format!("'{cell}") } else { cell.to_owned() }
-}
-
-/// Returns a cell of a [`Sheet`] as it was before it was kept from being run as a formula.
-///
-/// ```
-/// use fastcore_leads::inbox::restored_cell;
-///
-/// assert_eq!(restored_cell("'=1+1"), "=1+1");
-/// assert_eq!(restored_cell("'t Hoen"), "'t Hoen");
-/// ```
-pub fn restored_cell(cell: &str) -> &str {
-    cell.strip_prefix('\'').filter(|rest| is_formula(rest.trim_start_matches('\''))).unwrap_or(cell)
-}
-
-/// What a spreadsheet would run.
-fn is_formula(cell: &str) -> bool {
-    cell.starts_with(['=', '+', '-', '@', '\t', '\r', '\n', '＝', '＋', '－', '＠'])
 }

@@ -15,7 +15,7 @@ use super::{
 };
 use crate::{
     audit::{AuditRecord, LEAD_REVEALED, LEAD_UNANSWERED},
-    inbox::{CONTACTS, Cursor, Due, LeadFilter, Rewrite, Target, Unless, page_size, spellings},
+    inbox::{CONTACTS, Cursor, Due, Erasure, LeadFilter, Rewrite, Target, Unless, page_size, spellings},
     lead::{LeadId, LeadStatus},
 };
 
@@ -26,19 +26,83 @@ pub const MAX_LOCKED: u32 = 200;
 pub(super) const COLUMNS: &str = "id, created_at_utc, name, email, phone, company, service, message, consent, source, request_id, \
                        ip_hash, meta_json, status, erased_at_utc";
 
+/// Which way a page goes from its place.
+#[derive(Clone, Copy)]
+enum Way {
+    Older,
+    Newer,
+}
+
+impl Way {
+    const fn sign(self) -> char {
+        match self {
+            Self::Older => '<',
+            Self::Newer => '>',
+        }
+    }
+
+    const fn order(self) -> &'static str {
+        match self {
+            Self::Older => "DESC",
+            Self::Newer => "ASC",
+        }
+    }
+}
+
 impl Dialect {
     /// One page, and one lead more, newest first. Columns: those of [`StoredLead`](crate::StoredLead).
     ///
     /// Each status is read in the order of its index; the database merges them.
     pub fn page(self, filter: &LeadFilter, after: Option<Cursor>, limit: u32) -> Statement {
+        self.page_of(filter, after, limit, Way::Older)
+    }
+
+    /// The page in front of a place, and one lead more, oldest first. Columns: those of [`StoredLead`](crate::StoredLead).
+    pub fn page_before(self, filter: &LeadFilter, before: Cursor, limit: u32) -> Statement {
+        self.page_of(filter, Some(before), limit, Way::Newer)
+    }
+
+    fn page_of(self, filter: &LeadFilter, place: Option<Cursor>, limit: u32, way: Way) -> Statement {
         let limit = page_size(limit);
         let mut statement = Statement::new(self);
-        let branches: Vec<String> =
-            ranges(filter).iter().map(|(range, name)| statement.branch(range, name, filter, after, limit)).collect();
+        let branches: Vec<String> = ranges(filter)
+            .iter()
+            .map(|(range, name)| statement.branch(range, name, filter, (place, way), limit))
+            .collect();
         let limit = statement.bind(Param::BigInt(i64::from(limit) + 1));
+        let order = way.order();
         statement.text = Cow::Owned(format!(
-            "SELECT {COLUMNS} FROM ({}) AS page ORDER BY created_at_utc DESC, id DESC LIMIT {limit}",
+            "SELECT {COLUMNS} FROM ({}) AS page ORDER BY created_at_utc {order}, id {order} LIMIT {limit}",
             branches.join(" UNION ALL ")
+        ));
+        statement
+    }
+
+    /// Leads whose ids, or whose requests' ids, lie between two: up to so many by either. Columns: those of
+    /// [`StoredLead`](crate::StoredLead).
+    pub fn between(self, first: Uuid, last: Uuid, limit: u32) -> Statement {
+        let mut statement = Statement::new(self);
+        let branches = ["id", "request_id"].map(|column| {
+            let (first, last) = (statement.id(first), statement.id(last));
+            let limit = statement.bind(Param::BigInt(limit.into()));
+            format!(
+                "SELECT * FROM (SELECT {COLUMNS} FROM lead_inbox WHERE {column} BETWEEN {first} AND {last} \
+                 ORDER BY {column} LIMIT {limit}) AS by_{column}"
+            )
+        });
+        statement.text = Cow::Owned(branches.join(" UNION ALL "));
+        statement
+    }
+
+    /// Leads that were erased, those first that were erased first, behind a place in this order. Columns: those of
+    /// [`StoredLead`](crate::StoredLead).
+    pub fn erased(self, after: Erasure, limit: u32) -> Statement {
+        let mut statement = Statement::new(self);
+        let (at, id) = (statement.instant(after.erased_at), statement.id(after.lead_id.as_uuid()));
+        let limit = statement.bind(Param::BigInt(page_size(limit).into()));
+        statement.text = Cow::Owned(format!(
+            "SELECT {COLUMNS} FROM lead_inbox WHERE erased_at_utc IS NOT NULL AND (erased_at_utc, id) > ({at}, {id}) \
+             ORDER BY erased_at_utc, id LIMIT {limit}"
         ));
         statement
     }
@@ -223,15 +287,23 @@ impl Statement {
     }
 
     /// The leads of one status, or of those between two.
-    fn branch(&mut self, range: &str, name: &str, filter: &LeadFilter, after: Option<Cursor>, limit: u32) -> String {
+    fn branch(
+        &mut self,
+        range: &str,
+        name: &str,
+        filter: &LeadFilter,
+        (place, way): (Option<Cursor>, Way),
+        limit: u32,
+    ) -> String {
         let mut conditions = self.conditions(range, filter);
-        if let Some(after) = after {
-            let (created_at, id) = (self.instant(after.created_at), self.id(after.id));
-            conditions += &format!(" AND (created_at_utc, id) < ({created_at}, {id})");
+        let order = way.order();
+        if let Some(place) = place {
+            let (created_at, id) = (self.instant(place.created_at), self.id(place.id));
+            conditions += &format!(" AND (created_at_utc, id) {} ({created_at}, {id})", way.sign());
         }
         let limit = self.bind(Param::BigInt(i64::from(limit) + 1));
         format!(
-            "SELECT * FROM (SELECT {COLUMNS} FROM lead_inbox WHERE {conditions} ORDER BY created_at_utc DESC, id DESC \
+            "SELECT * FROM (SELECT {COLUMNS} FROM lead_inbox WHERE {conditions} ORDER BY created_at_utc {order}, id {order} \
              LIMIT {limit}) AS {name}"
         )
     }

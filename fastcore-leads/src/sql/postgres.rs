@@ -42,6 +42,14 @@ pub const MIGRATIONS: &[Migration] = &[
         ..Migration::new(4, "outbox", include_str!("../../sql/postgres/migrations/0004_outbox.sql"))
     },
     Migration::new(5, "search", include_str!("../../sql/postgres/migrations/0005_search.sql")),
+    Migration {
+        before: &[
+            include_str!("../../sql/postgres/migrations/0006_drop_unfinished.sql"),
+            "CREATE INDEX CONCURRENTLY IF NOT EXISTS ix_lead_inbox_erased_at
+                 ON lead_inbox (erased_at_utc, id) WHERE erased_at_utc IS NOT NULL",
+        ],
+        ..Migration::new(6, "erasures", include_str!("../../sql/postgres/migrations/0006_erasures.sql"))
+    },
 ];
 
 /// Makes the bookkeeping table where it is missing.

@@ -19,6 +19,7 @@ pub const MIGRATIONS: &[Migration] = &[
     Migration::new(3, "compatibility", include_str!("../../sql/sqlite/migrations/0003_compatibility.sql")),
     Migration::new(4, "outbox", include_str!("../../sql/sqlite/migrations/0004_outbox.sql")),
     Migration::new(5, "search", include_str!("../../sql/sqlite/migrations/0005_search.sql")),
+    Migration::new(6, "erasures", include_str!("../../sql/sqlite/migrations/0006_erasures.sql")),
 ];
 
 /// Makes the bookkeeping table where it is missing.

@@ -69,6 +69,32 @@ macro_rules! __delegate_inbox {
                 $crate::LeadInbox::page($to, filter, after, limit).await
             }
 
+            async fn page_before(
+                &$self,
+                filter: &$crate::LeadFilter,
+                before: $crate::inbox::Cursor,
+                limit: u32,
+            ) -> Result<$crate::LeadPage, $crate::StoreError> {
+                $crate::LeadInbox::page_before($to, filter, before, limit).await
+            }
+
+            async fn between(
+                &$self,
+                first: $crate::uuid::Uuid,
+                last: $crate::uuid::Uuid,
+                limit: u32,
+            ) -> Result<Vec<$crate::StoredLead>, $crate::StoreError> {
+                $crate::LeadInbox::between($to, first, last, limit).await
+            }
+
+            async fn erased(
+                &$self,
+                after: $crate::inbox::Erasure,
+                limit: u32,
+            ) -> Result<Vec<$crate::StoredLead>, $crate::StoreError> {
+                $crate::LeadInbox::erased($to, after, limit).await
+            }
+
             async fn search(
                 &$self,
                 search: &$crate::inbox::Search,

@@ -21,10 +21,11 @@ pub use self::{
 };
 use crate::{
     audit::AuditRecord,
-    inbox::{Change, Cursor, Due, InboxError, LeadFilter, LeadPage, Search, SearchCursor, SearchPage, Tally},
+    inbox::{Change, Cursor, Due, Erasure, InboxError, LeadFilter, LeadPage, Search, SearchCursor, SearchPage, Tally},
     lead::{LeadId, RequestId},
 };
 use chrono::{DateTime, Utc};
+use uuid::Uuid;
 
 /// Takes in leads: what the ingest workflow needs of a database.
 ///
@@ -100,6 +101,26 @@ pub trait LeadInbox: LeadStore {
     /// # Errors
     /// [`StoreError`] where the database does not answer.
     async fn page(&self, filter: &LeadFilter, after: Option<Cursor>, limit: u32) -> Result<LeadPage, StoreError>;
+
+    /// Leads that a filter shows, newest first: the page in front of a place in the list, of up to so many.
+    ///
+    /// # Errors
+    /// [`StoreError`] if the database does not answer.
+    async fn page_before(&self, filter: &LeadFilter, before: Cursor, limit: u32) -> Result<LeadPage, StoreError>;
+
+    /// Leads whose ids, or whose requests' ids, lie between two, these included: up to so many by either, those in quarantine and
+    /// those that are erased too. In no order; a lead may be there twice.
+    ///
+    /// # Errors
+    /// [`StoreError`] if the database does not answer.
+    async fn between(&self, first: Uuid, last: Uuid, limit: u32) -> Result<Vec<StoredLead>, StoreError>;
+
+    /// What is left of leads that were erased, those first that were erased first: up to so many, at most
+    /// [`MAX_PAGE`](crate::inbox::MAX_PAGE), behind a place in this order.
+    ///
+    /// # Errors
+    /// [`StoreError`] if the database does not answer.
+    async fn erased(&self, after: Erasure, limit: u32) -> Result<Vec<StoredLead>, StoreError>;
 
     /// Leads that have these words and that a filter shows, those that came last first: up to so many, at most
     /// [`MAX_PAGE`](crate::inbox::MAX_PAGE), behind a place among them.

@@ -1,6 +1,10 @@
 //! Whatever comes in: no panic, and a verdict of the contract.
 
-use fastcore_leads::{ConsentPolicy, EmailAddress, Lead, ParseError, mask_email, testing};
+use fastcore_leads::{
+    ConsentPolicy, EmailAddress, Lead, ParseError,
+    inbox::{CellGuard, IdPrefix, guarded_cell, restored_cell},
+    mask_email, testing,
+};
 use proptest::prelude::*;
 use serde_json::Value;
 
@@ -44,7 +48,37 @@ fn members() -> impl Strategy<Value = String> {
     prop_oneof![4 => prop::sample::select(known.to_vec()).prop_map(str::to_owned), 1 => ".*"]
 }
 
+/// What spreadsheets mind, and what they do not.
+fn cells() -> impl Strategy<Value = String> {
+    "(?s)([=+@'\",;|\t\n 0-9eh:./-]|mars|Zo\u{e9}|\u{a0}|.){0,12}"
+}
+
 proptest! {
+    #[test]
+    fn a_guarded_cell_runs_nothing_and_is_restored(text in cells()) {
+        for guard in [CellGuard::Typed, CellGuard::Formulas, CellGuard::Spreadsheet] {
+            let cell = guarded_cell(&text, guard);
+            prop_assert_eq!(restored_cell(&cell), text.as_str());
+            for piece in cell.split([',', ';', '\t', '|', '\n']).filter(|_| guard != CellGuard::Typed) {
+                let bare = piece.trim_start_matches(['"', ' ', '\u{a0}']);
+                prop_assert!(!bare.starts_with(['=', '+', '-', '@']), "{:?}", cell);
+            }
+            let is_number = cell.parse::<f64>().is_ok_and(f64::is_finite);
+            prop_assert!(!is_number || guard != CellGuard::Spreadsheet, "{:?}", cell);
+        }
+    }
+
+    #[test]
+    fn the_beginning_of_an_id_finds_it(id in any::<u128>(), digits in 4_usize..=32, other in any::<u128>()) {
+        let id = uuid::Uuid::from_u128(id);
+        let prefix: IdPrefix = id.simple().to_string()[..digits].parse().unwrap();
+        let (first, last) = prefix.range();
+        prop_assert!((first..=last).contains(&id));
+        let other = uuid::Uuid::from_u128(other);
+        let begins_so = other.simple().to_string().starts_with(&prefix.to_string());
+        prop_assert_eq!((first..=last).contains(&other), begins_so);
+    }
+
     #[test]
     fn any_bytes_are_judged(bytes in prop::collection::vec(any::<u8>(), 0..512)) {
         let verdict = Lead::parse(&bytes, ConsentPolicy::Recorded);

@@ -2,8 +2,9 @@
 
 use std::{
     fs::File,
-    io::{self, BufRead, BufReader, Read},
+    io::{self, BufRead, BufReader, Cursor, Read},
     path::Path,
+    sync::Arc,
 };
 
 use chardetng::{EncodingDetector, Iso2022JpDetection, Utf8Detection};
@@ -11,37 +12,37 @@ use encoding_rs::{Encoding, UTF_8, UTF_16BE, UTF_16LE};
 use encoding_rs_io::DecodeReaderBytesBuilder;
 use flate2::read::MultiGzDecoder;
 
+use super::workbook::Workbook;
+
 /// What a file begins with that is no text.
 const GZIP: &[u8] = &[0x1F, 0x8B];
 const ZSTANDARD: &[u8] = &[0x28, 0xB5, 0x2F, 0xFD];
-const ZIP: &[u8] = b"PK\x03\x04";
-const OLE: &[u8] = &[0xD0, 0xCF, 0x11, 0xE0];
+/// What workbooks begin with: an archive, or, the older ones and those with a password, a file of files.
+const WORKBOOKS: [&[u8]; 2] = [b"PK\x03\x04", &[0xD0, 0xCF, 0x11, 0xE0]];
 
 /// How a file is to be read.
-#[derive(Clone, Copy)]
-pub(super) struct Source<'p> {
-    path: &'p Path,
-    encoding: &'static Encoding,
-    is_gzip: bool,
+pub(super) enum Source<'p> {
+    Text { path: &'p Path, encoding: &'static Encoding, is_gzip: bool },
+    Workbook(Workbook),
 }
 
 impl<'p> Source<'p> {
-    /// Reads through a file for its encoding, unless that is given.
+    /// Reads through a text for its encoding, unless that is given; of a workbook, a sheet.
     ///
     /// # Errors
-    /// A sentence for the operator, if it is no text, or cannot be read.
-    pub(super) fn of(path: &'p Path, given: Option<&'static Encoding>) -> Result<Self, String> {
+    /// A sentence for the operator, if it is neither, or cannot be read.
+    pub(super) fn of(path: &'p Path, given: Option<&'static Encoding>, sheet: Option<&str>) -> Result<Self, String> {
         let unreadable = |error: io::Error| format!("{} cannot be read: {error}", path.display());
         let mut reader = BufReader::new(File::open(path).map_err(unreadable)?);
         let start = reader.fill_buf().map_err(unreadable)?;
-        for (mark, what) in [
-            (ZSTANDARD, "is compressed by zstd: run zstd -d first"),
-            (ZIP, "is a workbook or an archive: save it as CSV UTF-8"),
-            (OLE, "is a workbook: save it as CSV UTF-8"),
-        ] {
-            if start.starts_with(mark) {
-                return Err(format!("{} {what}", path.display()));
-            }
+        if start.starts_with(ZSTANDARD) {
+            return Err(format!("{} is compressed by zstd: run zstd -d first", path.display()));
+        }
+        if WORKBOOKS.iter().any(|mark| start.starts_with(mark)) {
+            return Workbook::open(path, sheet).map(Self::Workbook);
+        }
+        if sheet.is_some() {
+            return Err(format!("{} is no workbook: it has no sheets", path.display()));
         }
         let is_gzip = start.starts_with(GZIP);
         let encoding = match given {
@@ -49,12 +50,28 @@ impl<'p> Source<'p> {
             None if is_gzip => found(MultiGzDecoder::new(reader)).map_err(unreadable)?,
             None => found(reader).map_err(unreadable)?,
         };
-        Ok(Self { path, encoding, is_gzip })
+        Ok(Self::Text { path, encoding, is_gzip })
     }
 
-    /// The name of the encoding.
-    pub(super) fn encoding(&self) -> &'static str {
-        self.encoding.name()
+    /// What it is, for people.
+    pub(super) fn shown(&self) -> String {
+        match self {
+            Self::Text { encoding, .. } => encoding.name().to_owned(),
+            Self::Workbook(workbook) if workbook.others.is_empty() => format!("the sheet {}", workbook.sheet),
+            Self::Workbook(workbook) => {
+                format!("the sheet {} (not {}; --sheet says which)", workbook.sheet, workbook.others.join(", "))
+            }
+        }
+    }
+
+    /// The name of a text's encoding.
+    pub(super) fn encoding(&self) -> Option<&'static str> {
+        if let Self::Text { encoding, .. } = self { Some(encoding.name()) } else { None }
+    }
+
+    /// The name of a workbook's sheet, and the number of its first row.
+    pub(super) fn sheet(&self) -> Option<(&str, u64)> {
+        if let Self::Workbook(workbook) = self { Some((&workbook.sheet, workbook.first)) } else { None }
     }
 
     /// Its text, with lines that end with a line feed; `watch` sees the bytes of the file as they are read.
@@ -65,10 +82,15 @@ impl<'p> Source<'p> {
         &self,
         watch: impl FnOnce(File) -> R,
     ) -> Result<BufReader<Box<dyn Read>>, String> {
-        let file = File::open(self.path).map_err(|error| format!("{} cannot be read: {error}", self.path.display()))?;
-        let file = BufReader::with_capacity(256 * 1024, watch(file));
-        let bytes: Box<dyn Read> = if self.is_gzip { Box::new(MultiGzDecoder::new(file)) } else { Box::new(file) };
-        let text = DecodeReaderBytesBuilder::new().encoding(Some(self.encoding)).strip_bom(true).build(bytes);
+        let text: Box<dyn Read> = match self {
+            Self::Workbook(workbook) => Box::new(Cursor::new(Arc::clone(&workbook.text))),
+            Self::Text { path, encoding, is_gzip } => {
+                let file = File::open(path).map_err(|error| format!("{} cannot be read: {error}", path.display()))?;
+                let file = BufReader::with_capacity(256 * 1024, watch(file));
+                let bytes: Box<dyn Read> = if *is_gzip { Box::new(MultiGzDecoder::new(file)) } else { Box::new(file) };
+                Box::new(DecodeReaderBytesBuilder::new().encoding(Some(encoding)).strip_bom(true).build(bytes))
+            }
+        };
         Ok(BufReader::with_capacity(64 * 1024, Box::new(LineFeeds { reader: text, is_behind_return: false })))
     }
 }

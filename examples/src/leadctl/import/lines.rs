@@ -31,6 +31,8 @@ pub(super) enum Form {
     Array,
     /// The separator, and whether a line stands in front of the header that names it.
     Csv(u8, bool),
+    /// The rows of a workbook's sheet, as a CSV; the number of the first.
+    Rows(u64),
 }
 
 /// A line of the file, as the body that the endpoint would get.
@@ -95,7 +97,25 @@ pub(super) struct Lines<R> {
 enum Kind<R> {
     Jsonl { reader: R, number: u64 },
     Array { reader: R, array: Array },
-    Csv { rows: Box<csv::Reader<Bounded<R>>>, left: Rc<Cell<usize>>, columns: Rc<Columns>, before: u64 },
+    Csv { rows: Box<csv::Reader<Bounded<R>>>, left: Rc<Cell<usize>>, columns: Rc<Columns>, numbers: Numbers },
+}
+
+/// How lines are counted: from 1, the header too.
+#[derive(Clone, Copy)]
+enum Numbers {
+    /// By lines of the text, of which so many stand in front of the CSV.
+    Lines(u64),
+    /// By rows, the first of which has this number.
+    Rows(u64),
+}
+
+impl Numbers {
+    fn of(self, position: &csv::Position) -> u64 {
+        match self {
+            Self::Lines(before) => position.line() + before,
+            Self::Rows(first) => position.record() + first,
+        }
+    }
 }
 
 impl<R: BufRead> Lines<R> {
@@ -108,17 +128,23 @@ impl<R: BufRead> Lines<R> {
                 let array = Array::begin(&mut reader).map_err(unreadable)?;
                 Kind::Array { reader, array }
             }
-            Form::Csv(separator, has_separator_line) => {
-                if has_separator_line {
-                    reader.read_until(b'\n', &mut Vec::new()).map_err(unreadable)?;
-                }
+            Form::Csv(..) | Form::Rows(_) => {
+                let (separator, numbers) = match form {
+                    Form::Csv(separator, true) => {
+                        reader.read_until(b'\n', &mut Vec::new()).map_err(unreadable)?;
+                        (separator, Numbers::Lines(1))
+                    }
+                    Form::Csv(separator, false) => (separator, Numbers::Lines(0)),
+                    Form::Rows(first) => (b',', Numbers::Rows(first)),
+                    Form::Jsonl | Form::Array => (b',', Numbers::Lines(0)),
+                };
                 let left = Rc::new(Cell::new(MAX_RECORD));
                 let reader = Bounded { reader, left: Rc::clone(&left) };
                 let mut rows = csv::ReaderBuilder::new().delimiter(separator).flexible(true).from_reader(reader);
                 let header =
                     rows.headers().map_err(|error| format!("the header of the CSV cannot be read: {error}"))?;
                 let columns = Columns::of(header.iter(), &reading.map, reading.source.is_some())?;
-                Kind::Csv { rows: Box::new(rows), left, columns: Rc::new(columns), before: has_separator_line.into() }
+                Kind::Csv { rows: Box::new(rows), left, columns: Rc::new(columns), numbers }
             }
         };
         Ok(Self { kind, reading, failure: None })
@@ -144,16 +170,16 @@ impl<R: BufRead> Lines<R> {
             Kind::Array { reader, array } => json::element(reader, array)
                 .map(|element| element.map(|element| of_json(array.line, element, &reading)))
                 .map_err(|error| format!("the file could not be read any further: {error}")),
-            Kind::Csv { rows, left, columns, before } => loop {
+            Kind::Csv { rows, left, columns, numbers } => loop {
                 let mut record = StringRecord::new();
                 left.set(MAX_RECORD);
-                let start = rows.position().line() + *before;
+                let start = numbers.of(rows.position());
                 match rows.read_record(&mut record) {
                     Ok(false) => break Ok(None),
                     // Spreadsheets leave them at the end.
                     Ok(true) if record.iter().all(|cell| cell.trim().is_empty()) => {}
                     Ok(true) => {
-                        let number = record.position().map_or(0, csv::Position::line) + *before;
+                        let number = record.position().map_or(start, |position| numbers.of(position));
                         break Ok(Some(row(number, columns, record, &reading)));
                     }
                     Err(error) => break Err(format!("from line {start} on the file could not be read: {error}")),
@@ -235,7 +261,7 @@ fn row(number: u64, columns: &Rc<Columns>, record: StringRecord, reading: &Readi
         return made(number, Raw::Cells(Rc::clone(columns), record), Err(why));
     }
     let cells = record.iter().zip(&columns.ways);
-    let members = cells.filter_map(|(cell, way)| Some(((*way)?, Value::from(restored_cell(cell)))));
+    let members = cells.filter_map(|(cell, way)| Some(((*way)?, Value::from(&*restored_cell(cell)))));
     let body = reading.body(members);
     made(number, Raw::Cells(Rc::clone(columns), record), body)
 }

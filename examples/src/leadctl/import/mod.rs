@@ -9,6 +9,7 @@ mod quotes;
 mod reading;
 mod refused;
 mod understood;
+mod workbook;
 
 use std::{cell::RefCell, collections::VecDeque, fs::File, io::BufRead, sync::Arc, time::Duration};
 
@@ -65,7 +66,7 @@ pub(crate) async fn run(options: &Options, database: Arc<dyn LeadDatabase>, impo
         return check(options, &understood);
     }
     if !options.json {
-        eprintln!("{understood}");
+        shown::note(format!("{understood}"));
     }
     let size = File::open(&import.file).and_then(|file| file.metadata()).map_or(0, |file| file.len());
     let progress = ProgressBar::new(size).with_style(bar());

@@ -62,6 +62,12 @@ impl Reading {
         if cell.trim().is_empty() && way != ["meta", "suspicion"] {
             return Ok(Value::Null);
         }
+        if way == ["phone"] && is_rounded(cell) {
+            return Err(format!(
+                "a spreadsheet has written a telephone number as {}: its digits are lost; make it a text there",
+                cell.trim()
+            ));
+        }
         Ok(match way {
             ["consent"] => yes_or_no(cell).map_or_else(|| cell.into(), Value::Bool),
             ["meta", "suspicion"] => cell.split_whitespace().collect::<Vec<_>>().into(),
@@ -69,6 +75,15 @@ impl Reading {
             _ => cell.into(),
         })
     }
+}
+
+/// A number as spreadsheets shorten it, such as 3,36E+10.
+fn is_rounded(cell: &str) -> bool {
+    let Some((digits, power)) = cell.trim().split_once(['e', 'E']) else { return false };
+    let is_digit = |byte: u8| byte.is_ascii_digit();
+    digits.bytes().all(|byte| is_digit(byte) || matches!(byte, b'.' | b','))
+        && digits.bytes().any(is_digit)
+        && power.strip_prefix('+').is_some_and(|power| !power.is_empty() && power.bytes().all(is_digit))
 }
 
 /// What people and spreadsheets write for true and false.

@@ -42,11 +42,15 @@ impl<'p> Understood<'p> {
     /// # Errors
     /// A sentence for the operator, where it cannot be used, or where something has to be said that the file does not.
     pub(super) fn of(import: &'p ImportArguments) -> Result<Self, String> {
-        let source = Source::of(&import.file, import.encoding)?;
-        let mut head = Vec::new();
-        let unreadable = |error: std::io::Error| format!("{} cannot be read: {error}", import.file.display());
-        source.open(|file| file)?.take(HEAD).read_to_end(&mut head).map_err(unreadable)?;
-        let form = form_of(import, &String::from_utf8_lossy(&head))?;
+        let source = Source::of(&import.file, import.encoding, import.sheet.as_deref())?;
+        let form = if let Some((_, first)) = source.sheet() {
+            Form::Rows(first)
+        } else {
+            let mut head = Vec::new();
+            let unreadable = |error: std::io::Error| format!("{} cannot be read: {error}", import.file.display());
+            source.open(|file| file)?.take(HEAD).read_to_end(&mut head).map_err(unreadable)?;
+            form_of(import, &String::from_utf8_lossy(&head))?
+        };
         if let Form::Csv(separator, _) = form {
             quotes::check(source.open(|file| file)?, separator)?;
         }
@@ -82,7 +86,8 @@ impl<'p> Understood<'p> {
     pub(super) fn to_json(&self) -> Value {
         let columns: Vec<_> =
             self.columns.iter().map(|(name, member)| json!({"column": name, "member": member})).collect();
-        json!({"encoding": self.source.encoding(), "separator": self.separator(), "columns": columns})
+        let sheet = self.source.sheet().map(|(name, _)| name);
+        json!({"encoding": self.source.encoding(), "separator": self.separator(), "sheet": sheet, "columns": columns})
     }
 
     fn separator(&self) -> Option<&'static str> {
@@ -91,7 +96,7 @@ impl<'p> Understood<'p> {
             Form::Csv(b';', _) => Some(";"),
             Form::Csv(b'|', _) => Some("|"),
             Form::Csv(..) => Some(","),
-            Form::Jsonl | Form::Array => None,
+            Form::Jsonl | Form::Array | Form::Rows(_) => None,
         }
     }
 }
@@ -99,10 +104,11 @@ impl<'p> Understood<'p> {
 /// For people.
 impl fmt::Display for Understood<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let encoding = self.source.encoding();
-        match self.separator() {
-            None => return write!(f, "read as JSON in {encoding}"),
-            Some(separator) => write!(f, "read as CSV in {encoding}, separated by {separator}")?,
+        let source = self.source.shown();
+        match (self.form, self.separator()) {
+            (Form::Jsonl | Form::Array, _) => return write!(f, "read as JSON in {source}"),
+            (_, Some(separator)) => write!(f, "read as CSV in {source}, separated by {separator}")?,
+            (_, None) => write!(f, "read as {source} of a workbook")?,
         }
         let taken = self.columns.iter().filter_map(|(name, member)| Some((name, member.as_ref()?)));
         let taken: Vec<_> = taken.map(|(name, member)| format!("{name} as {member}")).collect();

@@ -1,19 +1,26 @@
+mod files;
+mod inbox;
 mod outbox;
+mod parse;
 
 use std::path::PathBuf;
 
-use chrono::{DateTime, Utc};
-use clap::{Args, Parser, Subcommand, builder::PossibleValuesParser, builder::TypedValueParser};
+use clap::{Parser, Subcommand};
 use clap_complete::Shell;
-use encoding_rs::Encoding;
 use fastcore_leads::{
-    Actor, LeadFilter, LeadId, LeadStatus, RequestId, Service,
-    inbox::{Cursor, Disclosure, MAX_PAGE, Reason, Search, SearchCursor, SheetFormat, instant_or_day},
+    Actor, LeadStatus, RequestId,
+    inbox::{Disclosure, IdPrefix, Note, Reason},
 };
 use fastcore_leads_examples::database::Driver;
-use uuid::Uuid;
 
-pub(crate) use self::outbox::{DeliveryArguments, NotifyCommand};
+use self::parse::{OPERATOR, actor, bound, note, reason, status};
+pub(crate) use self::{
+    files::{DumpArguments, DumpFormat, ImportArguments},
+    inbox::{FilterArguments, ListArguments, PurgeArguments, SearchArguments, StatsArguments},
+    outbox::{DeliveryArguments, NotifyCommand},
+    parse::Bound,
+};
+use crate::zone::Zone;
 
 /// Works the lead inbox: read, move, import, keep it lawful.
 ///
@@ -45,8 +52,12 @@ pub(crate) struct Options {
     #[arg(long, global = true)]
     pub(crate) reveal: bool,
 
-    /// Who acts, for the audit log: 1 to 50 characters.
-    #[arg(long, global = true, env = "FASTCORE_ACTOR", default_value = "leadctl", value_parser = actor)]
+    /// Tells times in UTC, and takes days for UTC's. Default: as the machine's clock does, TZ=Europe/Paris as another's.
+    #[arg(long, global = true)]
+    utc: bool,
+
+    /// Who acts, for the audit log: 1 to 50 characters. Default: who is logged in.
+    #[arg(long, global = true, env = "FASTCORE_ACTOR", default_value = OPERATOR.as_str(), hide_default_value = true, value_parser = actor)]
     pub(crate) actor: Actor,
 
     /// The folder that the site keeps its spool in: leads of an address may wait there, too.
@@ -65,6 +76,11 @@ impl Options {
     pub(crate) fn disclosure(&self) -> Disclosure {
         if self.reveal { Disclosure::Clear } else { Disclosure::Masked }
     }
+
+    /// Where times are told.
+    pub(crate) fn zone(&self) -> Zone {
+        if self.utc { Zone::UTC } else { Zone::local() }
+    }
 }
 
 #[derive(Debug, Subcommand)]
@@ -75,16 +91,41 @@ pub(crate) enum Command {
     Search(SearchArguments),
     /// Counts leads by status.
     Counts,
+    /// Prints leads as they come, until it is interrupted; of those in quarantine, the ones that are let out.
+    Watch,
+    /// Shows how leads fare: how many by day, service, source and status, and how long people wait.
+    Stats(StatsArguments),
     /// Shows a lead and what happened to it.
     Show {
-        /// The lead's id, or the id of its request.
-        id: Uuid,
+        /// The lead's id, or the reference that the visitor was shown: its first digits do.
+        id: IdPrefix,
+    },
+    /// Keeps a note with a lead, for whoever works on it next.
+    Note {
+        /// The lead's id, or its first digits.
+        id: IdPrefix,
+        /// The note, 1 to 1,000 characters; "-" reads it from standard input. It goes when the lead is erased.
+        #[arg(value_parser = note)]
+        text: Note,
+    },
+    /// Says who sees to a lead.
+    Assign {
+        /// The lead's id, or its first digits.
+        id: IdPrefix,
+        /// Who, 1 to 50 characters. Default: whoever acts.
+        #[arg(value_parser = actor)]
+        to: Option<Actor>,
+        /// Nobody does any more.
+        #[arg(long, conflicts_with = "to")]
+        nobody: bool,
+        /// Why, for the audit log: nothing personal.
+        #[arg(long, value_parser = reason)]
+        reason: Option<Reason>,
     },
     /// Moves a lead on: received, processing, resolved, archived; or back to received or processing.
     Move {
-        /// The lead's id.
-        #[arg(value_parser = lead_id)]
-        id: LeadId,
+        /// The lead's id, or its first digits.
+        id: IdPrefix,
         /// Where to.
         #[arg(value_parser = status())]
         status: LeadStatus,
@@ -97,18 +138,16 @@ pub(crate) enum Command {
     },
     /// Takes a lead out of quarantine.
     Release {
-        /// The lead's id.
-        #[arg(value_parser = lead_id)]
-        id: LeadId,
+        /// The lead's id, or its first digits.
+        id: IdPrefix,
         /// Why, for the audit log: nothing personal.
         #[arg(long, value_parser = reason)]
         reason: Option<Reason>,
     },
     /// Records that the person has withdrawn the consent.
     WithdrawConsent {
-        /// The lead's id.
-        #[arg(value_parser = lead_id)]
-        id: LeadId,
+        /// The lead's id, or its first digits.
+        id: IdPrefix,
         /// Why, for the audit log: nothing personal.
         #[arg(long, value_parser = reason)]
         reason: Option<Reason>,
@@ -121,10 +160,20 @@ pub(crate) enum Command {
         #[arg(long)]
         output: Option<PathBuf>,
     },
+    /// Lists what was erased, those first that were erased first: what a back-up needs that is restored.
+    Erasures {
+        /// Only what was erased at this instant (RFC 3339) or on this day (YYYY-MM-DD) or later.
+        #[arg(long, value_parser = bound)]
+        since: Option<Bound>,
+    },
     /// Erases a lead, or all leads of an email address, in the site's spool too: a tombstone stays.
     Erase {
-        /// A lead's id, or an email address.
-        subject: String,
+        /// A lead's id, its first digits, or an email address.
+        #[arg(required_unless_present = "from_list")]
+        subject: Option<String>,
+        /// Erases again what a list of erasures names, as `leadctl --json erasures` writes it: behind a restore.
+        #[arg(long, conflicts_with = "subject")]
+        from_list: Option<PathBuf>,
         /// Why, for the audit log: nothing personal.
         #[arg(long, value_parser = reason)]
         reason: Option<Reason>,
@@ -134,9 +183,9 @@ pub(crate) enum Command {
     },
     /// Says what the retention rule would erase; with --execute, erases it.
     Purge(PurgeArguments),
-    /// Takes leads in from a file, JSON Lines or CSV. May be started again after any end: no lead is made twice.
+    /// Takes leads in from a file, JSON, CSV or a workbook. May be started again after any end: no lead is made twice.
     Import(ImportArguments),
-    /// Writes leads to a file, JSON Lines or CSV; those in quarantine only with --status quarantined.
+    /// Writes leads to a file, JSON Lines, CSV or a workbook; those in quarantine only with --status quarantined.
     Dump(DumpArguments),
     /// Looks after the leads that wait in the site's spool, or were put aside there. Needs --site-state and no database.
     #[command(subcommand)]
@@ -257,173 +306,4 @@ pub(crate) enum SpoolCommand {
         /// The id that it is sent under.
         request_id: Option<RequestId>,
     },
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct FilterArguments {
-    /// Only leads in this status; may be given several times.
-    #[arg(long, value_parser = status())]
-    status: Vec<LeadStatus>,
-    /// Only enquiries about this.
-    #[arg(long, value_parser = service())]
-    service: Option<Service>,
-    /// Only from this site.
-    #[arg(long)]
-    source: Option<String>,
-    /// Only taken in at this instant (RFC 3339) or day (YYYY-MM-DD, UTC) or later.
-    #[arg(long, value_parser = instant)]
-    from: Option<DateTime<Utc>>,
-    /// Only taken in before.
-    #[arg(long, value_parser = instant)]
-    before: Option<DateTime<Utc>>,
-    /// Only from this address.
-    #[arg(long)]
-    email: Option<String>,
-}
-
-impl FilterArguments {
-    pub(crate) fn filter(&self) -> LeadFilter {
-        LeadFilter {
-            statuses: self.status.clone(),
-            service: self.service,
-            sources: self.source.iter().cloned().collect(),
-            received_from: self.from,
-            received_before: self.before,
-            email: self.email.clone(),
-        }
-    }
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct ListArguments {
-    #[command(flatten)]
-    pub(crate) filter: FilterArguments,
-    /// How many at most.
-    #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..=i64::from(MAX_PAGE)))]
-    pub(crate) limit: u32,
-    /// Where the page before ended.
-    #[arg(long)]
-    pub(crate) after: Option<Cursor>,
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct SearchArguments {
-    /// What is searched for: up to 8 words, each of which has to be there. The shell's history keeps it.
-    #[arg(value_parser = clap::value_parser!(Search))]
-    pub(crate) text: Search,
-    #[command(flatten)]
-    pub(crate) filter: FilterArguments,
-    /// How many at most.
-    #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..=i64::from(MAX_PAGE)))]
-    pub(crate) limit: u32,
-    /// Where the search before ended.
-    #[arg(long)]
-    pub(crate) after: Option<SearchCursor>,
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct PurgeArguments {
-    /// Leads without contact for so many days. The CNIL's usual figure for prospects is three years.
-    #[arg(long, default_value_t = 1095, value_parser = clap::value_parser!(u32).range(1..=36_500))]
-    pub(crate) days: u32,
-    /// Leads in quarantine for so many days.
-    #[arg(long, default_value_t = 30, value_parser = clap::value_parser!(u32).range(1..=36_500))]
-    pub(crate) quarantine_days: u32,
-    /// Erases them, instead of saying how many there are.
-    #[arg(long)]
-    pub(crate) execute: bool,
-    /// Does not ask.
-    #[arg(long)]
-    pub(crate) yes: bool,
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct ImportArguments {
-    /// The file: CSV, JSON lines, or a JSON array; .gz too. Columns are called as the members of the endpoint's body, or as
-    /// people call them (Nom, E-Mail, Société).
-    pub(crate) file: PathBuf,
-    /// Shows what is understood of the file, and what would be refused; takes nothing in.
-    #[arg(long)]
-    pub(crate) check: bool,
-    /// The member that a column stands for, such as Nom=name; as often as needed.
-    #[arg(long, value_name = "COLUMN=MEMBER", value_parser = crate::import::mapping)]
-    pub(crate) map: Vec<(String, &'static [&'static str])>,
-    /// Where leads are from that do not say so.
-    #[arg(long)]
-    pub(crate) source: Option<String>,
-    /// Where dates are from that say no time zone, such as Europe/Paris.
-    #[arg(long)]
-    pub(crate) timezone: Option<chrono_tz::Tz>,
-    /// How dates are written, such as "%d/%m/%Y %H:%M". Default: as the file shows.
-    #[arg(long)]
-    pub(crate) date_format: Option<String>,
-    /// The file's encoding, such as windows-1252. Default: found.
-    #[arg(long, value_parser = encoding)]
-    pub(crate) encoding: Option<&'static Encoding>,
-    /// What the columns of a CSV are separated by: a character, or tab. Default: found.
-    #[arg(long, value_parser = separator)]
-    pub(crate) separator: Option<u8>,
-    /// How many seconds the database may be away before the import stops.
-    #[arg(long, default_value_t = 300, value_parser = clap::value_parser!(u64).range(1..=3600))]
-    pub(crate) patience: u64,
-    /// Default: by the file's ending.
-    #[arg(long, value_parser = format())]
-    pub(crate) format: Option<SheetFormat>,
-    /// Where refused lines go, with their reasons. Default: the file's name and `.refused.jsonl`; beside an earlier one, with a
-    /// number.
-    #[arg(long)]
-    pub(crate) refused: Option<PathBuf>,
-}
-
-fn encoding(label: &str) -> Result<&'static Encoding, &'static str> {
-    Encoding::for_label(label.as_bytes()).ok_or("no such encoding; such as utf-8, utf-16le, windows-1252")
-}
-
-fn separator(text: &str) -> Result<u8, &'static str> {
-    match text.as_bytes() {
-        b"tab" | b"\\t" => Ok(b'\t'),
-        [byte] if byte.is_ascii_punctuation() && *byte != b'"' || *byte == b'\t' => Ok(*byte),
-        _ => Err("say one character, such as ; or |, or tab"),
-    }
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct DumpArguments {
-    #[command(flatten)]
-    pub(crate) filter: FilterArguments,
-    /// How leads are written.
-    #[arg(long, value_parser = format(), default_value_t = SheetFormat::Jsonl)]
-    pub(crate) format: SheetFormat,
-    /// The file to write, for nobody else to read. Default: standard output.
-    #[arg(long)]
-    pub(crate) output: Option<PathBuf>,
-}
-
-fn status() -> impl TypedValueParser<Value = LeadStatus> {
-    PossibleValuesParser::new(LeadStatus::ALL.iter().map(|status| status.as_str())).try_map(|word| word.parse())
-}
-
-fn format() -> impl TypedValueParser<Value = SheetFormat> {
-    PossibleValuesParser::new(SheetFormat::ALL.iter().map(|format| format.as_str())).try_map(|word| word.parse())
-}
-
-fn service() -> impl TypedValueParser<Value = Service> {
-    PossibleValuesParser::new(Service::ALL.iter().map(|service| service.as_str())).try_map(|word| word.parse())
-}
-
-fn actor(text: &str) -> Result<Actor, String> {
-    Actor::new(text).map_err(|error| error.to_string())
-}
-
-fn reason(text: &str) -> Result<Reason, String> {
-    Reason::new(text).map_err(|error| error.to_string())
-}
-
-fn lead_id(text: &str) -> Result<LeadId, String> {
-    Uuid::try_parse(text).map(LeadId::from_uuid).map_err(|_| "not a lead's id, which is a UUID".to_owned())
-}
-
-fn instant(text: &str) -> Result<DateTime<Utc>, String> {
-    instant_or_day(text)
-        .ok_or_else(|| "neither an instant such as 2026-01-31T10:00:00Z nor a day such as 2026-01-31".to_owned())
 }

@@ -2,17 +2,18 @@
 
 use std::path::PathBuf;
 
-use chrono::{DateTime, Utc};
 use clap::{
     Args, Subcommand,
     builder::{PossibleValuesParser, TypedValueParser},
 };
 use fastcore_leads::{
     LeadId,
+    inbox::IdPrefix,
     outbox::{DeliveryFilter, DeliveryState},
 };
 
-use super::{instant, lead_id};
+use super::parse::{Bound, bound};
+use crate::zone::Zone;
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum NotifyCommand {
@@ -38,23 +39,24 @@ pub(crate) struct DeliveryArguments {
     #[arg(long, value_parser = delivery_state())]
     state: Option<DeliveryState>,
     /// Only of this lead.
-    #[arg(long, value_parser = lead_id)]
-    lead: Option<LeadId>,
-    /// Only of what happened at this instant (RFC 3339) or day (YYYY-MM-DD, UTC) or later.
-    #[arg(long, value_parser = instant)]
-    since: Option<DateTime<Utc>>,
+    #[arg(long)]
+    pub(crate) lead: Option<IdPrefix>,
+    /// Only of what happened at this instant (RFC 3339) or on this day (YYYY-MM-DD) or later.
+    #[arg(long, value_parser = bound)]
+    since: Option<Bound>,
     /// How many at most are listed.
     #[arg(long, default_value_t = 50)]
     pub(crate) limit: u32,
 }
 
 impl DeliveryArguments {
-    pub(crate) fn filter(&self) -> DeliveryFilter {
+    /// `lead` is the one that is meant by [`lead`](Self::lead).
+    pub(crate) fn filter(&self, lead: Option<LeadId>, zone: Zone) -> DeliveryFilter {
         DeliveryFilter {
             destination: self.destination.clone(),
             state: if self.dead { Some(DeliveryState::Dead) } else { self.state },
-            lead_id: self.lead,
-            since: self.since,
+            lead_id: lead,
+            since: self.since.map(|since| since.start(zone)),
         }
     }
 }

@@ -14,7 +14,8 @@ pub(crate) use self::staff::StaffPath;
 /// Takes in website leads: POST /inbound/leads. Can play the site too: a contact page that posts them.
 ///
 /// Tokens come from `FASTCORE_SITE_INGEST_TOKEN` (one, or several separated by commas) and not from an option, which other
-/// users of the machine could see. Without it a token is made for this run and shown once.
+/// users of the machine could see. Without it a token is made for this run and shown once. A secret may come from a file, too:
+/// `DATABASE_URL_FILE` names the file of `DATABASE_URL`, and so on; or from systemd's credentials.
 #[derive(Debug, Parser)]
 #[command(version)]
 pub(crate) struct Options {
@@ -96,6 +97,27 @@ pub(crate) struct Options {
     #[arg(long, env = "FASTCORE_VALIDATION_AS_BAD_REQUEST")]
     pub(crate) validation_as_bad_request: bool,
 
+    /// A file of tokens with names, scopes, sources and ends, TOML; SIGHUP has it read again. Besides those of the variables.
+    #[arg(long, env = "FASTCORE_TOKENS")]
+    pub(crate) tokens: Option<PathBuf>,
+
+    /// Where to listen for whoever runs this: /healthz, /readyz and /metrics, with connections of their own. Without it they are where
+    /// all else is; with it, /metrics is there alone.
+    #[arg(long, env = "FASTCORE_ADMIN_LISTEN")]
+    pub(crate) admin_listen: Option<String>,
+
+    /// How long a client may keep a connection open between two requests, in seconds: longer than a proxy in front does.
+    #[arg(long, env = "FASTCORE_IDLE_SECONDS", default_value_t = 75, value_parser = value_parser!(u64).range(1..=3600))]
+    idle_seconds: u64,
+
+    /// How long /readyz says no after SIGTERM or SIGINT before anything else is done, in seconds: until balancers have seen it.
+    #[arg(long, env = "FASTCORE_DRAIN_GRACE_SECONDS", default_value_t = 0, value_parser = value_parser!(u64).range(..=600))]
+    drain_grace: u64,
+
+    /// Asks the service that runs with these settings whether it is ready, and ends with 0 if it is: for HEALTHCHECK.
+    #[arg(long)]
+    pub(crate) probe: bool,
+
     /// How long requests under way may take to finish after SIGTERM or SIGINT, in seconds.
     #[arg(long, env = "FASTCORE_DRAIN_SECONDS", default_value_t = 10, value_parser = value_parser!(u64).range(..=3600))]
     drain_seconds: u64,
@@ -124,6 +146,14 @@ impl Options {
     /// What becomes of a lead without consent, here and on the site.
     pub(crate) fn consent_policy(&self) -> ConsentPolicy {
         if self.require_consent { ConsentPolicy::Required } else { ConsentPolicy::Recorded }
+    }
+
+    pub(crate) fn idle(&self) -> Duration {
+        Duration::from_secs(self.idle_seconds)
+    }
+
+    pub(crate) fn drain_grace(&self) -> Duration {
+        Duration::from_secs(self.drain_grace)
     }
 
     pub(crate) fn drain(&self) -> Duration {

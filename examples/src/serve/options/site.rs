@@ -4,9 +4,10 @@ use clap::{Args, value_parser};
 use fastcore_leads::{
     ConsentPolicy, LeadDraft,
     client::{Client, Spool, SpoolKeys, SpoolOptions},
-    pseudonym::{ForwardedHeader, IpNet, Pepper, Proxies},
+    pseudonym::{ForwardedHeader, IpNet, PEPPER_VARIABLE, Pepper, Proxies},
 };
 use fastcore_leads_examples::{
+    environment,
     site::{Settings, Site, Wordings},
     transport::TracedTransport,
 };
@@ -105,7 +106,11 @@ impl SiteOptions {
             .timeout(FORWARD_TIMEOUT)
             .spool(self.spool()?)
             .start();
-        let pepper = Pepper::load(&self.site_state).map_err(|error| error.to_string())?;
+        let pepper = match environment::secret(PEPPER_VARIABLE)? {
+            Some(text) => Pepper::parse(&text),
+            None => Pepper::load(&self.site_state),
+        };
+        let pepper = pepper.map_err(|error| error.to_string())?;
         let settings = Settings {
             source: self.site_source.clone(),
             consent,

@@ -1,8 +1,10 @@
 //! `leadctl` as an operator runs it.
 
+mod everyday;
 mod import;
 mod spool;
 mod spreadsheets;
+mod workbooks;
 
 use std::{
     collections::HashSet,

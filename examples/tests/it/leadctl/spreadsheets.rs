@@ -110,7 +110,7 @@ fn what_a_file_does_not_say_is_asked_for() {
             &["--source", "x"],
             "line 2: a quote opens a cell and takes the line behind it",
         ),
-        ("PK\u{3}\u{4}x", &[], "is a workbook or an archive: save it as CSV UTF-8"),
+        ("PK\u{3}\u{4}x", &[], "is an archive or a workbook that cannot be read"),
     ] {
         let run = import(&place, "leads.csv", text.as_bytes(), more);
         assert_eq!(run.code, 5, "{said}: {}", run.err);

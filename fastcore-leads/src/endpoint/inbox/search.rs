@@ -31,7 +31,7 @@ use crate::{
 const STEP: u32 = 200;
 /// How many steps are made one after the other; behind more there is a rest, so many times as long as a step takes.
 const AT_ONCE: u32 = 5;
-const REST: u32 = 9;
+const REST: u32 = 19;
 /// How long a search waits for leads to be entered.
 const PATIENCE: Duration = Duration::from_millis(250);
 /// How often is looked for more to be entered, and how long after a search.
@@ -84,6 +84,8 @@ pub(super) struct Indexer(Arc<State>);
 #[derive(Default)]
 struct State {
     is_running: AtomicBool,
+    /// A search waited in vain, and not all are entered since.
+    is_behind: AtomicBool,
     searched_at: Mutex<Option<Instant>>,
     /// Somebody searches.
     wake: Notify,
@@ -106,9 +108,14 @@ impl Indexer {
         if page.is_complete {
             return Ok(page);
         }
-        // What came just now is found too; where that takes too long, the page says so.
-        let _ = timeout(PATIENCE, entered).await;
-        store.search(search, &query.filter, after, query.limit()).await
+        // What came just now is found too. Where so much comes that it takes too long, nobody waits: the page says so.
+        if !self.0.is_behind.load(Ordering::Relaxed) {
+            match timeout(PATIENCE, entered).await {
+                Ok(()) => return store.search(search, &query.filter, after, query.limit()).await,
+                Err(_) => self.0.is_behind.store(true, Ordering::Relaxed),
+            }
+        }
+        Ok(page)
     }
 
     fn keep_up(&self, store: &Arc<dyn LeadInbox>) {
@@ -137,7 +144,10 @@ impl State {
                 Ok(1..) => sleep(started.elapsed() * REST).await,
                 other => {
                     match other {
-                        Ok(_) => state.entered.notify_waiters(),
+                        Ok(_) => {
+                            state.is_behind.store(false, Ordering::Relaxed);
+                            state.entered.notify_waiters();
+                        }
                         Err(error) => tracing::warn!(%error, "leads were not entered into the index of their words"),
                     }
                     at_once = AT_ONCE;

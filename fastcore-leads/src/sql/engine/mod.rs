@@ -32,7 +32,7 @@ use super::{
 };
 use crate::{
     audit::AuditRecord,
-    inbox::{Change, Cursor, Due, InboxError, LeadFilter, LeadPage, Search, SearchCursor, SearchPage, Tally},
+    inbox::{Change, Cursor, Due, Erasure, InboxError, LeadFilter, LeadPage, Search, SearchCursor, SearchPage, Tally},
     lead::{LeadId, RequestId},
     store::{
         Insertion, LeadInbox, LeadMigrations, LeadOutbox, LeadStore, NewLead, StoreError, StoreErrorKind, StoredLead,
@@ -186,7 +186,19 @@ impl<C: Connections> LeadInbox for Engine<C> {
     }
 
     async fn page(&self, filter: &LeadFilter, after: Option<Cursor>, limit: u32) -> Result<LeadPage, StoreError> {
-        Ok(LeadPage::of(self.leads(C::DIALECT.page(filter, after, limit)).await?, limit))
+        Ok(LeadPage::after(after, self.leads(C::DIALECT.page(filter, after, limit)).await?, limit))
+    }
+
+    async fn page_before(&self, filter: &LeadFilter, before: Cursor, limit: u32) -> Result<LeadPage, StoreError> {
+        Ok(LeadPage::before(self.leads(C::DIALECT.page_before(filter, before, limit)).await?, limit))
+    }
+
+    async fn between(&self, first: Uuid, last: Uuid, limit: u32) -> Result<Vec<StoredLead>, StoreError> {
+        self.leads(C::DIALECT.between(first, last, limit)).await
+    }
+
+    async fn erased(&self, after: Erasure, limit: u32) -> Result<Vec<StoredLead>, StoreError> {
+        self.leads(C::DIALECT.erased(after, limit)).await
     }
 
     async fn search(

@@ -14,8 +14,8 @@ use super::{Insertion, LeadInbox, LeadStore, NewLead, StoreError, StoredLead};
 use crate::{
     audit::{AuditRecord, LEAD_RECEIVED, LEAD_REVEALED, LEAD_UNANSWERED},
     inbox::{
-        CONTACTS, Change, Cursor, Due, InboxError, LeadFilter, LeadPage, Search, SearchCursor, SearchPage, Tally,
-        Target, Unless, is_same_address, page_size,
+        CONTACTS, Change, Cursor, Due, Erasure, InboxError, LeadFilter, LeadPage, Search, SearchCursor, SearchPage,
+        Tally, Target, Unless, is_same_address, page_size,
     },
     lead::{LeadId, LeadStatus, RequestId},
     sql::inbox::{MAX_LOCKED, counts_of},
@@ -113,7 +113,30 @@ impl LeadInbox for MemoryLeadStore {
             self.lock().select(|lead| filter.shows(lead) && after.is_none_or(|after| Cursor::at(lead) < after));
         leads.reverse();
         leads.truncate(page_size(limit) as usize + 1);
-        Ok(LeadPage::of(leads, limit))
+        Ok(LeadPage::after(after, leads, limit))
+    }
+
+    async fn page_before(&self, filter: &LeadFilter, before: Cursor, limit: u32) -> Result<LeadPage, StoreError> {
+        let mut leads = self.lock().select(|lead| filter.shows(lead) && Cursor::at(lead) > before);
+        leads.truncate(page_size(limit) as usize + 1);
+        Ok(LeadPage::before(leads, limit))
+    }
+
+    async fn between(&self, first: Uuid, last: Uuid, limit: u32) -> Result<Vec<StoredLead>, StoreError> {
+        let lies = |id: Uuid| (first..=last).contains(&id);
+        let state = self.lock();
+        let mut leads = state.select(|lead| lies(lead.id.as_uuid()));
+        leads.truncate(limit as usize);
+        let by_request = state.select(|lead| lies(lead.request_id));
+        leads.extend(by_request.into_iter().take(limit as usize));
+        Ok(leads)
+    }
+
+    async fn erased(&self, after: Erasure, limit: u32) -> Result<Vec<StoredLead>, StoreError> {
+        let mut leads = self.lock().select(|lead| Erasure::of(lead).is_some_and(|erasure| erasure > after));
+        leads.sort_by_key(Erasure::of);
+        leads.truncate(page_size(limit) as usize);
+        Ok(leads)
     }
 
     async fn search(

@@ -10,12 +10,33 @@ use super::{
 };
 use crate::{
     audit::Actor,
-    inbox::{Change, Due, InboxExt, Retention, Target, Unless},
+    inbox::{Change, Due, Erasure, InboxExt, Retention, Target, Unless},
     lead::LeadId,
     sql::inbox::MAX_LOCKED,
     store::LeadStore,
     testing::lead,
 };
+
+/// With what a purge erased; by instants and ids.
+pub async fn what_was_erased_is_listed_in_its_order(store: Store) {
+    let mut erasures = Vec::new();
+    for _ in 0..3 {
+        let id = insert(&store, lead()).await;
+        insert(&store, lead()).await;
+        store.erase(Target::Lead(id), marie(), None).await.expect("erased");
+        erasures.push(Erasure::of(&get(&store, id).await).expect("it is erased"));
+        sleep(Duration::from_millis(2)).await;
+    }
+    let listed = async |after: Erasure, limit: u32| -> Vec<Erasure> {
+        let leads = store.erased(after, limit).await.expect("erased");
+        leads.iter().filter_map(Erasure::of).collect()
+    };
+    let all = Erasure::from(DateTime::UNIX_EPOCH);
+    assert_eq!(listed(all, 2).await, erasures[..2]);
+    assert_eq!(listed(erasures[1], 2).await, erasures[2..]);
+    assert_eq!(listed(Erasure::from(erasures[1].erased_at), 10).await, erasures[1..]);
+    assert_eq!(listed(erasures[2], 10).await, []);
+}
 
 /// Seen by who looks for it; released, it is a lead like any other.
 pub async fn a_quarantined_lead_is_on_no_default_page_until_released(store: Store) {

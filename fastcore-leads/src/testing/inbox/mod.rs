@@ -62,6 +62,9 @@ cases! {
     a_lead_that_nobody_answers_is_noted_once
     a_walk_sees_each_older_lead_once
     pages_show_what_the_filter_says
+    a_walk_back_sees_the_same_pages
+    a_lead_is_found_by_the_beginning_of_an_id
+    what_was_erased_is_listed_in_its_order
     leads_are_counted_by_status
     leads_are_tallied_by_what_they_have_in_common
     first_contacts_are_the_first

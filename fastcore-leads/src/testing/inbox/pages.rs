@@ -69,6 +69,34 @@ pub async fn walk(store: Store, leads: usize) {
     assert_eq!(older.difference(&seen).count(), 0, "older leads were missed");
 }
 
+/// With a filter and without, and with leads between whose instants there is no difference.
+pub async fn a_walk_back_sees_the_same_pages(store: Store) {
+    let batch: Vec<_> = (0..7).map(|_| NewLead::new(lead(), Actor::SITE_INGEST)).collect();
+    store.insert(&batch).await.expect("insert");
+    in_status(&store, LeadStatus::Processing).await;
+    let received = LeadFilter { statuses: vec![LeadStatus::Received], ..LeadFilter::default() };
+    for filter in [LeadFilter::default(), received] {
+        let (mut pages, mut after) = (Vec::new(), None);
+        loop {
+            let page = store.page(&filter, after, 3).await.expect("page");
+            after = page.next;
+            pages.push(page);
+            if after.is_none() {
+                break;
+            }
+        }
+        assert_eq!((pages.len(), pages[0].previous), (3, None));
+        for place in (1..pages.len()).rev() {
+            let before = pages[place].previous.expect("there is a page in front");
+            let page = store.page_before(&filter, before, 3).await.expect("page");
+            assert_eq!(page, pages[place - 1]);
+            assert_eq!(store.page(&filter, page.next, 3).await.expect("page"), pages[place]);
+        }
+        let newest = pages[0].leads.first().map(Cursor::at).expect("a lead");
+        assert_eq!(store.page_before(&filter, newest, 3).await.expect("page").leads, []);
+    }
+}
+
 /// One member at a time, and all together.
 pub async fn pages_show_what_the_filter_says(store: Store) {
     let mut ids = Vec::new();

@@ -128,6 +128,30 @@ pub async fn leads_are_tallied_by_what_they_have_in_common(store: Store) {
     assert_eq!(tally(later).await.1, 0);
 }
 
+/// Its own or its request's, in any case, with hyphens or without; erased or not. Of those that begin alike, all are told.
+pub async fn a_lead_is_found_by_the_beginning_of_an_id(store: Store) {
+    let mut ids = Vec::new();
+    for request in ["a1b2c3d4-0000-4000-8000-000000000001", "a1b2c3d4-ffff-4000-8000-000000000002"] {
+        let mut sent = body();
+        sent["meta"]["request_id"] = request.into();
+        ids.push(insert(&store, parse(&sent)).await);
+    }
+    insert(&store, parse(&body())).await;
+    let found = async |prefix: &str| -> Vec<LeadId> {
+        let leads = store.find_by_prefix(prefix.parse().expect("a prefix")).await.expect("find_by_prefix");
+        leads.iter().map(|lead| lead.id).collect()
+    };
+    let of_both = found("A1B2-c3d4").await;
+    assert!(of_both.len() == 2 && ids.iter().all(|id| of_both.contains(id)), "{of_both:?}");
+    assert_eq!(found("a1b2c3d40").await, [ids[0]]);
+    assert_eq!(found("a1b2c3d4-ffff-4000-8000-000000000002").await, [ids[1]]);
+    assert_eq!(found("a1b2c3d4-ffff-4000-8000-000000000003").await, []);
+    store.erase(Target::Lead(ids[1]), marie(), None).await.expect("erased");
+    assert_eq!(found(&ids[1].to_string()).await, [ids[1]]);
+    // Ids begin with the time of their making, those of one moment alike.
+    assert!(found(&ids[1].to_string()[..8]).await.contains(&ids[1]));
+}
+
 /// However often a lead is worked on after; notes and looks are no contact.
 pub async fn first_contacts_are_the_first(store: Store) {
     use LeadStatus::{Archived, Processing, Received, Resolved};

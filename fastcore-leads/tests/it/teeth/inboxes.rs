@@ -6,7 +6,7 @@ use fastcore_leads::{
     AuditRecord, LeadFilter, LeadId, LeadInbox, LeadPage, LeadStatus, LeadStore, MemoryLeadStore, RequestId,
     StoreError, StoredLead,
     audit::LEAD_RECEIVED,
-    inbox::{Change, Cursor, Due, InboxError, Search, SearchCursor, SearchPage, Tally, Target, Unless},
+    inbox::{Change, Cursor, Due, Erasure, InboxError, Search, SearchCursor, SearchPage, Tally, Target, Unless},
     testing::inbox,
     uuid::Uuid,
 };
@@ -35,6 +35,9 @@ enum Fault {
     FindsTheErased,
     FindsTheRestAgain,
     FindsWhatIsNotShown,
+    TurnsBackToTheStart,
+    KnowsOnlyItsOwnIds,
+    ForgetsAnErasure,
 }
 
 struct Broken {
@@ -86,6 +89,29 @@ impl LeadInbox for Broken {
             page.leads.reverse();
         }
         Ok(page)
+    }
+
+    async fn page_before(&self, filter: &LeadFilter, before: Cursor, limit: u32) -> Result<LeadPage, StoreError> {
+        if self.fault == Fault::TurnsBackToTheStart {
+            return self.inner.page(filter, None, limit).await;
+        }
+        self.inner.page_before(filter, before, limit).await
+    }
+
+    async fn between(&self, first: Uuid, last: Uuid, limit: u32) -> Result<Vec<StoredLead>, StoreError> {
+        let mut leads = self.inner.between(first, last, limit).await?;
+        if self.fault == Fault::KnowsOnlyItsOwnIds {
+            leads.retain(|lead| (first..=last).contains(&lead.id.as_uuid()));
+        }
+        Ok(leads)
+    }
+
+    async fn erased(&self, after: Erasure, limit: u32) -> Result<Vec<StoredLead>, StoreError> {
+        let mut leads = self.inner.erased(after, limit).await?;
+        if self.fault == Fault::ForgetsAnErasure {
+            leads.pop();
+        }
+        Ok(leads)
     }
 
     async fn search(
@@ -204,5 +230,8 @@ bites! {
     an_erasure_that_a_search_does_not_hear_of: FindsTheErased, an_erased_lead_is_not_found, "left == right";
     a_page_of_what_was_found_with_a_hole: FindsTheRestAgain, a_walk_through_what_was_found_sees_each_once, "left == right";
     a_search_through_the_filter: FindsWhatIsNotShown, a_walk_through_what_was_found_sees_each_once, "left == right";
+    a_walk_back_to_the_start: TurnsBackToTheStart, a_walk_back_sees_the_same_pages, "left == right";
+    a_request_that_nobody_knows: KnowsOnlyItsOwnIds, a_lead_is_found_by_the_beginning_of_an_id, "[]";
+    an_erasure_that_is_not_listed: ForgetsAnErasure, what_was_erased_is_listed_in_its_order, "left == right";
     a_status_that_does_not_count: CountsOneShort, leads_are_counted_by_status, "left == right";
 }

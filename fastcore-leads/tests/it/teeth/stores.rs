@@ -5,8 +5,9 @@ use chrono::{DateTime, Utc};
 use fastcore_leads::{
     AuditRecord, Insertion, LeadFilter, LeadId, LeadInbox, LeadMigrations, LeadPage, LeadStore, MemoryLeadStore,
     NewLead, RequestId, StoreError, StoreErrorKind, StoredLead,
-    inbox::{Change, Cursor, Due, InboxError, Search, SearchCursor, SearchPage, Tally},
+    inbox::{Change, Cursor, Due, Erasure, InboxError, Search, SearchCursor, SearchPage, Tally},
     testing::{self, databases, stores},
+    uuid::Uuid,
 };
 
 use super::assert_failed_for;
@@ -132,6 +133,18 @@ impl LeadInbox for Broken {
 
     async fn page(&self, filter: &LeadFilter, after: Option<Cursor>, limit: u32) -> Result<LeadPage, StoreError> {
         self.inner.page(filter, after, limit).await
+    }
+
+    async fn page_before(&self, filter: &LeadFilter, before: Cursor, limit: u32) -> Result<LeadPage, StoreError> {
+        self.inner.page_before(filter, before, limit).await
+    }
+
+    async fn between(&self, first: Uuid, last: Uuid, limit: u32) -> Result<Vec<StoredLead>, StoreError> {
+        self.inner.between(first, last, limit).await
+    }
+
+    async fn erased(&self, after: Erasure, limit: u32) -> Result<Vec<StoredLead>, StoreError> {
+        self.inner.erased(after, limit).await
     }
 
     async fn search(

@@ -1,0 +1,211 @@
+//! What a connection is doing, so that one that does nothing is cut: hyper has one limit for a head that is slow and for a pause between two
+//! requests, and none for an answer that nobody reads.
+
+use std::{
+    io,
+    pin::Pin,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
+    },
+    task::{Context, Poll, ready},
+    time::{Duration, Instant},
+};
+
+use http_body::{Body, Frame, SizeHint};
+use pin_project_lite::pin_project;
+use tokio::{
+    io::{AsyncRead, AsyncWrite, ReadBuf},
+    time::sleep,
+};
+
+/// How often is looked.
+const LOOK: Duration = Duration::from_secs(1);
+/// What a connection of HTTP/2 begins with (RFC 9113, section 3.4), as far as no request of HTTP/1 does.
+const PREFACE: &[u8] = b"PRI";
+
+/// How long a client may take.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Limits {
+    /// For the head of a request, once it has begun; the first has begun with the connection.
+    pub(crate) head: Duration,
+    /// Between two requests.
+    pub(crate) idle: Duration,
+    /// To read a piece of an answer.
+    pub(crate) write: Duration,
+}
+
+/// What a connection is doing. Instants are milliseconds since it was accepted, and one more; 0 is none.
+#[derive(Debug)]
+pub(crate) struct Watch {
+    accepted: Instant,
+    head_since: AtomicU64,
+    blocked_since: AtomicU64,
+    active_at: AtomicU64,
+    under_way: AtomicUsize,
+    /// How much of the preface came so far: all of it, and it is HTTP/2.
+    preface: AtomicUsize,
+    is_http1: AtomicBool,
+}
+
+impl Watch {
+    pub(crate) fn new() -> Arc<Self> {
+        Arc::new(Self {
+            accepted: Instant::now(),
+            head_since: AtomicU64::new(1),
+            blocked_since: AtomicU64::new(0),
+            active_at: AtomicU64::new(1),
+            under_way: AtomicUsize::new(0),
+            preface: AtomicUsize::new(0),
+            is_http1: AtomicBool::new(false),
+        })
+    }
+
+    /// Begins a request: its head is there. It ends once what is returned is gone.
+    pub(crate) fn request(self: &Arc<Self>) -> UnderWay {
+        self.head_since.store(0, Ordering::Relaxed);
+        self.under_way.fetch_add(1, Ordering::Relaxed);
+        UnderWay(Arc::clone(self))
+    }
+
+    /// Waits until a limit is passed. Returns what the client did not do.
+    pub(crate) async fn passed(&self, limits: Limits) -> &'static str {
+        loop {
+            sleep(LOOK).await;
+            let now = self.now();
+            let is_over =
+                |since: u64, limit: Duration| since != 0 && u128::from(now.saturating_sub(since)) >= limit.as_millis();
+            if is_over(self.head_since.load(Ordering::Relaxed), limits.head) {
+                return "sent no whole head of a request";
+            }
+            if is_over(self.blocked_since.load(Ordering::Relaxed), limits.write) {
+                return "did not read its answer";
+            }
+            let is_idle = self.under_way.load(Ordering::Relaxed) == 0;
+            if is_idle && is_over(self.active_at.load(Ordering::Relaxed), limits.idle) {
+                return "asked nothing more";
+            }
+        }
+    }
+
+    fn now(&self) -> u64 {
+        u64::try_from(self.accepted.elapsed().as_millis()).unwrap_or(u64::MAX).saturating_add(1)
+    }
+
+    fn read(&self, bytes: &[u8]) {
+        let now = self.now();
+        self.active_at.store(now, Ordering::Relaxed);
+        for byte in bytes {
+            let known = self.preface.load(Ordering::Relaxed);
+            if known == PREFACE.len() || self.is_http1.load(Ordering::Relaxed) {
+                break;
+            }
+            if PREFACE[known] == *byte {
+                self.preface.store(known + 1, Ordering::Relaxed);
+            } else {
+                self.is_http1.store(true, Ordering::Relaxed);
+            }
+        }
+        // Of HTTP/2, what comes between requests is no head, and pings tell who is gone.
+        if self.is_http1.load(Ordering::Relaxed) {
+            if self.under_way.load(Ordering::Relaxed) == 0 {
+                let _ = self.head_since.compare_exchange(0, now, Ordering::Relaxed, Ordering::Relaxed);
+            }
+        } else if self.preface.load(Ordering::Relaxed) == PREFACE.len() {
+            self.head_since.store(0, Ordering::Relaxed);
+        }
+    }
+
+    fn wrote(&self, is_blocked: bool) {
+        if is_blocked {
+            let _ = self.blocked_since.compare_exchange(0, self.now(), Ordering::Relaxed, Ordering::Relaxed);
+        } else {
+            self.blocked_since.store(0, Ordering::Relaxed);
+            self.active_at.store(self.now(), Ordering::Relaxed);
+        }
+    }
+}
+
+/// A request, until its answer has been written.
+pub(crate) struct UnderWay(Arc<Watch>);
+
+impl Drop for UnderWay {
+    fn drop(&mut self) {
+        self.0.active_at.store(self.0.now(), Ordering::Relaxed);
+        self.0.under_way.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+pin_project! {
+    /// The body of an answer: the request is under way until it has been written.
+    pub(crate) struct Watching<B> {
+        #[pin]
+        pub(crate) body: B,
+        pub(crate) under_way: UnderWay,
+    }
+}
+
+impl<B: Body> Body for Watching<B> {
+    type Data = B::Data;
+    type Error = B::Error;
+
+    fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<B::Data>, B::Error>>> {
+        self.project().body.poll_frame(cx)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}
+
+/// A connection that is watched.
+pub(crate) struct Watched<S> {
+    pub(crate) stream: S,
+    pub(crate) watch: Arc<Watch>,
+}
+
+impl<S: AsyncRead + Unpin> AsyncRead for Watched<S> {
+    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        let before = buffer.filled().len();
+        ready!(Pin::new(&mut self.stream).poll_read(cx, buffer))?;
+        let bytes = &buffer.filled()[before..];
+        if !bytes.is_empty() {
+            self.watch.read(bytes);
+        }
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl<S: AsyncWrite + Unpin> AsyncWrite for Watched<S> {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        let written = Pin::new(&mut self.stream).poll_write(cx, bytes);
+        self.watch.wrote(written.is_pending());
+        written
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(cx)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.stream.is_write_vectored()
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        pieces: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        let written = Pin::new(&mut self.stream).poll_write_vectored(cx, pieces);
+        self.watch.wrote(written.is_pending());
+        written
+    }
+}
