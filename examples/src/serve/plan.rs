@@ -3,7 +3,10 @@
 use std::path::PathBuf;
 
 use fastcore_leads::token::TOKEN_VARIABLE;
-use fastcore_leads_examples::destinations::{self, Told};
+use fastcore_leads_examples::{
+    database::Url,
+    destinations::{self, Told},
+};
 
 use crate::{options::Options, tokens::Tokens};
 
@@ -38,6 +41,9 @@ impl Plan {
             return Err(format!(
                 "{TOKEN_VARIABLE} is not set: FASTCORE_BASE_URL is another service, which knows its tokens"
             ));
+        }
+        if !is_site_only {
+            Url::parse(&options.database_url)?;
         }
         let told = match &options.destinations {
             Some(_) if is_site_only => return Err(TELLS_NOBODY.to_owned()),

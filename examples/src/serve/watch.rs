@@ -9,14 +9,14 @@ use std::{
         atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
     },
     task::{Context, Poll, ready},
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use http_body::{Body, Frame, SizeHint};
 use pin_project_lite::pin_project;
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
-    time::sleep,
+    time::{Instant, sleep},
 };
 
 /// How often is looked.
@@ -207,5 +207,60 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Watched<S> {
         let written = Pin::new(&mut self.stream).poll_write_vectored(cx, pieces);
         self.watch.wrote(written.is_pending());
         written
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use tokio::time::Instant;
+
+    use super::{Limits, Watch};
+
+    const LIMITS: Limits =
+        Limits { head: Duration::from_secs(10), idle: Duration::from_secs(75), write: Duration::from_secs(30) };
+
+    /// What the client did not do, and how long it was waited for.
+    async fn passed(watch: &Watch) -> (&'static str, u64) {
+        let began = Instant::now();
+        let undone = watch.passed(LIMITS).await;
+        (undone, began.elapsed().as_secs())
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn each_limit_is_its_own() {
+        let watch = Watch::new();
+        assert_eq!(passed(&watch).await, ("sent no whole head of a request", 10), "the first head begins at once");
+
+        // A request, and the next after half a minute: longer than a head may take.
+        let watch = Watch::new();
+        watch.read(b"POST / HTTP/1.1\r\n\r\n");
+        drop(watch.request());
+        tokio::time::advance(Duration::from_secs(30)).await;
+        watch.read(b"POST / HT");
+        assert_eq!(passed(&watch).await, ("sent no whole head of a request", 10));
+
+        let watch = Watch::new();
+        watch.read(b"POST / HTTP/1.1\r\n\r\n");
+        drop(watch.request());
+        assert_eq!(passed(&watch).await, ("asked nothing more", 75));
+
+        // Its body, and its answer, may take their time; a client that does not read it may not.
+        let watch = Watch::new();
+        watch.read(b"POST / HTTP/1.1\r\n");
+        let _under_way = watch.request();
+        tokio::time::advance(Duration::from_secs(300)).await;
+        watch.read(b"half a body");
+        watch.wrote(true);
+        assert_eq!(passed(&watch).await, ("did not read its answer", 30));
+
+        // Of HTTP/2, pings are no head.
+        let watch = Watch::new();
+        watch.read(b"P");
+        watch.read(b"RI * HTTP/2.0\r\n\r\nSM\r\n\r\n");
+        tokio::time::advance(Duration::from_secs(50)).await;
+        watch.read(b"ping");
+        assert_eq!(passed(&watch).await, ("asked nothing more", 75));
     }
 }

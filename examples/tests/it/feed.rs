@@ -65,7 +65,7 @@ async fn without_a_token_of_its_own_there_is_no_feed() {
     let (status, said) = start_in_vain(&[], &[("FASTCORE_EVENTS_TOKEN", "short")]);
     assert!(!status.success() && said.contains("FASTCORE_EVENTS_TOKEN") && !said.contains("short\""), "{said}");
     let (status, said) = start_in_vain(&[], &[("FASTCORE_EVENTS_TOKEN", "")]);
-    assert!(!status.success() && said.contains("FASTCORE_EVENTS_TOKEN is empty"), "{said}");
+    assert!(!status.success() && said.contains("FASTCORE_EVENTS_TOKEN is blank"), "{said}");
     let both = [("FASTCORE_SITE_INGEST_TOKEN", TOKEN), ("FASTCORE_EVENTS_TOKEN", TOKEN)];
     let (status, said) = start_in_vain(&[], &both);
     assert!(!status.success() && said.contains("is for one purpose") && !said.contains(TOKEN), "{said}");

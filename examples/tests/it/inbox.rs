@@ -86,7 +86,7 @@ fn tokens_that_cannot_be_meant_are_refused() {
     let nameless = format!("={MARIE}");
     let ingest = format!("marie={TOKEN}");
     for (value, said) in [
-        ("", "FASTCORE_OPERATOR_TOKENS is empty"),
+        ("", "FASTCORE_OPERATOR_TOKENS is blank"),
         (MARIE, "entry 1: write it as name=token"),
         (&nameless, "entry 1: an actor's name"),
         (&unknown, "entry 1: its scopes are read, reveal, work and erase"),

@@ -24,6 +24,7 @@ mod privacy;
 mod proxied;
 mod pseudonyms;
 mod roles;
+mod running;
 mod service;
 mod site;
 mod spool;

@@ -83,8 +83,8 @@ async fn a_request_under_way_is_finished_before_the_end() {
     assert!(service.wait().success());
 }
 
-/// Options, variables, and what is said.
-type Case<'a> = (&'a [&'a str], &'a [(&'a str, &'a str)], &'a str);
+/// Options, variables, how it ends, and what is said.
+type Case<'a> = (&'a [&'a str], &'a [(&'a str, &'a str)], i32, &'a str);
 
 #[test]
 fn what_cannot_start_says_what_to_do() {
@@ -92,18 +92,23 @@ fn what_cannot_start_says_what_to_do() {
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let address = taken.local_addr().unwrap().to_string();
     let cases: [Case<'_>; 8] = [
-        (&["--fastcore-base-url", "https://fastcore.example.com"], &[], "which knows its tokens"),
-        (&["--listen", "0.0.0.0:0"], &[], "openssl rand -base64 32"),
-        (&[], &[("FASTCORE_SITE_INGEST_TOKEN", "")], "openssl rand -base64 32"),
-        (&[], &[("FASTCORE_SITE_INGEST_TOKEN", "too-short")], "shorter than 16 characters"),
-        (&["--database-url", "mysql://x"], &[], "postgres://user:password@host/database"),
-        (&["--database-url", &format!("postgres://postgres:PASSWORD@127.0.0.1:{port}/none")], &[], "try again later"),
-        (&["--database-url", "sqlite:/no/such/directory/x.db"], &[], "not available"),
-        (&["--listen", &address], &[], "choose another --listen"),
+        (&["--fastcore-base-url", "https://fastcore.example.com"], &[], 2, "which knows its tokens"),
+        (&["--listen", "0.0.0.0:0"], &[], 2, "openssl rand -base64 32"),
+        (&[], &[("FASTCORE_SITE_INGEST_TOKEN", "")], 2, "openssl rand -base64 32"),
+        (&[], &[("FASTCORE_SITE_INGEST_TOKEN", "too-short")], 2, "shorter than 16 characters"),
+        (&["--database-url", "mysql://x"], &[], 2, "postgres://user:password@host/database"),
+        (
+            &["--database-url", &format!("postgres://postgres:PASSWORD@127.0.0.1:{port}/none")],
+            &[],
+            1,
+            "try again later",
+        ),
+        (&["--database-url", "sqlite:/no/such/directory/x.db"], &[], 1, "not available"),
+        (&["--listen", &address], &[], 1, "choose another --listen"),
     ];
-    for (options, variables, said) in cases {
+    for (options, variables, code, said) in cases {
         let (status, log) = start_in_vain(options, variables);
-        assert_eq!(status.code(), Some(1), "{options:?}: {log}");
+        assert_eq!(status.code(), Some(code), "{options:?}: {log}");
         assert!(log.contains(said), "{options:?}: {log}");
         assert!(!log.contains("PASSWORD"), "{log}");
     }

@@ -256,6 +256,6 @@ async fn what_is_promised_is_for_the_operator_to_say() {
     for bad in ["{", r#"{"de": {}}"#, r#"{"fr": {"promesse": "x"}}"#] {
         std::fs::write(&file, bad).unwrap();
         let (status, log) = start_in_vain(&["--site", "--site-wordings", file.to_str().unwrap()], &[]);
-        assert!(status.code() == Some(1) && log.contains("promise"), "{bad}: {log}");
+        assert!(status.code() == Some(2) && log.contains("promise"), "{bad}: {log}");
     }
 }

@@ -39,6 +39,6 @@ async fn the_pepper_is_made_once_kept_for_its_owner_and_can_be_set() {
     assert_ne!(lead.ip_hash.split('-').next(), hashes[0].split('-').next(), "the id tells the pepper");
 
     let (status, log) = start_in_vain(&["--site"], &variables("short"));
-    assert_eq!(status.code(), Some(1));
+    assert_eq!(status.code(), Some(2));
     assert!(log.contains("openssl rand -base64 32") && !log.contains("\"short\""), "{log}");
 }

@@ -61,7 +61,7 @@ async fn a_site_alone_has_no_database_and_no_endpoint() {
         assert!(!site.logs().contains("DATABASE_URL"), "{}", site.logs());
     }
     let (status, log) = start_in_vain(&["--fastcore-base-url", "http://127.0.0.1:1"], &[]);
-    assert!(status.code() == Some(1) && log.contains("knows its tokens"), "{log}");
+    assert!(status.code() == Some(2) && log.contains("knows its tokens"), "{log}");
 }
 
 #[tokio::test]

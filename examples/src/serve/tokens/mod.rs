@@ -200,7 +200,8 @@ fn some<'e>(variable: &str, entries: Option<&'e [String]>) -> Result<&'e [String
 
 /// One, or several separated by commas. None where the variable is not set.
 fn entries(variable: &str) -> Result<Option<Vec<String>>, String> {
-    let list = environment::secret(variable)?;
+    let list = environment::secret(variable)
+        .map_err(|problem| format!("{problem}; `openssl rand -base64 32` makes a token"))?;
     Ok(list.map(|list| list.split(',').map(str::trim).filter(|entry| !entry.is_empty()).map(str::to_owned).collect()))
 }
 
