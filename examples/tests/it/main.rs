@@ -3,6 +3,8 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, missing_docs, reason = "tests")]
 
 mod adapters;
+mod alarms;
+mod balanced;
 mod contract;
 mod crash;
 mod drivers;

@@ -89,6 +89,10 @@ pub(super) fn way_to(column: &str, map: &[(String, Way)]) -> Option<Way> {
 
 /// A name without accents, blanks, hyphens and other signs, in lower case.
 pub(super) fn fold(name: &str) -> String {
+    if name.is_ascii() {
+        let kept = name.bytes().filter(|byte| byte.is_ascii_alphanumeric() || *byte == b'.');
+        return kept.map(|byte| char::from(byte.to_ascii_lowercase())).collect();
+    }
     let decomposed = DecomposingNormalizerBorrowed::new_nfkd().normalize_iter(name.chars());
     decomposed.filter(|letter| letter.is_alphanumeric() || *letter == '.').flat_map(char::to_lowercase).collect()
 }

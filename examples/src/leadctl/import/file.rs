@@ -124,7 +124,10 @@ impl<R: Read> Read for LineFeeds<R> {
 
 /// The encoding of a text: by its mark; where it has none, UTF-8 if it is that, and otherwise what it looks like.
 fn found(mut reader: impl Read) -> io::Result<&'static Encoding> {
+    /// So much text that is not ASCII alone tells one encoding from the other.
+    const ENOUGH: usize = 1024 * 1024;
     let mut detector = EncodingDetector::new(Iso2022JpDetection::Deny);
+    let mut fed = 0;
     let mut buffer = vec![0; 64 * 1024];
     let (mut kept, mut is_start) = (0, true);
     let (mut sequences, mut faults) = (0_u64, 0_u64);
@@ -140,7 +143,11 @@ fn found(mut reader: impl Read) -> io::Result<&'static Encoding> {
             }
         }
         is_start &= read == 0;
-        detector.feed(&buffer[kept..kept + read], read == 0);
+        let fresh = &buffer[kept..kept + read];
+        if fed < ENOUGH && !fresh.is_ascii() {
+            detector.feed(fresh, false);
+            fed += fresh.len();
+        }
         let rest = count(text, &mut sequences, &mut faults);
         if read == 0 {
             faults += u64::from(rest > 0);
@@ -154,6 +161,7 @@ fn found(mut reader: impl Read) -> io::Result<&'static Encoding> {
     if faults == 0 || sequences > 10 * faults {
         return Ok(UTF_8);
     }
+    detector.feed(&[], true);
     Ok(detector.guess(Some(b"fr"), Utf8Detection::Deny))
 }
 

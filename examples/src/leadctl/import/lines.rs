@@ -1,7 +1,7 @@
 //! The lines of a file, read one at a time, each as the body that the endpoint would get.
 
 use std::{
-    cell::Cell,
+    cell::Cell as Counter,
     io::{BufRead, Read},
     rc::Rc,
 };
@@ -17,7 +17,7 @@ use serde_json::{Map, Value};
 use super::{
     columns::{Columns, way_to},
     json::{self, Array},
-    reading::Reading,
+    reading::{Cell, Reading},
 };
 
 /// The most bytes of a record of a CSV: one that is longer has a quote that does not end.
@@ -73,7 +73,7 @@ fn as_json(bytes: &[u8]) -> Value {
 /// Counts what is read since the last record, so that no record takes the file for its own.
 pub(super) struct Bounded<R> {
     reader: R,
-    left: Rc<Cell<usize>>,
+    left: Rc<Counter<usize>>,
 }
 
 impl<R: Read> Read for Bounded<R> {
@@ -97,7 +97,7 @@ pub(super) struct Lines<R> {
 enum Kind<R> {
     Jsonl { reader: R, number: u64 },
     Array { reader: R, array: Array },
-    Csv { rows: Box<csv::Reader<Bounded<R>>>, left: Rc<Cell<usize>>, columns: Rc<Columns>, numbers: Numbers },
+    Csv { rows: Box<csv::Reader<Bounded<R>>>, left: Rc<Counter<usize>>, columns: Rc<Columns>, numbers: Numbers },
 }
 
 /// How lines are counted: from 1, the header too.
@@ -138,7 +138,7 @@ impl<R: BufRead> Lines<R> {
                     Form::Rows(first) => (b',', Numbers::Rows(first)),
                     Form::Jsonl | Form::Array => (b',', Numbers::Lines(0)),
                 };
-                let left = Rc::new(Cell::new(MAX_RECORD));
+                let left = Rc::new(Counter::new(MAX_RECORD));
                 let reader = Bounded { reader, left: Rc::clone(&left) };
                 let mut rows = csv::ReaderBuilder::new().delimiter(separator).flexible(true).from_reader(reader);
                 let header =
@@ -223,7 +223,7 @@ fn of_json(number: u64, text: Vec<u8>, reading: &Reading) -> Result<Line, (Line,
             return Ok(as_it_is(text));
         }
         seen.push(way);
-        known.push((way, value));
+        known.push((way, Cell::Value(value)));
     }
     made(number, Raw::Json(text), reading.body(known.into_iter()))
 }
@@ -261,14 +261,19 @@ fn row(number: u64, columns: &Rc<Columns>, record: StringRecord, reading: &Readi
         return made(number, Raw::Cells(Rc::clone(columns), record), Err(why));
     }
     let cells = record.iter().zip(&columns.ways);
-    let members = cells.filter_map(|(cell, way)| Some(((*way)?, Value::from(&*restored_cell(cell)))));
-    let body = reading.body(members);
+    let members = cells.filter_map(|(cell, way)| Some(((*way)?, restored_cell(cell))));
+    if reading.is_looking() {
+        reading.look(members);
+        return made(number, Raw::Cells(Rc::clone(columns), record), Ok(Map::new()));
+    }
+    let body = reading.body(members.map(|(way, cell)| (way, Cell::Text(cell))));
     made(number, Raw::Cells(Rc::clone(columns), record), body)
 }
 
 fn made(number: u64, raw: Raw, body: Result<Map<String, Value>, String>) -> Result<Line, (Line, String)> {
     match body {
-        Ok(body) => Ok(Line { number, body: Value::Object(body).to_string().into_bytes(), raw }),
+        // A map of texts and values always serialises.
+        Ok(body) => Ok(Line { number, body: serde_json::to_vec(&body).unwrap_or_default(), raw }),
         Err(why) => Err((Line { number, body: Vec::new(), raw }, why)),
     }
 }

@@ -1,5 +1,7 @@
 //! How the cells of a line become the body that the endpoint would get.
 
+use std::borrow::Cow;
+
 use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 use uuid::Builder;
@@ -13,8 +15,15 @@ const SOURCE: Way = &["meta", "source"];
 const REQUEST_ID: Way = &["meta", "request_id"];
 const IP_HASH: Way = &["meta", "ip_hash"];
 const TIMESTAMP: Way = &["meta", "timestamp_utc"];
+const DATES: [Way; 2] = [TIMESTAMP, &["meta", "consent", "given_at"]];
 /// What is known of an address that nobody wrote down.
 const NO_HASH: &str = "none";
+
+/// What a line says of a member.
+pub(super) enum Cell<'c> {
+    Text(Cow<'c, str>),
+    Value(Value),
+}
 
 /// What stands in no line.
 pub(super) struct Reading {
@@ -31,16 +40,21 @@ impl Reading {
     ///
     /// # Errors
     /// Why there is none.
-    pub(super) fn body(&self, members: impl Iterator<Item = (Way, Value)>) -> Result<Map<String, Value>, String> {
+    pub(super) fn body<'c>(
+        &self,
+        members: impl Iterator<Item = (Way, Cell<'c>)>,
+    ) -> Result<Map<String, Value>, String> {
         let mut body = Map::new();
-        for (way, value) in members {
-            let value = match value {
-                Value::String(cell) => self.value(way, &cell)?,
-                other => other,
+        for (way, cell) in members {
+            let value = match cell {
+                Cell::Text(text) => self.value(way, &text)?,
+                Cell::Value(Value::String(text)) => self.value(way, &text)?,
+                Cell::Value(other) => other,
             };
             put(&mut body, way, value);
         }
-        let id = id_of(&body);
+        // Before what the file does not say is put in: the same content is the same lead.
+        let id = at(&body, REQUEST_ID).is_none().then(|| id_of(&body));
         for (way, otherwise) in
             [(SOURCE, self.source.as_deref()), (IP_HASH, Some(NO_HASH)), (TIMESTAMP, Some(&*self.now))]
         {
@@ -48,11 +62,23 @@ impl Reading {
                 put(&mut body, way, otherwise.into());
             }
         }
-        if at(&body, REQUEST_ID).is_none() {
+        if let Some(id) = id {
             let source = at(&body, SOURCE).map(Value::to_string).unwrap_or_default();
             put(&mut body, REQUEST_ID, derived(&source, &id).into());
         }
         Ok(body)
+    }
+
+    /// Looks at the dates among members, and at nothing else.
+    pub(super) fn look<'c>(&self, members: impl Iterator<Item = (Way, Cow<'c, str>)>) {
+        for (_, cell) in members.filter(|(way, _)| DATES.contains(way)) {
+            let _ = self.dates.read(&cell);
+        }
+    }
+
+    /// Whether dates are only looked at.
+    pub(super) fn is_looking(&self) -> bool {
+        matches!(self.dates, Dates::Looked(_))
     }
 
     fn value(&self, way: Way, cell: &str) -> Result<Value, String> {
@@ -71,7 +97,7 @@ impl Reading {
         Ok(match way {
             ["consent"] => yes_or_no(cell).map_or_else(|| cell.into(), Value::Bool),
             ["meta", "suspicion"] => cell.split_whitespace().collect::<Vec<_>>().into(),
-            ["meta", "timestamp_utc"] | ["meta", "consent", "given_at"] => self.dates.read(cell)?.into(),
+            way if DATES.contains(&way) => self.dates.read(cell)?.into(),
             _ => cell.into(),
         })
     }
@@ -101,7 +127,10 @@ fn id_of(body: &Map<String, Value>) -> Vec<u8> {
     for way in
         [&["name"][..], &["email"], &["phone"], &["company"], &["service"], &["message"], &["consent"], TIMESTAMP]
     {
-        hash.update(at(body, way).map(Value::to_string).unwrap_or_default());
+        if let Some(value) = at(body, way) {
+            // A value always serialises.
+            hash.update(serde_json::to_vec(value).unwrap_or_default());
+        }
         hash.update([0]);
     }
     hash.finalize().to_vec()

@@ -258,3 +258,18 @@ fn what_was_erased_is_erased_again_behind_a_restore() {
     let wrong = place.write("wrong.json", "[]");
     assert_eq!(place.run(&["erase", "--from-list", &wrong, "--yes"]).code, 5);
 }
+
+/// The script that the documentation has.
+#[test]
+fn a_day_goes_as_it_is_written_down() {
+    let place = Place::sqlite();
+    let folder = place.dir.path().join("day");
+    std::fs::create_dir(&folder).unwrap();
+    let tools = Path::new(env!("CARGO_BIN_EXE_leadctl")).parent().unwrap();
+    let path = format!("{}:{}", tools.display(), std::env::var("PATH").unwrap());
+    let mut day = Command::new(concat!(env!("CARGO_MANIFEST_DIR"), "/ops/a-day"));
+    day.current_dir(&folder).env("PATH", path).env_remove("RUST_LOG").env_remove("FASTCORE_SITE_STATE");
+    let output = day.stdin(Stdio::null()).output().unwrap();
+    let said = String::from_utf8([output.stdout, output.stderr].concat()).unwrap();
+    assert!(output.status.success() && said.contains("the day is over"), "{said}");
+}

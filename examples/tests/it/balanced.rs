@@ -1,0 +1,167 @@
+//! Two services behind nginx and behind HAProxy, as `examples/ops` has them, while one after the other is restarted.
+
+use std::{
+    fs,
+    net::{SocketAddr, TcpListener, TcpStream},
+    path::Path,
+    process::{Child, Command, Stdio},
+    time::{Duration, Instant},
+};
+
+use fastcore_leads::testing::{
+    TempDir, body,
+    http::{exchange, lead_request},
+    postgres::Cluster,
+};
+use tokio::task::JoinSet;
+
+use crate::service::{PATIENCE, Service};
+
+const SENDERS: usize = 4;
+
+fn free() -> SocketAddr {
+    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap()
+}
+
+fn program(places: &[&str], package: &str) -> String {
+    let found = places.iter().find(|path| Path::new(path).exists());
+    (*found.unwrap_or_else(|| panic!("{package} is missing: `apt-get install {package}`, or run ./test"))).to_owned()
+}
+
+/// A proxy of a test's own.
+struct Proxy {
+    child: Child,
+    address: SocketAddr,
+    _dir: TempDir,
+}
+
+impl Proxy {
+    /// Both write where they listen, and whom they speak to, into a file; so the one of `examples/ops` is taken, with other addresses.
+    fn start(name: &str, services: [SocketAddr; 2]) -> Self {
+        // Somebody else may take the port first: then another one.
+        (0..5).find_map(|_| Self::at(free(), name, services)).unwrap_or_else(|| panic!("{name} does not start"))
+    }
+
+    fn at(address: SocketAddr, name: &str, services: [SocketAddr; 2]) -> Option<Self> {
+        let dir = TempDir::new();
+        let folder = dir.path().display();
+        let file = if name == "nginx" { "nginx.conf" } else { "haproxy.cfg" };
+        let kept = fs::read_to_string(format!("{}/ops/{file}", env!("CARGO_MANIFEST_DIR"))).unwrap();
+        let mut config: String = kept
+            .lines()
+            .filter(|line| !line.contains("ssl_certificate"))
+            .fold(String::new(), |config, line| config + line + "\n");
+        for (written, here) in [
+            ("10.0.0.11:8000", services[0].to_string()),
+            ("10.0.0.12:8000", services[1].to_string()),
+            ("listen 443 ssl", format!("listen {address}")),
+            ("bind :443 ssl crt /etc/ssl/leads.pem", format!("bind {address}")),
+        ] {
+            config = config.replace(written, &here);
+        }
+        assert!(config.contains(&address.to_string()) && config.contains(&services[1].to_string()), "{config}");
+        let path = dir.path().join(file);
+        let mut command;
+        if name == "nginx" {
+            let temporary = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"]
+                .map(|kind| format!("{kind}_temp_path {folder}/{kind};"))
+                .join(" ");
+            config = format!(
+                "daemon off; master_process off; pid {folder}/pid; error_log {folder}/error.log; events {{}}\n\
+                 http {{ access_log off; {temporary}\n{config} }}"
+            );
+            let places = ["/usr/sbin/nginx", "/usr/local/bin/nginx", "/opt/homebrew/bin/nginx", "/usr/bin/nginx"];
+            command = Command::new(program(&places, "nginx"));
+            command.args(["-p", &folder.to_string(), "-e", &format!("{folder}/error.log"), "-c", file]);
+        } else {
+            let places = ["/usr/sbin/haproxy", "/usr/local/sbin/haproxy", "/opt/homebrew/bin/haproxy"];
+            command = Command::new(program(&places, "haproxy"));
+            command.arg("-f").arg(&path);
+        }
+        fs::write(&path, config).unwrap();
+        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+        let mut proxy = Self { child: command.spawn().unwrap(), address, _dir: dir };
+        let end = Instant::now() + PATIENCE;
+        while proxy.child.try_wait().unwrap().is_none() {
+            if TcpStream::connect(address).is_ok() {
+                return Some(proxy);
+            }
+            assert!(Instant::now() < end, "{name} does not listen");
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        None
+    }
+}
+
+impl Drop for Proxy {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn get(path: &str) -> Vec<u8> {
+    format!("GET {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n").into_bytes()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn services_behind_a_balancer_are_restarted_one_after_the_other() {
+    for name in ["nginx", "haproxy"] {
+        let url = Cluster::shared().database();
+        let addresses = [free(), free()];
+        let start = |address: SocketAddr| {
+            Service::start(&["--database-url", &url, "--listen", &address.to_string(), "--drain-grace", "3"])
+        };
+        let mut services = addresses.map(start);
+        let proxy = Proxy::start(name, addresses);
+        let at = proxy.address;
+        // Until it has seen that they are ready.
+        let end = Instant::now() + PATIENCE;
+        while exchange(at, &lead_request(&body())).await.status != 201 {
+            assert!(Instant::now() < end, "{name} finds no service");
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        let sent = |url: &str| Cluster::shared().psql(url, "SELECT count(*) FROM lead_inbox").parse::<u32>().unwrap();
+        let before = sent(&url);
+        let stop = std::sync::Arc::new(std::sync::atomic::AtomicBool::new(false));
+        let mut senders = JoinSet::new();
+        for _ in 0..SENDERS {
+            let stop = std::sync::Arc::clone(&stop);
+            senders.spawn(async move {
+                let mut acknowledged = 0;
+                while !stop.load(std::sync::atomic::Ordering::Relaxed) {
+                    let answer = exchange(at, &lead_request(&body())).await;
+                    assert_eq!(answer.status, 201, "{}", String::from_utf8_lossy(&answer.body));
+                    acknowledged += 1;
+                }
+                acknowledged
+            });
+        }
+        for (service, address) in services.iter_mut().zip(addresses) {
+            service.signal("-TERM");
+            assert!(service.wait().success(), "{}", service.logs());
+            *service = start(address);
+            // The next one goes once this one takes leads.
+            let metric = "fastcore_leads_ingest_total{outcome=\"received\"} 0";
+            let end = Instant::now() + PATIENCE;
+            while String::from_utf8_lossy(&exchange(address, &get("/metrics")).await.body).contains(metric) {
+                assert!(Instant::now() < end, "{name} sends it no lead");
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+        }
+        stop.store(true, std::sync::atomic::Ordering::Relaxed);
+        let acknowledged: u32 = senders.join_all().await.into_iter().sum();
+        assert_eq!(sent(&url) - before, acknowledged, "{name}");
+        for path in ["/staff", "/metrics", "/readyz", "/docs"] {
+            assert_eq!(exchange(at, &get(path)).await.status, 404, "{name} {path}");
+        }
+        // Of one address's forms, too many are refused, whatever each service has seen.
+        let form = b"POST /api/forms/contact HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-length: 0\r\n\r\n";
+        let mut statuses = Vec::new();
+        for _ in 0..25 {
+            statuses.push(exchange(at, form).await.status);
+        }
+        assert!(statuses[0] == 404 && statuses[24] == 429, "{name}: {statuses:?}");
+        drop(services);
+    }
+}
