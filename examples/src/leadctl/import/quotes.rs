@@ -8,6 +8,8 @@ enum At {
     Quoted,
     /// Behind a quote in a quoted cell: its end, or the first of two that stand for one.
     Quote,
+    /// Behind a quote that stands in the text of a cell that another line opened: whether what follows would be read as quoted.
+    Lost(bool),
 }
 
 /// # Errors
@@ -15,8 +17,6 @@ enum At {
 pub(super) fn check(mut reader: impl BufRead, separator: u8) -> Result<(), String> {
     let mut at = At::CellStart;
     let (mut line, mut opened) = (1_u64, 1_u64);
-    // Where a quote that stands in a cell's text is on another line than the one that opened the cell.
-    let mut is_stray = false;
     let mut last = 0;
     loop {
         let buffer = match reader.fill_buf() {
@@ -35,17 +35,14 @@ pub(super) fn check(mut reader: impl BufRead, separator: u8) -> Result<(), Strin
                 }
                 (At::Quoted, b'"') => At::Quote,
                 (At::Quoted, _) | (At::Quote, b'"') => At::Quoted,
-                (At::CellStart | At::Plain | At::Quote, _) if byte == separator || byte == b'\n' => {
-                    if is_stray {
-                        return Err(told(opened, line));
-                    }
-                    At::CellStart
-                }
-                (At::Quote, _) => {
-                    is_stray |= line > opened;
-                    // As it is read: the cell goes on without quotes, unless it is none of this line.
-                    if is_stray { At::Quoted } else { At::Plain }
-                }
+                (At::CellStart | At::Plain | At::Quote, _) if byte == separator || byte == b'\n' => At::CellStart,
+                // Up to where quotes are in pairs again: each line until then is read as part of another.
+                (At::Lost(false), b'\n') => return Err(told(opened, line)),
+                (At::Lost(is_quoted), b'"') => At::Lost(!is_quoted),
+                (At::Lost(is_quoted), _) => At::Lost(is_quoted),
+                (At::Quote, _) if line > opened => At::Lost(false),
+                // As it is read: the cell goes on without quotes.
+                (At::Quote, _) => At::Plain,
                 (At::CellStart | At::Plain, _) => At::Plain,
             };
             line += u64::from(byte == b'\n');
@@ -55,7 +52,7 @@ pub(super) fn check(mut reader: impl BufRead, separator: u8) -> Result<(), Strin
         reader.consume(length);
     }
     let end = if last == b'\n' { line - 1 } else { line };
-    if matches!(at, At::Quoted) { Err(told(opened, end)) } else { Ok(()) }
+    if matches!(at, At::Quoted | At::Lost(_)) { Err(told(opened, end)) } else { Ok(()) }
 }
 
 fn told(opened: u64, end: u64) -> String {
@@ -82,6 +79,11 @@ mod tests {
         for (text, told) in [
             ("a,b\nx,\"open\n1,2\n3,4", "line 2: a quote opens a cell and takes the 2 lines behind it, up to line 4"),
             ("x,\"open,y\nz,\"closed\",w\n", "line 1: a quote opens a cell and takes the line behind it, 2"),
+            (
+                "x,\"open,y\nz,\"closed\",w\nz,\"closed\",w\nz,\"closed\",w\n",
+                "line 1: a quote opens a cell and takes the 3 lines behind it, up to line 4",
+            ),
+            ("x,\"open,y\nz,\"closed,w\nz,plain,w\n", "line 1: a quote opens a cell and takes the line behind it, 2"),
             ("x,\"open", "line 1: a quote opens a cell and is not closed"),
         ] {
             let found = check(text.as_bytes(), b',');
