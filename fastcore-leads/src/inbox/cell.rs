@@ -69,6 +69,9 @@ pub fn guarded_cell(text: &str, guard: CellGuard) -> Cow<'_, str> {
 /// assert_eq!(restored_cell("'t Hoen"), "'t Hoen");
 /// ```
 pub fn restored_cell(cell: &str) -> Cow<'_, str> {
+    if !cell.contains('\'') {
+        return Cow::Borrowed(cell);
+    }
     let mut text = String::new();
     let mut taken = 0;
     let mut is_changed = false;

@@ -260,13 +260,12 @@ fn row(number: u64, columns: &Rc<Columns>, record: StringRecord, reading: &Readi
         let why = format!("{} cells in {} columns", record.len(), columns.ways.len());
         return made(number, Raw::Cells(Rc::clone(columns), record), Err(why));
     }
-    let cells = record.iter().zip(&columns.ways);
-    let members = cells.filter_map(|(cell, way)| Some(((*way)?, restored_cell(cell))));
+    let cells = record.iter().zip(&columns.ways).filter_map(|(cell, way)| Some(((*way)?, cell)));
     if reading.is_looking() {
-        reading.look(members);
+        reading.look(cells);
         return made(number, Raw::Cells(Rc::clone(columns), record), Ok(Map::new()));
     }
-    let body = reading.body(members.map(|(way, cell)| (way, Cell::Text(cell))));
+    let body = reading.body(cells.map(|(way, cell)| (way, Cell::Text(restored_cell(cell)))));
     made(number, Raw::Cells(Rc::clone(columns), record), body)
 }
 

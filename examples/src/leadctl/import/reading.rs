@@ -70,9 +70,9 @@ impl Reading {
     }
 
     /// Looks at the dates among members, and at nothing else.
-    pub(super) fn look<'c>(&self, members: impl Iterator<Item = (Way, Cow<'c, str>)>) {
+    pub(super) fn look<'c>(&self, members: impl Iterator<Item = (Way, &'c str)>) {
         for (_, cell) in members.filter(|(way, _)| DATES.contains(way)) {
-            let _ = self.dates.read(&cell);
+            let _ = self.dates.read(cell);
         }
     }
 
