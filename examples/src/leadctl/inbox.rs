@@ -148,15 +148,13 @@ pub(crate) async fn transition(
     let lead = find::lead(database, id).await?;
     let now = || lead.status.parse().map_err(|_| InboxError::UnknownStatus);
     let seen = seen.map_or_else(now, Ok)?;
-    done(options, &database.transition(lead.id, seen, to, options.actor.clone(), reason).await?);
-    Ok(())
+    done(options, database, &database.transition(lead.id, seen, to, options.actor.clone(), reason).await?).await
 }
 
 pub(crate) async fn note(options: &Options, database: &dyn LeadDatabase, id: IdPrefix, note: &Note) -> Outcome {
     let id = find::lead(database, id).await?.id;
     let note = if note.as_str() == "-" { typed()? } else { note.clone() };
-    done(options, &database.add_note(id, note, options.actor.clone()).await?);
-    Ok(())
+    done(options, database, &database.add_note(id, note, options.actor.clone()).await?).await
 }
 
 /// A note from standard input.
@@ -176,8 +174,7 @@ pub(crate) async fn assign(
 ) -> Outcome {
     let lead = find::lead(database, id).await?;
     let seen = lead.assignee().and_then(|name| Actor::new(name).ok());
-    done(options, &database.assign(lead.id, seen, to, options.actor.clone(), reason).await?);
-    Ok(())
+    done(options, database, &database.assign(lead.id, seen, to, options.actor.clone(), reason).await?).await
 }
 
 pub(crate) async fn release(
@@ -187,8 +184,7 @@ pub(crate) async fn release(
     reason: Option<Reason>,
 ) -> Outcome {
     let id = find::lead(database, id).await?.id;
-    done(options, &database.release(id, options.actor.clone(), reason).await?);
-    Ok(())
+    done(options, database, &database.release(id, options.actor.clone(), reason).await?).await
 }
 
 pub(crate) async fn withdraw_consent(
@@ -198,10 +194,12 @@ pub(crate) async fn withdraw_consent(
     reason: Option<Reason>,
 ) -> Outcome {
     let id = find::lead(database, id).await?.id;
-    done(options, &database.withdraw_consent(id, options.actor.clone(), reason).await?);
-    Ok(())
+    done(options, database, &database.withdraw_consent(id, options.actor.clone(), reason).await?).await
 }
 
-fn done(options: &Options, lead: &StoredLead) {
+/// Shows a lead as it is now.
+async fn done(options: &Options, database: &dyn LeadDatabase, lead: &StoredLead) -> Outcome {
+    noted(options, database, std::slice::from_ref(lead)).await?;
     shown::print_leads(options, std::slice::from_ref(lead), || options.disclosure().lead(lead));
+    Ok(())
 }

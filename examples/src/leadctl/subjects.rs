@@ -1,6 +1,6 @@
 //! What a person may ask for, and what the law asks for: export, erasure, purge.
 
-use std::{fs, path::Path};
+use std::{collections::BTreeSet, fs, path::Path};
 
 use chrono::DateTime;
 use fastcore_leads::{
@@ -150,18 +150,20 @@ pub(crate) async fn erase_again(
     let listed: Listed = serde_json::from_str(&text)
         .map_err(|_| unreadable("is no list of erasures, as `leadctl --json erasures` writes it"))?;
     let (mut due, mut unknown) = (Vec::new(), 0_u64);
-    for erasure in &listed.erasures {
-        match database.get(LeadId::from_uuid(erasure.lead_id)).await? {
+    // Lists of several nights may name a lead twice.
+    let ids: BTreeSet<Uuid> = listed.erasures.iter().map(|erasure| erasure.lead_id).collect();
+    for id in &ids {
+        match database.get(LeadId::from_uuid(*id)).await? {
             Some(lead) if lead.erased_at_utc.is_none() => due.push(lead.id),
             Some(_) => {}
             None => unknown += 1,
         }
     }
-    confirm(&format!("Leads to erase for good: {} of {} listed. Go on?", due.len(), listed.erasures.len()), yes)?;
+    confirm(&format!("Leads to erase for good: {} of {} listed. Go on?", due.len(), ids.len()), yes)?;
     for id in &due {
         database.erase(Target::Lead(*id), options.actor.clone(), reason.clone()).await?;
     }
-    let already = listed.erasures.len() as u64 - due.len() as u64 - unknown;
+    let already = ids.len() as u64 - due.len() as u64 - unknown;
     if options.json {
         shown::say(json!({"erased": ids_of(&due), "erased_already": already, "not_there": unknown}));
     } else {

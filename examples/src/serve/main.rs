@@ -31,6 +31,7 @@ use http_body::Body;
 use hyper::body::Incoming;
 use tokio::{
     net::TcpListener,
+    signal::unix::{SignalKind, signal},
     sync::oneshot,
     time::{Instant, timeout_at},
 };
@@ -49,6 +50,8 @@ use self::{
 async fn main() -> ExitCode {
     // Before all else: a signal that comes meanwhile is heard.
     let signals = StopSignals::listen();
+    // Where nothing is to be read again, SIGHUP is no end either.
+    let _reload = signal(SignalKind::hangup());
     let (options, is_trial) = match read_options() {
         Ok(read) => read,
         Err(problem) => {

@@ -34,7 +34,8 @@ impl Plan {
     /// # Errors
     /// A sentence for the operator.
     pub(crate) fn read(options: &Options, is_trial: bool) -> Result<Self, String> {
-        let tokens = Tokens::read(&options.listen, options.tokens.as_deref())?;
+        let site = options.site.posts_here().then(|| options.site.source());
+        let tokens = Tokens::read(&options.listen, options.tokens.as_deref(), site)?;
         let has_site = options.site.is_on(is_trial && tokens.made.is_some());
         let is_site_only = has_site && !options.site.posts_here();
         if is_site_only && tokens.made.is_some() {

@@ -64,6 +64,7 @@ impl Watch {
     /// Begins a request: its head is there. It ends once what is returned is gone.
     pub(crate) fn request(self: &Arc<Self>) -> UnderWay {
         self.head_since.store(0, Ordering::Relaxed);
+        self.active_at.store(self.now(), Ordering::Relaxed);
         self.under_way.fetch_add(1, Ordering::Relaxed);
         UnderWay(Arc::clone(self))
     }
@@ -94,7 +95,6 @@ impl Watch {
 
     fn read(&self, bytes: &[u8]) {
         let now = self.now();
-        self.active_at.store(now, Ordering::Relaxed);
         for byte in bytes {
             let known = self.preface.load(Ordering::Relaxed);
             if known == PREFACE.len() || self.is_http1.load(Ordering::Relaxed) {
@@ -106,8 +106,9 @@ impl Watch {
                 self.is_http1.store(true, Ordering::Relaxed);
             }
         }
-        // Of HTTP/2, what comes between requests is no head, and pings tell who is gone.
+        // Of HTTP/2, what comes between requests is no head: pings, which tell who is gone, and say nothing of what is wanted.
         if self.is_http1.load(Ordering::Relaxed) {
+            self.active_at.store(now, Ordering::Relaxed);
             if self.under_way.load(Ordering::Relaxed) == 0 {
                 let _ = self.head_since.compare_exchange(0, now, Ordering::Relaxed, Ordering::Relaxed);
             }
@@ -121,7 +122,9 @@ impl Watch {
             let _ = self.blocked_since.compare_exchange(0, self.now(), Ordering::Relaxed, Ordering::Relaxed);
         } else {
             self.blocked_since.store(0, Ordering::Relaxed);
-            self.active_at.store(self.now(), Ordering::Relaxed);
+            if self.is_http1.load(Ordering::Relaxed) {
+                self.active_at.store(self.now(), Ordering::Relaxed);
+            }
         }
     }
 }
@@ -255,12 +258,14 @@ mod tests {
         watch.wrote(true);
         assert_eq!(passed(&watch).await, ("did not read its answer", 30));
 
-        // Of HTTP/2, pings are no head.
+        // Of HTTP/2, pings are no head, and no request.
         let watch = Watch::new();
         watch.read(b"P");
         watch.read(b"RI * HTTP/2.0\r\n\r\nSM\r\n\r\n");
+        drop(watch.request());
         tokio::time::advance(Duration::from_secs(50)).await;
+        watch.wrote(false);
         watch.read(b"ping");
-        assert_eq!(passed(&watch).await, ("asked nothing more", 75));
+        assert_eq!(passed(&watch).await, ("asked nothing more", 25));
     }
 }

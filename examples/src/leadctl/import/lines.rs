@@ -58,7 +58,8 @@ impl Line {
             Raw::Body => as_json(&self.body),
             Raw::Json(raw) => as_json(raw),
             Raw::Cells(columns, record) if record.len() == columns.names.len() => {
-                let cells = record.iter().map(Value::from);
+                // As they are meant: what is read from there is no sheet, and takes nothing off.
+                let cells = record.iter().map(|cell| Value::from(&*restored_cell(cell)));
                 Value::Object(columns.names.iter().cloned().zip(cells).collect())
             }
             Raw::Cells(_, record) => record.iter().collect(),

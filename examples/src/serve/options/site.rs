@@ -90,6 +90,11 @@ impl SiteOptions {
         self.site.unwrap_or(is_trial || self.fastcore_base_url.is_some())
     }
 
+    /// The site's name.
+    pub(crate) fn source(&self) -> &str {
+        &self.site_source
+    }
+
     /// Whether leads are posted to this process.
     pub(crate) fn posts_here(&self) -> bool {
         self.fastcore_base_url.is_none()

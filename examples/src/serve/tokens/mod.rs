@@ -40,21 +40,22 @@ pub(crate) struct Tokens {
     /// Whether there are tokens of those who work with leads.
     pub(crate) has_operators: bool,
     pub(crate) made: Option<String>,
-    /// What the site of this process sends its leads with: the first, so that it is the new one in a rotation.
+    /// What the site of this process sends its leads with: to another service the first, so that it is the new one in a rotation.
     pub(crate) own: String,
 }
 
 impl Tokens {
     /// Reads the tokens of the environment and of a file, which SIGHUP has read again. Makes one for leads where neither says any, and
-    /// only this machine can reach the service. A variable that is set and holds no good token is an error: somebody meant to
+    /// only this machine can reach the service. `site` is the source of a site that posts its leads to this same process. A variable that is set and holds no good token is an error: somebody meant to
     /// protect this service.
     ///
     /// # Errors
     /// A sentence for the operator that holds no token.
-    pub(crate) fn read(listen: &str, file: Option<&Path>) -> Result<Self, String> {
+    pub(crate) fn read(listen: &str, file: Option<&Path>, site: Option<&str>) -> Result<Self, String> {
         let named = file.map(file::read).transpose()?.unwrap_or_default();
         let of_scope = |scope: Scope| named.iter().find(|token| token.scopes.contains(&scope));
         let (leads, made) = match (entries(TOKEN_VARIABLE)?, of_scope(Scope::Ingest)) {
+            (Some(leads), _) if leads.is_empty() => return Err(TokenError::Missing.to_string()),
             (Some(leads), _) => (leads, None),
             (None, Some(_)) => (Vec::new(), None),
             (None, None) => {
@@ -67,6 +68,15 @@ impl Tokens {
         let (events, operators) = (entries(EVENTS_TOKEN_VARIABLE)?, entries(OPERATOR_TOKENS_VARIABLE)?);
         let mut fixed = Read::default();
         fixed.add_entries(&leads, events.as_deref(), operators.as_deref())?;
+        // The site of this process has a token that nobody else knows, whatever becomes of the others.
+        let own = match site {
+            None => own,
+            Some(source) => {
+                let own = generate().map_err(|error| error.to_string())?;
+                fixed.add("the site's own", &own, |token| token.for_sources([source]))?;
+                own
+            }
+        };
         let set = TokenSet::new(fixed.with(&named)?).map_err(|error| error.to_string())?;
         let has_events = events.is_some() || of_scope(Scope::Events).is_some();
         let has_operators = operators.is_some() || OPERATOR_SCOPES.into_iter().any(|scope| of_scope(scope).is_some());

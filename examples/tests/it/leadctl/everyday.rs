@@ -69,7 +69,9 @@ fn notes_and_whoever_sees_to_a_lead_are_audited() {
     place.done(&["assign", id, "paul", "--reason", "son secteur"]);
     let listed = place.done(&["list"]);
     assert!(listed.contains("paul"), "{listed}");
-    place.done(&["assign", id, "--nobody"]);
+    // Who is shown it in clear by a change is noted, too.
+    assert!(place.done(&["assign", id, "--nobody", "--reveal"]).contains("Dupont"));
+    assert!(place.done(&["show", id]).contains("LEAD_REVEALED"));
     let shown = place.json(&["show", id, "--reveal"]);
     let notes = &shown["lead"]["meta_json"]["notes"];
     assert_eq!((&notes[0]["text"], &notes[1]["text"]), (&json!("Jean préfère le matin"), &json!("deux\nlignes")));

@@ -116,6 +116,30 @@ fn what_is_written_for_a_spreadsheet_comes_back() {
 }
 
 #[test]
+fn a_row_that_was_refused_comes_back_as_it_was_meant() {
+    let source = Place::sqlite();
+    source.with(&awkward(AWKWARD.len()));
+    let expected = leads(&source);
+    dumped(&source, &["--excel", "--output", "excel.csv"]);
+    let target = Place::sqlite();
+    let broken = target.write("excel.csv", &source.read("excel.csv").replace("@example.com", ""));
+    let run = target.run(&["import", &broken]);
+    assert!(run.code == 6 && run.out.starts_with("0 taken in"), "{}{}", run.out, run.err);
+    let refused = target.read("excel.csv.refused.jsonl");
+    let mended: Vec<_> = refused
+        .lines()
+        .map(|line| {
+            let mut line: Value = serde_json::from_str(line).unwrap();
+            line["lead"]["email"] = format!("{}@example.com", line["lead"]["email"].as_str().unwrap()).into();
+            line.to_string()
+        })
+        .collect();
+    let mended = target.write("mended.jsonl", &mended.join("\n"));
+    target.done(&["import", &mended]);
+    assert_eq!(leads(&target), expected);
+}
+
+#[test]
 fn a_csv_for_excel_runs_nothing_wherever_it_is_taken_apart() {
     let place = Place::sqlite();
     place.with(&awkward(AWKWARD.len()));
