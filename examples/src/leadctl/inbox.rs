@@ -3,7 +3,7 @@
 use std::{io::Read, time::Duration};
 
 use fastcore_leads::{
-    Actor, AuditRecord, LeadDatabase, LeadStatus, StoredLead,
+    Actor, AuditRecord, LeadDatabase, LeadStatus, StoreError, StoreErrorKind, StoredLead,
     inbox::{IdPrefix, InboxError, InboxExt, Note, Reason},
     outbox::EventType,
 };
@@ -70,29 +70,51 @@ pub(crate) async fn watch(options: &Options, database: &dyn LeadDatabase) -> Out
         format!("; {leads} in quarantine, which are not told of: leadctl list --status {status}")
     });
     shown::note(format!("waiting for leads; interrupt with Ctrl+C{held}"));
-    loop {
-        let is_behind = database.sequence(AT_ONCE).await? > 0;
-        let events = database.events(after, AT_ONCE).await?;
-        for event in &events {
-            after = event.sequence;
-            if !matches!(event.event_type, EventType::Received | EventType::Released) {
+    let mut is_away = false;
+    while !shown::is_alone() {
+        match news(options, database, &mut after).await {
+            Ok(true) => {}
+            Ok(false) => sleep(POLL).await,
+            Err(error) if is_passing(&error) => {
+                if !is_away {
+                    shown::note(format!("{error}; what comes meanwhile is told afterwards"));
+                }
+                is_away = true;
+                sleep(POLL).await;
                 continue;
             }
-            let Some(lead) = database.get(event.lead_id).await? else { continue };
-            noted(options, database, std::slice::from_ref(&lead)).await?;
+            Err(error) => return Err(error.into()),
+        }
+        is_away = false;
+    }
+    Ok(())
+}
+
+/// Prints leads that came since. Returns whether there may be more.
+async fn news(options: &Options, database: &dyn LeadDatabase, after: &mut u64) -> Result<bool, StoreError> {
+    let is_behind = database.sequence(AT_ONCE).await? > 0;
+    let events = database.events(*after, AT_ONCE).await?;
+    for event in &events {
+        let is_news = matches!(event.event_type, EventType::Received | EventType::Released);
+        let lead = if is_news { database.get(event.lead_id).await? } else { None };
+        if let Some(lead) = lead {
+            if options.reveal {
+                database.note_revealed(std::slice::from_ref(&lead), &options.actor).await?;
+            }
             if options.json {
                 shown::say(options.disclosure().lead(&lead));
             } else {
                 shown::say(shown::line(options, &lead));
             }
         }
-        if shown::is_alone() {
-            return Ok(());
-        }
-        if events.is_empty() && !is_behind {
-            sleep(POLL).await;
-        }
+        *after = event.sequence;
     }
+    Ok(is_behind || !events.is_empty())
+}
+
+/// Whether the database may take the same question later.
+fn is_passing(error: &StoreError) -> bool {
+    matches!(error.kind(), StoreErrorKind::Unavailable | StoreErrorKind::TimedOut | StoreErrorKind::Contention)
 }
 
 pub(crate) async fn counts(options: &Options, database: &dyn LeadDatabase) -> Outcome {

@@ -3,8 +3,8 @@
 use std::path::PathBuf;
 
 use fastcore_leads::{
-    RequestId,
     client::{Spool, SpoolErasure, SpoolKeys, SpoolOptions, SpooledLead, Unreadable},
+    inbox::IdPrefix,
     mask_email,
 };
 use serde_json::{Value, json};
@@ -42,11 +42,10 @@ pub(crate) fn run(options: &Options, command: &SpoolCommand) -> Outcome {
             complete(&erasure)
         }
         SpoolCommand::Retry { request_id } => {
-            let waiting = spool.retry(*request_id).map_err(failed)?;
+            let chosen = request_id.map(|prefix| of_prefix(&spool, prefix)).transpose()?;
+            let waiting = spool.retry(chosen.map(|lead| lead.request_id())).map_err(failed)?;
             if waiting == 0 && request_id.is_some() {
-                return Err(Failure::NotFound(
-                    "no lead with this request id was put aside, or it cannot be read".to_owned(),
-                ));
+                return Err(Failure::NotFound("this lead was not put aside, or it cannot be read".to_owned()));
             }
             shown::say(if options.json {
                 json!({"waiting": waiting}).to_string()
@@ -153,11 +152,24 @@ fn find(options: &Options, spool: &Spool, email: &str) -> Outcome {
     Ok(())
 }
 
-fn show(options: &Options, spool: &Spool, request_id: RequestId) -> Outcome {
-    let mut leads = spool.leads().map_err(failed)?.filter_map(Result::ok);
-    let lead = leads
-        .find(|lead| lead.request_id() == request_id)
-        .ok_or_else(|| Failure::NotFound("no lead with this request id is in the spool".to_owned()))?;
+/// The one lead of the spool whose request id begins so.
+fn of_prefix(spool: &Spool, prefix: IdPrefix) -> Result<SpooledLead, Failure> {
+    let (first, last) = prefix.range();
+    let leads = spool.leads().map_err(failed)?.filter_map(Result::ok);
+    let mut leads = leads.filter(|lead| (first..=last).contains(&lead.request_id().as_uuid()));
+    let none = || Failure::NotFound("no lead whose request id begins so is in the spool".to_owned());
+    let lead = leads.next().ok_or_else(none)?;
+    match leads.find(|other| other.request_id() != lead.request_id()) {
+        None => Ok(lead),
+        Some(other) => {
+            let ids = format!("{} or {}", lead.request_id(), other.request_id());
+            Err(Failure::BadInput(format!("several leads begin so: say more digits, of {ids}")))
+        }
+    }
+}
+
+fn show(options: &Options, spool: &Spool, prefix: IdPrefix) -> Outcome {
+    let lead = of_prefix(spool, prefix)?;
     let shown = if options.reveal { in_full(&lead) } else { row(&lead, false) };
     let members: Vec<_> = shown.as_object().into_iter().flatten().collect();
     let rows: Vec<_> = members.iter().map(|(name, value)| json!({"member": name, "value": value})).collect();

@@ -88,7 +88,8 @@ fn each_alarm_is_raised_for_what_it_is_named_for() {
     let output = output.unwrap();
     let said = [output.stdout, output.stderr].concat();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&said));
-    let [alarms, tests] = ["alerts.yml", "alerts.test.yml"].map(|name| fs::read_to_string(format!("{OPS}/{name}")).unwrap());
+    let [alarms, tests] =
+        ["alerts.yml", "alerts.test.yml"].map(|name| fs::read_to_string(format!("{OPS}/{name}")).unwrap());
     for name in alarms.lines().filter_map(|line| line.trim().strip_prefix("- alert: ")) {
         let raised = format!("alertname: {name}\n        exp_alerts:\n");
         assert!(tests.contains(&raised), "nothing shows what raises {name}");

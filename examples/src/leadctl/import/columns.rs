@@ -3,12 +3,16 @@
 use icu_normalizer::DecomposingNormalizerBorrowed;
 
 use super::MEMBERS;
+use crate::shown;
 
 /// The way to a member of the endpoint's body.
 pub(super) type Way = &'static [&'static str];
 
 /// Columns that must be there, or be said otherwise: the others are optional members, or follow from the rest.
 const REQUIRED: [&str; 4] = ["name", "email", "message", "consent"];
+
+/// Columns that nobody has but a dump.
+const DUMPED: [&str; 4] = ["status", "request_id", "ip_hash", "user_agent_hash"];
 
 /// What else columns are called, in French and by other systems, as [`fold`] has it.
 const ALIASES: &[(&str, &[&str])] = &[
@@ -34,6 +38,8 @@ pub(super) struct Columns {
     /// As they are called.
     pub(super) names: Vec<String>,
     pub(super) ways: Vec<Option<Way>>,
+    /// Whether a dump wrote the file: then cells are guarded within, too.
+    pub(super) is_dump: bool,
 }
 
 impl Columns {
@@ -44,7 +50,13 @@ impl Columns {
         map: &[(String, Way)],
         has_source: bool,
     ) -> Result<Self, String> {
-        let names: Vec<String> = header.map(|name| name.trim().to_owned()).collect();
+        let names: Vec<String> = header.map(|name| shown::cell(&name.trim().into())).collect();
+        // What stands there is not to be shown, then.
+        if names.iter().any(|name| name.contains('@')) {
+            return Err(
+                "the first line of the file is a lead, and no header: put the names of the columns in front".to_owned()
+            );
+        }
         let ways: Vec<_> = names.iter().map(|name| way_to(name, map)).collect();
         let count = |name: &str| {
             let way = MEMBERS.iter().find(|(member, _)| *member == name).map(|(_, way)| *way);
@@ -65,7 +77,8 @@ impl Columns {
         if let Some((name, _)) = MEMBERS.iter().find(|(name, _)| count(name) > 1) {
             return Err(format!("the file has the column {name} twice"));
         }
-        Ok(Self { names, ways })
+        let is_dump = DUMPED.iter().all(|name| names.iter().any(|column| column == name));
+        Ok(Self { names, ways, is_dump })
     }
 
     /// How many of these names are known.

@@ -1,6 +1,7 @@
 //! The lines of a file, read one at a time, each as the body that the endpoint would get.
 
 use std::{
+    borrow::Cow,
     cell::Cell as Counter,
     io::{BufRead, Read},
     rc::Rc,
@@ -59,7 +60,7 @@ impl Line {
             Raw::Json(raw) => as_json(raw),
             Raw::Cells(columns, record) if record.len() == columns.names.len() => {
                 // As they are meant: what is read from there is no sheet, and takes nothing off.
-                let cells = record.iter().map(|cell| Value::from(&*restored_cell(cell)));
+                let cells = record.iter().map(|cell| Value::from(&*restored(cell, columns.is_dump)));
                 Value::Object(columns.names.iter().cloned().zip(cells).collect())
             }
             Raw::Cells(_, record) => record.iter().collect(),
@@ -266,8 +267,17 @@ fn row(number: u64, columns: &Rc<Columns>, record: StringRecord, reading: &Readi
         reading.look(cells);
         return made(number, Raw::Cells(Rc::clone(columns), record), Ok(Map::new()));
     }
-    let body = reading.body(cells.map(|(way, cell)| (way, Cell::Text(restored_cell(cell)))));
+    let body = reading.body(cells.map(|(way, cell)| (way, Cell::Text(restored(cell, columns.is_dump)))));
     made(number, Raw::Cells(Rc::clone(columns), record), body)
+}
+
+/// A cell as it was meant. What others wrote has a guard at its start at most: within, an apostrophe is one.
+fn restored(cell: &str, is_dump: bool) -> Cow<'_, str> {
+    match restored_cell(cell) {
+        restored if is_dump || restored == cell => restored,
+        restored if cell.starts_with('\'') && !restored.starts_with('\'') => Cow::Borrowed(&cell[1..]),
+        _ => Cow::Borrowed(cell),
+    }
 }
 
 fn made(number: u64, raw: Raw, body: Result<Map<String, Value>, String>) -> Result<Line, (Line, String)> {

@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use clap::{Parser, Subcommand};
 use clap_complete::Shell;
 use fastcore_leads::{
-    Actor, LeadStatus, RequestId,
+    Actor, LeadStatus,
     inbox::{Disclosure, IdPrefix, Note, Reason},
 };
 use fastcore_leads_examples::database::Driver;
@@ -290,8 +290,8 @@ pub(crate) enum SpoolCommand {
     },
     /// Shows a lead; with --reveal, the body that is sent.
     Show {
-        /// The id that it is sent under.
-        request_id: RequestId,
+        /// The id that it is sent under, or its first digits.
+        request_id: IdPrefix,
     },
     /// Erases the leads of an email address. `leadctl erase` does this too, and looks into the database.
     Erase {
@@ -303,7 +303,7 @@ pub(crate) enum SpoolCommand {
     },
     /// Has leads that were put aside delivered again: one, or all.
     Retry {
-        /// The id that it is sent under.
-        request_id: Option<RequestId>,
+        /// The id that it is sent under, or its first digits.
+        request_id: Option<IdPrefix>,
     },
 }

@@ -52,11 +52,12 @@ async fn leads_that_wait_are_listed_found_shown_retried_and_erased() {
     let found: Value = serde_json::from_str(&run(&["spool", "find", "MARIE.CURIE@example.com", "--json"]).out).unwrap();
     assert_eq!(found["leads"].as_array().unwrap().len(), 2);
     assert_eq!(run(&["spool", "find", "paul@example.com"]).code, 3);
-    let shown = run(&["spool", "show", &ids[0].to_string(), "--reveal", "--json"]);
+    let shown = run(&["spool", "show", &ids[0].to_string()[..34], "--reveal", "--json"]);
     let shown: Value = serde_json::from_str(&shown.out).unwrap();
     assert_eq!(shown["body"]["email"], "marie.curie@example.com");
     assert!(!run(&["spool", "show", &ids[0].to_string()]).out.contains("curie"));
     assert_eq!(run(&["spool", "retry", &ids[0].to_string()]).code, 3, "it waits already");
+    assert_eq!(run(&["spool", "show", "ffff0000"]).code, 3);
     assert!(run(&["spool", "retry"]).out.contains("1 wait again"));
     assert_eq!(run(&["spool", "erase", "marie.curie@example.com"]).code, 7, "nobody is there to answer");
     let erased = run(&["spool", "erase", "marie.curie@example.com", "--yes"]);

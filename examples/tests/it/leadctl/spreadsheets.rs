@@ -105,6 +105,7 @@ fn what_a_file_does_not_say_is_asked_for() {
         ("name,email,message,consent\nx,y,z,true\n", &[], "source (or say --source NAME)"),
         ("who,email,message,consent\nx,y,z,true\n", &["--source", "x"], "lacks columns: name; it has: who"),
         ("name,nom,email,message,consent\n", &["--source", "x"], "the column name twice"),
+        ("Zoé,zoe@example.com,Bonjour,oui\n", &["--source", "x"], "is a lead, and no header"),
         (
             "name,email\nx,\"open\n1,2\n",
             &["--source", "x"],
@@ -115,6 +116,7 @@ fn what_a_file_does_not_say_is_asked_for() {
         let run = import(&place, "leads.csv", text.as_bytes(), more);
         assert_eq!(run.code, 5, "{said}: {}", run.err);
         assert!(run.err.contains(said), "{said}: {}", run.err);
+        assert!(!run.err.contains("zoe@"), "{}", run.err);
     }
     for (arguments, said) in [
         (&["--map", "Nom"][..], "COLUMN=MEMBER"),
