@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use chrono::{Days, NaiveDate, Utc};
 use fastcore_leads::{
     LeadDatabase, LeadStatus,
-    inbox::{InboxExt, MAX_PAGE, Waits},
+    inbox::{InboxExt, MAX_PAGE},
 };
 use serde_json::{Map, Value, json};
 
@@ -36,14 +36,14 @@ pub(crate) async fn run(options: &Options, database: &dyn LeadDatabase, stats: &
     counted.fill(from, until);
     if options.json {
         let by_service: Map<_, _> =
-            waits.by_service.iter().map(|(service, waits)| (service.clone(), told(waits))).collect();
+            waits.by_service.iter().map(|(service, waits)| (service.clone(), waits.to_json())).collect();
         shown::say(json!({
             "leads": counted.leads,
             "by_day": object(&counted.by_day),
             "by_status": object(&counted.by_status),
             "by_source": object(&counted.by_source),
             "by_service": object(&counted.by_service),
-            "time_to_first_contact": {"all": told(&waits.all), "by_service": by_service},
+            "time_to_first_contact": {"all": waits.all.to_json(), "by_service": by_service},
         }));
         return Ok(());
     }
@@ -106,9 +106,4 @@ fn rows<K: ToString>(counts: &BTreeMap<K, u64>) -> Vec<(String, u64)> {
 
 fn object<K: ToString>(counts: &BTreeMap<K, u64>) -> Value {
     Value::Object(counts.iter().map(|(name, leads)| (name.to_string(), (*leads).into())).collect())
-}
-
-fn told(waits: &Waits) -> Value {
-    let seconds = |percent| waits.percentile(percent).map(|wait| wait.num_seconds());
-    json!({"leads": waits.leads, "contacted": waits.contacted(), "median_seconds": seconds(50), "p90_seconds": seconds(90)})
 }

@@ -115,6 +115,16 @@ impl Sheet {
         COLUMNS.iter().map(|(_, path)| value(path)).collect()
     }
 
+    /// Returns a value of a [`row`](Self::row) as text, as an import reads it. It is not guarded yet: see [`guarded_cell`].
+    pub fn text(value: &Value) -> String {
+        match value {
+            Value::Null => String::new(),
+            Value::String(text) => text.clone(),
+            Value::Array(codes) => codes.iter().filter_map(Value::as_str).collect::<Vec<_>>().join(" "),
+            other => other.to_string(),
+        }
+    }
+
     /// Adds a lead.
     pub fn write(&mut self, lead: &StoredLead) {
         let row = Self::row(lead, self.disclosure);
@@ -157,13 +167,5 @@ fn written<T, E>(result: &Result<T, E>) {
 }
 
 fn cell(value: &Value) -> String {
-    match value {
-        Value::Null => String::new(),
-        Value::String(text) => guarded_cell(text, CellGuard::Formulas).into_owned(),
-        Value::Array(codes) => {
-            let codes = codes.iter().filter_map(Value::as_str).collect::<Vec<_>>().join(" ");
-            guarded_cell(&codes, CellGuard::Formulas).into_owned()
-        }
-        other => other.to_string(),
-    }
+    guarded_cell(&Sheet::text(value), CellGuard::Formulas).into_owned()
 }

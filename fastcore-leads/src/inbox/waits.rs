@@ -1,6 +1,7 @@
 use std::collections::{BTreeMap, HashMap};
 
 use chrono::{DateTime, TimeDelta, Utc};
+use serde_json::{Value, json};
 
 use crate::{lead::LeadId, store::StoredLead};
 
@@ -23,6 +24,17 @@ impl Waits {
     pub fn percentile(&self, percent: usize) -> Option<TimeDelta> {
         let rank = (self.ended.len() * percent).div_ceil(100);
         self.ended.get(rank.saturating_sub(1)).copied()
+    }
+
+    /// Returns them as JSON, in seconds; leads that nobody has worked on yet are counted alone.
+    pub fn to_json(&self) -> Value {
+        let seconds = |percent| self.percentile(percent).map(|wait| wait.num_seconds());
+        json!({
+            "leads": self.leads,
+            "contacted": self.contacted(),
+            "median_seconds": seconds(50),
+            "p90_seconds": seconds(90),
+        })
     }
 
     fn add(&mut self, wait: Option<TimeDelta>) {

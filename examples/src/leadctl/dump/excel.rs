@@ -36,7 +36,7 @@ impl Excel {
         let cells = Sheet::columns().zip(&row).map(|(column, value)| match (column, value) {
             (RECEIVED, _) => self.zone.wall(lead.created_at_utc).format("%Y-%m-%d %H:%M:%S").to_string(),
             (_, Value::Bool(is_so)) => is_so.to_string(),
-            _ => guarded_cell(&text(value), CellGuard::Spreadsheet).into_owned(),
+            _ => guarded_cell(&Sheet::text(value), CellGuard::Spreadsheet).into_owned(),
         });
         self.rows.write_record(cells).map_err(io::Error::other)
     }
@@ -58,14 +58,4 @@ pub(super) fn heads(zone: Zone) -> impl Iterator<Item = String> {
 /// Whether a column is of local times.
 pub(super) fn is_received(column: &str) -> bool {
     column == RECEIVED
-}
-
-/// A value as text, as an import reads it.
-pub(super) fn text(value: &Value) -> String {
-    match value {
-        Value::Null => String::new(),
-        Value::String(text) => text.clone(),
-        Value::Array(codes) => codes.iter().filter_map(Value::as_str).collect::<Vec<_>>().join(" "),
-        other => other.to_string(),
-    }
 }

@@ -7,7 +7,7 @@ use fastcore_leads::{
 use rust_xlsxwriter::{ExcelDateTime, Format, XlsxError};
 use serde_json::Value;
 
-use super::excel::{heads, is_received, text};
+use super::excel::{heads, is_received};
 use crate::zone::Zone;
 
 /// The rows of a sheet (Microsoft, "Excel specifications and limits"), less the one of names.
@@ -64,7 +64,7 @@ impl Workbook {
                 }
                 Value::Null => {}
                 Value::Bool(is_so) => drop(sheet.write_boolean(row, column, *is_so)?),
-                other => drop(sheet.write_string(row, column, guarded_cell(&text(other), CellGuard::Typed))?),
+                other => drop(sheet.write_string(row, column, guarded_cell(&Sheet::text(other), CellGuard::Typed))?),
             }
         }
         Ok(())

@@ -46,8 +46,8 @@ pub(crate) struct Tokens {
 
 impl Tokens {
     /// Reads the tokens of the environment and of a file, which SIGHUP has read again. Makes one for leads where neither says any, and
-    /// only this machine can reach the service. `site` is the source of a site that posts its leads to this same process. A variable that is set and holds no good token is an error: somebody meant to
-    /// protect this service.
+    /// only this machine can reach the service. `site` is the source of a site that posts its leads to this same process. A variable
+    /// that is set and holds no good token is an error: somebody meant to protect this service.
     ///
     /// # Errors
     /// A sentence for the operator that holds no token.

@@ -1,11 +1,11 @@
 //! How long people wait until somebody works on their lead.
 
 use chrono::Utc;
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 
 use super::{Refusal, query::Query, read::within_a_year};
 use crate::{
-    inbox::{ContactTimes, Due, InboxExt, Unless, Waits},
+    inbox::{ContactTimes, Due, InboxExt, Unless},
     lead::LeadStatus,
     store::{LeadInbox, StoreError},
     time,
@@ -23,9 +23,9 @@ pub(super) async fn times(store: &dyn LeadInbox, grant: &Grant, query: &str) -> 
     within_a_year(&mut query.filter)?;
     let is_some = query.narrow(grant);
     let times = if is_some { store.contact_times(&query.filter).await? } else { ContactTimes::default() };
-    let mut answer = told(&times.all);
+    let mut answer = times.all.to_json();
     let by_service: Map<_, _> =
-        times.by_service.iter().map(|(service, waits)| (service.clone(), told(waits))).collect();
+        times.by_service.iter().map(|(service, waits)| (service.clone(), waits.to_json())).collect();
     answer["by_service"] = Value::Object(by_service);
     answer["oldest_received"] = oldest(store, grant).await?.into();
     Ok(answer)
@@ -44,15 +44,4 @@ async fn oldest(store: &dyn LeadInbox, grant: &Grant) -> Result<Option<String>, 
     };
     let waiting = store.due(&due).await?;
     Ok(waiting.iter().find(|lead| grant.allows_source(&lead.source)).map(|lead| time::format(lead.created_at_utc)))
-}
-
-/// In seconds; leads that nobody has worked on yet are counted alone.
-fn told(waits: &Waits) -> Value {
-    let seconds = |percent| waits.percentile(percent).map(|wait| wait.num_seconds());
-    json!({
-        "leads": waits.leads,
-        "contacted": waits.contacted(),
-        "median_seconds": seconds(50),
-        "p90_seconds": seconds(90),
-    })
 }
