@@ -10,6 +10,7 @@ pub mod metrics;
 pub mod site;
 pub mod staff;
 pub mod telemetry;
+pub mod toml_file;
 pub mod transport;
 mod web;
 

@@ -24,6 +24,8 @@ use fastcore_leads::{
 use ipnet::IpNet;
 use serde::Deserialize;
 
+use crate::toml_file;
+
 /// How long a receiver's machine may take to answer a connection.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
@@ -58,12 +60,7 @@ impl Told {
 /// A sentence for the operator that names the destination and what to change. It holds no key.
 pub fn read(file: &Path) -> Result<Told, String> {
     let shown = file.display();
-    let text = std::fs::read_to_string(file).map_err(|error| format!("{shown}: {error}"))?;
-    // Where it cannot be read as TOML, the library shows the line, which may hold a key.
-    let parsed: File = toml::from_str(&text).map_err(|error| {
-        let line = error.span().map_or(1, |span| 1 + text[..span.start.min(text.len())].matches('\n').count());
-        format!("{shown}, line {line}: {}", error.message())
-    })?;
+    let parsed: File = toml_file::read(file)?;
     let folder = file.parent().unwrap_or_else(|| Path::new("."));
     let post = parsed.mail.as_ref().map(|mail| mail.open(folder)).transpose();
     let post = post.map_err(|problem| format!("{shown}: [mail]: {problem}"))?;

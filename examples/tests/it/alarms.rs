@@ -2,7 +2,7 @@
 
 use std::{
     fs,
-    net::{SocketAddr, TcpListener},
+    net::SocketAddr,
     path::Path,
     process::{Child, Command, Stdio},
     time::{Duration, Instant},
@@ -15,7 +15,10 @@ use fastcore_leads::testing::{
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::Value;
 
-use crate::service::{PATIENCE, Service};
+use crate::{
+    proxied::free_address,
+    service::{PATIENCE, Service},
+};
 
 const OPS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/ops");
 /// Panels of what has not happened yet: nothing is told of them before it does.
@@ -38,7 +41,7 @@ struct Prometheus {
 
 impl Prometheus {
     fn start(target: SocketAddr) -> Self {
-        let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+        let address = free_address();
         let dir = TempDir::new();
         let config = dir.path().join("prometheus.yml");
         let text = format!(

@@ -2,8 +2,7 @@
 
 use std::{
     fs,
-    net::{SocketAddr, TcpListener, TcpStream},
-    path::Path,
+    net::SocketAddr,
     process::{Child, Command, Stdio},
     time::{Duration, Instant},
 };
@@ -15,18 +14,12 @@ use fastcore_leads::testing::{
 };
 use tokio::task::JoinSet;
 
-use crate::service::{PATIENCE, Service};
+use crate::{
+    proxied::{self, free_address},
+    service::{PATIENCE, Service, get},
+};
 
 const SENDERS: usize = 4;
-
-fn free() -> SocketAddr {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap()
-}
-
-fn program(places: &[&str], package: &str) -> String {
-    let found = places.iter().find(|path| Path::new(path).exists());
-    (*found.unwrap_or_else(|| panic!("{package} is missing: `apt-get install {package}`, or run ./test"))).to_owned()
-}
 
 /// A proxy of a test's own.
 struct Proxy {
@@ -39,7 +32,7 @@ impl Proxy {
     /// Both write where they listen, and whom they speak to, into a file; so the one of `examples/ops` is taken, with other addresses.
     fn start(name: &str, services: [SocketAddr; 2]) -> Self {
         // Somebody else may take the port first: then another one.
-        (0..5).find_map(|_| Self::at(free(), name, services)).unwrap_or_else(|| panic!("{name} does not start"))
+        (0..5).find_map(|_| Self::at(free_address(), name, services)).unwrap_or_else(|| panic!("{name} does not start"))
     }
 
     fn at(address: SocketAddr, name: &str, services: [SocketAddr; 2]) -> Option<Self> {
@@ -70,26 +63,17 @@ impl Proxy {
                 "daemon off; master_process off; pid {folder}/pid; error_log {folder}/error.log; events {{}}\n\
                  http {{ access_log off; {temporary}\n{config} }}"
             );
-            let places = ["/usr/sbin/nginx", "/usr/local/bin/nginx", "/opt/homebrew/bin/nginx", "/usr/bin/nginx"];
-            command = Command::new(program(&places, "nginx"));
+            command = Command::new(proxied::program(&proxied::NGINX, "nginx"));
             command.args(["-p", &folder.to_string(), "-e", &format!("{folder}/error.log"), "-c", file]);
         } else {
             let places = ["/usr/sbin/haproxy", "/usr/local/sbin/haproxy", "/opt/homebrew/bin/haproxy"];
-            command = Command::new(program(&places, "haproxy"));
+            command = Command::new(proxied::program(&places, "haproxy"));
             command.arg("-f").arg(&path);
         }
         fs::write(&path, config).unwrap();
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
         let mut proxy = Self { child: command.spawn().unwrap(), address, _dir: dir };
-        let end = Instant::now() + PATIENCE;
-        while proxy.child.try_wait().unwrap().is_none() {
-            if TcpStream::connect(address).is_ok() {
-                return Some(proxy);
-            }
-            assert!(Instant::now() < end, "{name} does not listen");
-            std::thread::sleep(Duration::from_millis(10));
-        }
-        None
+        proxied::listens(&mut proxy.child, address).then_some(proxy)
     }
 }
 
@@ -100,15 +84,11 @@ impl Drop for Proxy {
     }
 }
 
-fn get(path: &str) -> Vec<u8> {
-    format!("GET {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n").into_bytes()
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn services_behind_a_balancer_are_restarted_one_after_the_other() {
     for name in ["nginx", "haproxy"] {
         let url = Cluster::shared().database();
-        let addresses = [free(), free()];
+        let addresses = [free_address(), free_address()];
         let start = |address: SocketAddr| {
             Service::start(&["--database-url", &url, "--listen", &address.to_string(), "--drain-grace", "3"])
         };

@@ -12,11 +12,7 @@ use fastcore_leads::testing::{
 };
 use tokio::{io::AsyncWriteExt, net::TcpStream};
 
-use crate::service::{PATIENCE, Service, start_in_vain};
-
-fn get(path: &str) -> Vec<u8> {
-    format!("GET {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n").into_bytes()
-}
+use crate::service::{PATIENCE, Service, get, start_in_vain};
 
 #[tokio::test]
 async fn probes_tell_alive_from_ready() {

@@ -30,9 +30,7 @@ impl Nginx {
     }
 
     fn at(address: SocketAddr, service: &Service, headers: &str) -> Option<Self> {
-        let program = ["/usr/sbin/nginx", "/usr/local/bin/nginx", "/opt/homebrew/bin/nginx", "/usr/bin/nginx"];
-        let program = program.into_iter().find(|path| Path::new(path).exists());
-        let program = program.expect("nginx is missing: `apt-get install nginx`, or run ./test, which installs it");
+        let program = program(&NGINX, "nginx");
         let dir = TempDir::new();
         let folder = dir.path().display();
         let temporary = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"]
@@ -53,19 +51,36 @@ impl Nginx {
             .spawn()
             .unwrap();
         let mut nginx = Self { child, address, _dir: dir };
-        let end = Instant::now() + PATIENCE;
-        while nginx.child.try_wait().unwrap().is_none() {
-            if TcpStream::connect(address).is_ok() {
-                return Some(nginx);
-            }
-            assert!(Instant::now() < end, "nginx does not listen");
-            std::thread::sleep(Duration::from_millis(10));
-        }
-        None
+        listens(&mut nginx.child, address).then_some(nginx)
     }
 }
 
-fn free_address() -> SocketAddr {
+/// Where it may be.
+pub(crate) const NGINX: [&str; 4] =
+    ["/usr/sbin/nginx", "/usr/local/bin/nginx", "/opt/homebrew/bin/nginx", "/usr/bin/nginx"];
+
+/// The first of these that is there.
+pub(crate) fn program<'p>(places: &[&'p str], package: &str) -> &'p str {
+    let found = places.iter().find(|path| Path::new(path).exists());
+    found.unwrap_or_else(|| {
+        panic!("{package} is missing: `apt-get install {package}`, or run ./test, which installs it")
+    })
+}
+
+/// Waits until a program listens; false where it ends instead, as when somebody else took the port.
+pub(crate) fn listens(child: &mut Child, address: SocketAddr) -> bool {
+    let end = Instant::now() + PATIENCE;
+    while child.try_wait().unwrap().is_none() {
+        if TcpStream::connect(address).is_ok() {
+            return true;
+        }
+        assert!(Instant::now() < end, "nobody listens");
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    false
+}
+
+pub(crate) fn free_address() -> SocketAddr {
     TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap()
 }
 

@@ -5,7 +5,6 @@ use std::{
     os::unix::{fs::PermissionsExt, net::UnixDatagram},
     path::Path,
     process::{Command, Stdio},
-    time::{Duration, Instant},
 };
 
 use fastcore_leads::testing::{
@@ -17,13 +16,13 @@ use tokio::{
     net::TcpStream,
 };
 
-use crate::service::{PATIENCE, Service, start_in_vain};
+use crate::{
+    outage::until,
+    proxied::free_address,
+    service::{PATIENCE, Service, get, start_in_vain},
+};
 
 const OTHER: &str = "another-token-0123456789";
-
-fn get(path: &str) -> Vec<u8> {
-    format!("GET {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n").into_bytes()
-}
 
 fn posted_with(token: &str) -> Vec<u8> {
     let request = String::from_utf8(lead_request(&body())).unwrap();
@@ -32,20 +31,6 @@ fn posted_with(token: &str) -> Vec<u8> {
 
 async fn status(address: SocketAddr, request: &[u8]) -> u16 {
     exchange(address, request).await.status
-}
-
-/// A port that nobody has.
-fn free() -> String {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    listener.local_addr().unwrap().to_string()
-}
-
-async fn until(what: &str, mut is_so: impl AsyncFnMut() -> bool) {
-    let end = Instant::now() + PATIENCE;
-    while !is_so().await {
-        assert!(Instant::now() < end, "{what}");
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
 }
 
 fn write(folder: &Path, name: &str, text: &str) -> String {
@@ -121,6 +106,8 @@ async fn tokens_have_names_sources_and_ends_and_are_read_again() {
         ("[[token]]\nname = \"x\"\n", "give it a secret"),
         ("[[token]]\nname = \"x\"\nsecret = \"short\"\n", "shorter than"),
         ("[[token]]\nname = \"x\"\nsecrets = \"a-secret-that-nobody-sees\"\n", "line 3"),
+        // The library quotes a text that stands where a list should.
+        ("[[token]]\nname = \"x\"\n\nscopes = \"a-secret-that-nobody-sees\"\n", "line 4: invalid type"),
         (
             "[[token]]\nname = \"x\"\nsecret = \"a-secret-that-nobody-sees\"\nscopes = [\"all\"]\n",
             "\"all\" is no scope",
@@ -142,7 +129,7 @@ async fn tokens_have_names_sources_and_ends_and_are_read_again() {
 
 #[tokio::test]
 async fn whoever_runs_it_has_a_door_that_visitors_do_not_shut() {
-    let admin = free();
+    let admin = free_address().to_string();
     let options = ["--admin-listen", &admin, "--max-connections", "1"];
     for framework in ["axum", "warp"] {
         let service = Service::start(&[&options[..], &["--framework", framework]].concat());
@@ -167,7 +154,7 @@ async fn whoever_runs_it_has_a_door_that_visitors_do_not_shut() {
 
 #[tokio::test]
 async fn balancers_hear_first_that_it_ends() {
-    let admin = free();
+    let admin = free_address().to_string();
     let dir = TempDir::new();
     let socket = dir.path().join("notify");
     let supervisor = UnixDatagram::bind(&socket).unwrap();

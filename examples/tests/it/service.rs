@@ -102,6 +102,11 @@ impl Drop for Service {
     }
 }
 
+/// Asks for a path, on a connection of its own.
+pub(crate) fn get(path: &str) -> Vec<u8> {
+    format!("GET {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n").into_bytes()
+}
+
 /// Runs a `serve` that cannot start: its exit status, and what it said.
 pub(crate) fn start_in_vain(options: &[&str], variables: &[(&str, &str)]) -> (ExitStatus, String) {
     let dir = TempDir::new();

@@ -8,6 +8,7 @@ use std::{
 
 use chrono::{DateTime, Utc};
 use fastcore_leads::{Actor, Scope, Token};
+use fastcore_leads_examples::toml_file;
 use serde::Deserialize;
 
 #[derive(Deserialize)]
@@ -62,13 +63,8 @@ impl Named {
 /// A sentence for the operator that names the token and what to change. It holds no secret.
 pub(super) fn read(file: &Path) -> Result<Vec<Named>, String> {
     let shown = file.display();
-    let text = std::fs::read_to_string(file).map_err(|error| format!("{shown}: {error}"))?;
+    let parsed: File = toml_file::read(file)?;
     warn_of_readers(file);
-    // Where it cannot be read as TOML, the library shows the line, which may hold a secret.
-    let parsed: File = toml::from_str(&text).map_err(|error| {
-        let line = error.span().map_or(1, |span| 1 + text[..span.start.min(text.len())].matches('\n').count());
-        format!("{shown}, line {line}: not as a file of tokens is written; see examples/ops/README.md")
-    })?;
     let folder = file.parent().unwrap_or_else(|| Path::new("."));
     let mut names = HashSet::new();
     let mut tokens = Vec::new();
