@@ -9,7 +9,7 @@ use fastcore_leads::{
 use fastcore_leads_store_diesel as diesel_store;
 use fastcore_leads_store_sqlx as sqlx_store;
 
-use crate::candidates::block_on;
+use crate::{candidates::block_on, report::median};
 
 const LEADS: usize = 100_000;
 
@@ -35,8 +35,7 @@ pub(crate) fn measure(cluster: &Cluster) {
     for (name, rates) in
         ["sqlx, PostgreSQL", "diesel, PostgreSQL", "sqlx, SQLite", "diesel, SQLite"].iter().zip(&mut rates)
     {
-        rates.sort_by(f64::total_cmp);
-        println!("| {name} | {:.0} |", rates[rates.len() / 2]);
+        println!("| {name} | {:.0} |", median(rates));
     }
 }
 

@@ -8,6 +8,7 @@ use crate::{
     candidates::{CANDIDATES, Candidate},
     load::Load,
     process::Service,
+    report::median,
 };
 
 /// Sends leads until a million are acknowledged, and shows the memory on the way.
@@ -51,10 +52,7 @@ pub(crate) fn full_table(cluster: &Cluster, seconds: Duration) {
             rate.push(load.run(service.address()).per_second);
         }
     }
-    let [empty, full] = rates.map(|mut rates| {
-        rates.sort_by(f64::total_cmp);
-        rates[rates.len() / 2]
-    });
+    let [empty, full] = rates.map(|mut rates| median(&mut rates));
     println!("empty table: {empty:.0}/s; ten million rows: {full:.0}/s; ratio {:.2}", full / empty);
 }
 

@@ -35,8 +35,7 @@ impl Report {
 
     fn median(&self, name: usize, connections: usize, figure: impl Fn(&Cell) -> f64) -> f64 {
         let mut figures: Vec<f64> = self.cells[&(name, connections)].iter().map(figure).collect();
-        figures.sort_by(f64::total_cmp);
-        figures[figures.len() / 2]
+        median(&mut figures)
     }
 
     fn rate_of(&self, name: &str, connections: usize) -> Option<f64> {
@@ -89,4 +88,10 @@ impl fmt::Display for Report {
 
 fn millis(seconds: f64) -> String {
     format!("{:.2} ms", seconds * 1000.0)
+}
+
+/// The value in the middle.
+pub(crate) fn median(values: &mut [f64]) -> f64 {
+    values.sort_by(f64::total_cmp);
+    values[values.len() / 2]
 }

@@ -26,12 +26,13 @@ use crate::{
     candidates::{CANDIDATES, Candidate, block_on},
     load::Load,
     process::{OPERATOR_TOKEN, Service},
+    report::median,
 };
 
 const LEADS: u32 = 1_000_000;
 const PEOPLE: usize = 20;
-/// How long a person looks at what is there before the next click.
-const THINKING: Duration = Duration::from_secs(1);
+/// How long a person looks at what is there before the next click: somebody who reads it, and somebody who does nothing else.
+const THINKING: [Duration; 2] = [Duration::from_secs(5), Duration::from_secs(1)];
 const REQUESTS: usize = 300;
 
 pub(crate) fn measure(cluster: &Cluster, seconds: Duration, rounds: usize) {
@@ -45,7 +46,7 @@ pub(crate) fn measure(cluster: &Cluster, seconds: Duration, rounds: usize) {
         println!("\n| {name}: {LEADS} leads | p50 | p99 | longest |\n| --- | ---: | ---: | ---: |");
         read(service.address());
         println!(
-            "\n| {name}: ingest at 16 connections | leads/s | beside {PEOPLE} people | ratio |\n| --- | ---: | ---: | ---: |"
+            "\n| {name}: ingest at 16 connections beside {PEOPLE} people | leads/s alone | beside them | ratio |\n| --- | ---: | ---: | ---: |"
         );
         beside_people(service.address(), seconds, rounds);
     }
@@ -251,49 +252,69 @@ fn print_times(what: &str, times: &[Duration]) {
 
 fn beside_people(address: SocketAddr, seconds: Duration, rounds: usize) {
     let load = || Load { connections: 16, warm_up: Duration::from_secs(1), seconds }.run(address).per_second;
-    let mut rates = [Vec::new(), Vec::new()];
+    let mut alone = Vec::new();
+    let mut beside = THINKING.map(|_| Vec::new());
     for _ in 0..rounds {
-        rates[0].push(load());
-        let is_over = Arc::new(AtomicBool::new(false));
-        let people = thread::spawn({
-            let is_over = Arc::clone(&is_over);
-            move || block_on(work(address, is_over))
-        });
-        rates[1].push(load());
-        is_over.store(true, Ordering::Relaxed);
-        people.join().expect("they could work");
+        alone.push(load());
+        for (thinking, rates) in THINKING.into_iter().zip(&mut beside) {
+            let is_over = Arc::new(AtomicBool::new(false));
+            let people = thread::spawn({
+                let is_over = Arc::clone(&is_over);
+                move || block_on(work(address, thinking, is_over))
+            });
+            rates.push(load());
+            is_over.store(true, Ordering::Relaxed);
+            people.join().expect("they could work");
+        }
     }
-    let [alone, beside] = rates.map(|mut rates| {
-        rates.sort_by(f64::total_cmp);
-        rates[rates.len() / 2]
-    });
-    println!("| medians of {rounds} rounds | {alone:.0} | {beside:.0} | {:.2} |", beside / alone);
+    let alone = median(&mut alone);
+    for (thinking, rates) in THINKING.into_iter().zip(&mut beside) {
+        let beside = median(rates);
+        println!(
+            "| a click each {thinking:?}, medians of {rounds} rounds | {alone:.0} | {beside:.0} | {:.2} |",
+            beside / alone
+        );
+    }
 }
 
-/// Each looks at the list in a browser, opens a lead, takes it on where nobody has, searches, and looks at the list again.
-async fn work(address: SocketAddr, is_over: Arc<AtomicBool>) {
+/// Each looks at the list in a browser, opens a lead, takes it on where nobody has, searches, and looks at the list again; at any
+/// moment some do the one, and some the other.
+async fn work(address: SocketAddr, thinking: Duration, is_over: Arc<AtomicBool>) {
     let desk = Arc::new(Desk::open(address).await);
+    let first = desk.get("?status=received").await;
     let mut people = JoinSet::new();
     for person in 0..PEOPLE {
         let (desk, is_over) = (Arc::clone(&desk), Arc::clone(&is_over));
+        let mut id = lead_of(&first, person);
         people.spawn(async move {
-            sleep(THINKING / PEOPLE as u32 * person as u32).await;
-            while !is_over.load(Ordering::Relaxed) {
-                let list = desk.get("?status=received").await;
-                sleep(THINKING).await;
-                let id = list.split("/staff/leads/").nth(person + 1).and_then(|rest| rest.get(..36)).expect("a lead");
-                desk.get(&format!("/leads/{id}")).await;
-                sleep(THINKING).await;
-                let moved = desk.post(&format!("/leads/{id}/status"), "from=received&to=processing").await;
-                assert!([303, 409].contains(&moved.status), "{}", moved.status);
-                sleep(THINKING).await;
-                let found = desk.post("/search", &format!("text=jean+nom{}", 100 * person + 11)).await;
-                assert_eq!(found.status, 200);
-                sleep(THINKING).await;
+            sleep(thinking / PEOPLE as u32 * person as u32).await;
+            for step in person.. {
+                if is_over.load(Ordering::Relaxed) {
+                    break;
+                }
+                match step % 4 {
+                    0 => id = lead_of(&desk.get("?status=received").await, person),
+                    1 => drop(desk.get(&format!("/leads/{id}")).await),
+                    2 => {
+                        let moved = desk.post(&format!("/leads/{id}/status"), "from=received&to=processing").await;
+                        assert!([303, 409].contains(&moved.status), "{}", moved.status);
+                    }
+                    _ => {
+                        let found = desk.post("/search", &format!("text=jean+nom{}", 100 * person + 11)).await;
+                        assert_eq!(found.status, 200);
+                    }
+                }
+                sleep(thinking).await;
             }
         });
     }
     people.join_all().await;
+}
+
+/// The id of a lead on the list.
+fn lead_of(list: &str, place: usize) -> String {
+    let id = list.split("/staff/leads/").nth(place + 1).and_then(|rest| rest.get(..36));
+    id.expect("a lead").to_owned()
 }
 
 async fn get(address: SocketAddr, target: &str) -> Value {

@@ -33,6 +33,7 @@ use crate::{
     candidates::{Candidate, Database, Kind, block_on},
     load::Load,
     process::Service,
+    report::median,
 };
 
 const SERVE: Candidate = Candidate {
@@ -125,11 +126,6 @@ impl Drop for Dispatcher {
         let _ = self.0.kill();
         let _ = self.0.wait();
     }
-}
-
-fn median(values: &mut [f64]) -> f64 {
-    values.sort_by(f64::total_cmp);
-    values[values.len() / 2]
 }
 
 /// As many leads as can be taken in, with a destination and without.
