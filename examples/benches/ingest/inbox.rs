@@ -95,7 +95,7 @@ fn show_plans(cluster: &Cluster, url: &str) {
         ("the first page", Dialect::Postgres.page(&LeadFilter::default(), None, 50)),
         ("a page behind 300,000 leads", Dialect::Postgres.page(&LeadFilter::default(), Some(cursor), 50)),
         ("a page of one status", Dialect::Postgres.page(&resolved, Some(cursor), 50)),
-        ("an address", Dialect::Postgres.find_by_email("jean77777@example.com")),
+        ("an address", Dialect::Postgres.find_by_email("jean77777@example.com", 100)),
         ("what is due for a purge", Dialect::Postgres.due(&due)),
         ("counts by status", Dialect::Postgres.counts()),
     ];

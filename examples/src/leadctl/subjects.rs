@@ -28,7 +28,7 @@ pub(crate) async fn export(
     let spool = spool_of(options)?;
     let waiting = spool.as_ref().map(|spool| spool::held(spool, email)).transpose()?.map(|held| held.leads);
     if !options.reveal {
-        let held = database.find_by_email(email).await?.len();
+        let held = database.find_by_email(email, u32::MAX).await?.len();
         let waiting = waiting.map_or_else(String::new, |waiting| format!(", and in the spool: {}", waiting.len()));
         return Err(Failure::Refused(format!(
             "leads held on this address: {held}{waiting}; add --reveal to write them in full"
@@ -86,7 +86,7 @@ async fn erase_person(
     yes: bool,
 ) -> Outcome {
     let spool = spool_of(options)?;
-    let held = database.find_by_email(email).await?.len();
+    let held = database.find_by_email(email, u32::MAX).await?.len();
     let waiting = spool.as_ref().map(|spool| spool::held(spool, email)).transpose()?.unwrap_or_default();
     if held + waiting.leads.len() == 0 && waiting.unreadable == 0 {
         return Err(Failure::NotFound("nothing is held on this address".to_owned()));

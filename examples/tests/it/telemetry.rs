@@ -165,21 +165,24 @@ fn collect(folder: &std::path::Path, seen: &mut Vec<(String, Vec<u8>)>) {
     }
 }
 
+/// With the site, a service level, and a destination where nobody listens.
+pub(crate) fn service_with_all_its_parts(url: &str, driver: &str) -> (Service, TempDir) {
+    let dir = TempDir::new();
+    let file = dir.path().join("destinations.toml");
+    fs::write(dir.path().join("keys"), "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw").unwrap();
+    let nobody = "[[destination]]\nname = \"crm\"\nwebhook = \"http://127.0.0.1:9/\"\nkeys_file = \"keys\"\n\
+                  [service_level]\nhours = 4\ntime_zone = \"Europe/Paris\"\n";
+    fs::write(&file, nobody).unwrap();
+    let (site, told) = (["--site", "--site-min-fill-ms", "0"], ["--destinations", file.to_str().unwrap()]);
+    let options = [&site[..], &told, &["--database-url", url, "--driver", driver]].concat();
+    (Service::start(&options), dir)
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn metrics_tell_what_dashboard_and_alarms_ask_for() {
     let cluster = Cluster::shared();
     for driver in ["sqlx", "diesel"] {
-        let url = cluster.database();
-        let dir = TempDir::new();
-        let file = dir.path().join("destinations.toml");
-        fs::write(dir.path().join("keys"), "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw").unwrap();
-        // Nobody listens there.
-        let nobody = "[[destination]]\nname = \"crm\"\nwebhook = \"http://127.0.0.1:9/\"\nkeys_file = \"keys\"\n\
-                      [service_level]\nhours = 4\ntime_zone = \"Europe/Paris\"\n";
-        fs::write(&file, nobody).unwrap();
-        let (site, told) = (["--site", "--site-min-fill-ms", "0"], ["--destinations", file.to_str().unwrap()]);
-        let options = [&site[..], &told, &["--database-url", &url, "--driver", driver]].concat();
-        let service = Service::start(&options);
+        let (service, _destinations) = service_with_all_its_parts(&cluster.database(), driver);
         let visitor = Visitor::new(service.address);
         let measured = async || String::from_utf8(visitor.get("/metrics").await.body).unwrap();
         until("the destination is known", async || measured().await.contains("fastcore_leads_deliveries_due")).await;

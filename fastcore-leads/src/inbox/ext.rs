@@ -171,7 +171,7 @@ pub trait InboxExt: LeadInbox {
     /// # Errors
     /// [`StoreError`] where the database does not answer: then nothing is to be handed out.
     async fn note_subject_exported(&self, email: &str, actor: &Actor) -> Result<(), StoreError> {
-        self.note_revealed(&self.find_by_email(email).await?, actor).await?;
+        self.note_revealed(&self.find_by_email(email, u32::MAX).await?, actor).await?;
         let filter = LeadFilter { email: Some(email.to_owned()), ..LeadFilter::default() };
         self.note_exported(&filter, "json", actor).await
     }
@@ -182,7 +182,7 @@ pub trait InboxExt: LeadInbox {
     /// [`StoreError`] where the database does not answer.
     async fn export(&self, email: &str) -> Result<Export, StoreError> {
         let mut leads = Vec::new();
-        for lead in self.find_by_email(email).await? {
+        for lead in self.find_by_email(email, u32::MAX).await? {
             let trail = self.audit_trail(lead.id).await?;
             leads.push(ExportedLead::new(lead, trail));
         }

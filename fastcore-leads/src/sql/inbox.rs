@@ -107,12 +107,16 @@ impl Dialect {
         statement
     }
 
-    /// All leads of an address, newest first.
-    pub fn find_by_email(self, email: &str) -> Statement {
+    /// The newest leads of an address, newest first.
+    pub fn find_by_email(self, email: &str, limit: u32) -> Statement {
         let mut statement = Statement::new(self);
         let is_theirs = statement.is_from(email);
-        let text = format!("SELECT {COLUMNS} FROM lead_inbox WHERE {is_theirs} ORDER BY created_at_utc DESC, id DESC");
-        statement.text = Cow::Owned(text);
+        let limit = statement.bind(Param::BigInt(limit.into()));
+        // In the order of the index alone: of an address with a million leads, no more than these are read.
+        statement.text = Cow::Owned(format!(
+            "SELECT {COLUMNS} FROM (SELECT {COLUMNS} FROM lead_inbox WHERE {is_theirs} ORDER BY created_at_utc DESC LIMIT {limit}) \
+             AS newest ORDER BY created_at_utc DESC, id DESC"
+        ));
         statement
     }
 

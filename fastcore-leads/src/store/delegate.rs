@@ -109,8 +109,8 @@ macro_rules! __delegate_inbox {
                 $crate::LeadInbox::index($to, limit).await
             }
 
-            async fn find_by_email(&$self, email: &str) -> Result<Vec<$crate::StoredLead>, $crate::StoreError> {
-                $crate::LeadInbox::find_by_email($to, email).await
+            async fn find_by_email(&$self, email: &str, limit: u32) -> Result<Vec<$crate::StoredLead>, $crate::StoreError> {
+                $crate::LeadInbox::find_by_email($to, email, limit).await
             }
 
             async fn counts(&$self) -> Result<Vec<(String, u64)>, $crate::StoreError> {

@@ -147,11 +147,13 @@ pub trait LeadInbox: LeadStore {
     /// that [`LeadStore`]'s contract names.
     async fn index(&self, limit: u32) -> Result<u32, StoreError>;
 
-    /// All leads from an address, in any case, newest first; those in quarantine too.
+    /// The newest leads from an address, in any case, newest first, and so many at most; those in quarantine too.
+    ///
+    /// Anybody may send leads under an address: who shows them asks for as many as can be shown.
     ///
     /// # Errors
     /// [`StoreError`] where the database does not answer.
-    async fn find_by_email(&self, email: &str) -> Result<Vec<StoredLead>, StoreError>;
+    async fn find_by_email(&self, email: &str, limit: u32) -> Result<Vec<StoredLead>, StoreError>;
 
     /// How many leads are in each status: all of [`LeadStatus::ALL`](crate::LeadStatus::ALL) first, and then those that this
     /// version does not know and that leads are in. Erased ones do not count.

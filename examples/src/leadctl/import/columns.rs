@@ -2,33 +2,74 @@
 
 use icu_normalizer::DecomposingNormalizerBorrowed;
 
-use super::MEMBERS;
+use super::member::Member;
 use crate::shown;
 
-/// The way to a member of the endpoint's body.
-pub(super) type Way = &'static [&'static str];
-
 /// Columns that must be there, or be said otherwise: the others are optional members, or follow from the rest.
-const REQUIRED: [&str; 4] = ["name", "email", "message", "consent"];
+const REQUIRED: [Member; 4] = [Member::Name, Member::Email, Member::Message, Member::Consent];
 
 /// Columns that nobody has but a dump.
 const DUMPED: [&str; 4] = ["status", "request_id", "ip_hash", "user_agent_hash"];
 
 /// What else columns are called, in French and by other systems, as [`fold`] has it.
-const ALIASES: &[(&str, &[&str])] = &[
+const ALIASES: &[(Member, &[&str])] = &[
     (
-        "name",
-        &["nom", "nomcomplet", "nometprenom", "prenometnom", "fullname", "contact", "contactname", "nomducontact"],
+        Member::Name,
+        &[
+            "nom",
+            "nomcomplet",
+            "nomprenom",
+            "nometprenom",
+            "prenomnom",
+            "prenometnom",
+            "fullname",
+            "contact",
+            "contactname",
+            "nomducontact",
+            "yourname",
+            "votrenom",
+        ],
     ),
-    ("email", &["mail", "courriel", "adresseemail", "adressemail", "adresseelectronique", "emailaddress"]),
-    ("phone", &["telephone", "tel", "mobile", "portable", "phonenumber", "numerodetelephone", "ntelephone"]),
-    ("company", &["societe", "entreprise", "raisonsociale", "organisation", "organization", "companyname"]),
-    ("service", &["prestation"]),
-    ("message", &["commentaire", "commentaires", "demande", "texte", "comments", "description"]),
-    ("consent", &["consentement", "rgpd", "optin", "accord", "gdpr"]),
-    ("source", &["origine", "provenance", "leadsource"]),
+    (Member::GivenName, &["prenom", "prenoms", "firstname", "forename"]),
+    (Member::FamilyName, &["nomdefamille", "lastname", "surname"]),
     (
-        "timestamp_utc",
+        Member::Email,
+        &[
+            "mail",
+            "courriel",
+            "adresseemail",
+            "adressemail",
+            "adresseelectronique",
+            "adressedemessagerie",
+            "emailaddress",
+            "youremail",
+            "votreemail",
+        ],
+    ),
+    (
+        Member::Phone,
+        &[
+            "telephone",
+            "tel",
+            "mobile",
+            "portable",
+            "phonenumber",
+            "numerodetelephone",
+            "ntelephone",
+            "ndetelephone",
+            "yourphone",
+        ],
+    ),
+    (Member::Company, &["societe", "entreprise", "raisonsociale", "organisation", "organization", "companyname"]),
+    (Member::Service, &["prestation"]),
+    (
+        Member::Message,
+        &["commentaire", "commentaires", "demande", "texte", "comments", "description", "yourmessage", "votremessage"],
+    ),
+    (Member::Consent, &["consentement", "consentementrgpd", "rgpd", "optin", "accord", "gdpr", "acceptance"]),
+    (Member::Source, &["origine", "provenance", "leadsource"]),
+    (
+        Member::Timestamp,
         &["date", "dateetheure", "dateheure", "datededemande", "datedelademande", "horodatage", "timestamp"],
     ),
 ];
@@ -37,7 +78,7 @@ const ALIASES: &[(&str, &[&str])] = &[
 pub(super) struct Columns {
     /// As they are called.
     pub(super) names: Vec<String>,
-    pub(super) ways: Vec<Option<Way>>,
+    pub(super) members: Vec<Option<Member>>,
     /// Whether a dump wrote the file: then cells are guarded within, too.
     pub(super) is_dump: bool,
 }
@@ -47,7 +88,7 @@ impl Columns {
     /// A sentence for the operator, if a column is missing, or two are the same.
     pub(super) fn of<'h>(
         header: impl Iterator<Item = &'h str>,
-        map: &[(String, Way)],
+        map: &[(String, Member)],
         has_source: bool,
     ) -> Result<Self, String> {
         let names: Vec<String> = header.map(|name| shown::cell(&name.trim().into())).collect();
@@ -57,14 +98,13 @@ impl Columns {
                 "the first line of the file is a lead, and no header: put the names of the columns in front".to_owned()
             );
         }
-        let ways: Vec<_> = names.iter().map(|name| way_to(name, map)).collect();
-        let count = |name: &str| {
-            let way = MEMBERS.iter().find(|(member, _)| *member == name).map(|(_, way)| *way);
-            ways.iter().filter(|column| **column == way).count()
-        };
+        let members: Vec<_> = names.iter().map(|name| member_of(name, map)).collect();
+        let count = |member: Member| members.iter().filter(|column| **column == Some(member)).count();
+        let has_half = count(Member::GivenName) + count(Member::FamilyName) > 0;
+        let is_missing = |member: &Member| count(*member) == 0 && !(*member == Member::Name && has_half);
         let mut missing: Vec<String> =
-            REQUIRED.into_iter().filter(|name| count(name) == 0).map(str::to_owned).collect();
-        if count("source") == 0 && !has_source {
+            REQUIRED.into_iter().filter(is_missing).map(|member| member.name().to_owned()).collect();
+        if count(Member::Source) == 0 && !has_source {
             missing.push("source (or say --source NAME)".to_owned());
         }
         if !missing.is_empty() {
@@ -74,30 +114,30 @@ impl Columns {
                 missing.join(", ")
             ));
         }
-        if let Some((name, _)) = MEMBERS.iter().find(|(name, _)| count(name) > 1) {
-            return Err(format!("the file has the column {name} twice"));
+        if let Some(member) = Member::ALL.into_iter().find(|member| count(*member) > 1) {
+            return Err(format!("the file has the column {} twice", member.name()));
         }
         let is_dump = DUMPED.iter().all(|name| names.iter().any(|column| column == name));
-        Ok(Self { names, ways, is_dump })
+        Ok(Self { names, members, is_dump })
     }
 
     /// How many of these names are known.
-    pub(super) fn known<'h>(header: impl Iterator<Item = &'h str>, map: &[(String, Way)]) -> usize {
-        header.filter(|name| way_to(name, map).is_some()).count()
+    pub(super) fn known<'h>(header: impl Iterator<Item = &'h str>, map: &[(String, Member)]) -> usize {
+        header.filter(|name| member_of(name, map).is_some()).count()
     }
 }
 
 /// The member that a column stands for; none for a column that no lead has.
-pub(super) fn way_to(column: &str, map: &[(String, Way)]) -> Option<Way> {
+pub(super) fn member_of(column: &str, map: &[(String, Member)]) -> Option<Member> {
     let folded = fold(column);
-    if let Some((_, way)) = map.iter().find(|(name, _)| *name == folded) {
-        return Some(way);
+    if let Some((_, member)) = map.iter().find(|(name, _)| *name == folded) {
+        return Some(*member);
     }
     // Only what is in `meta` may be called so: `meta.name` is nobody's name.
     let (name, is_meta) = folded.strip_prefix("meta.").map_or((&*folded, false), |name| (name, true));
-    let is_alias = |member: &str| ALIASES.iter().any(|(known, others)| *known == member && others.contains(&name));
-    let found = MEMBERS.iter().find(|(member, _)| fold(member) == name || (!is_meta && is_alias(member)));
-    found.map(|(_, way)| *way).filter(|way| !is_meta || way.first() == Some(&"meta"))
+    let is_alias = |member: Member| ALIASES.iter().any(|(known, others)| *known == member && others.contains(&name));
+    let is_meant = |member: &Member| fold(member.name()) == name || (!is_meta && is_alias(*member));
+    Member::ALL.into_iter().find(is_meant).filter(|member| !is_meta || member.is_meta())
 }
 
 /// A name without accents, blanks, hyphens and other signs, in lower case.
@@ -114,10 +154,10 @@ pub(super) fn fold(name: &str) -> String {
 ///
 /// # Errors
 /// A sentence for the operator.
-pub(crate) fn mapping(text: &str) -> Result<(String, Way), String> {
-    let (column, member) = text.rsplit_once('=').ok_or("say COLUMN=MEMBER, such as Nom=name")?;
-    let member = fold(member);
-    let found = MEMBERS.iter().find(|(known, _)| fold(known) == member).map(|(_, way)| *way);
-    let members = || MEMBERS.iter().map(|(name, _)| *name).collect::<Vec<_>>().join(", ");
-    Ok((fold(column), found.ok_or_else(|| format!("a lead has no such member; it has: {}", members()))?))
+pub(crate) fn mapping(text: &str) -> Result<(String, Member), String> {
+    let (column, name) = text.rsplit_once('=').ok_or("say COLUMN=MEMBER, such as Nom=name")?;
+    let name = fold(name);
+    let known = || Member::ALL.map(Member::name).join(", ");
+    let found = Member::ALL.into_iter().find(|member| fold(member.name()) == name);
+    Ok((fold(column), found.ok_or_else(|| format!("a lead has no such member; it has: {}", known()))?))
 }

@@ -105,20 +105,30 @@ impl<R: Read> Read for LineFeeds<R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         loop {
             let read = self.reader.read(buffer)?;
-            let mut kept = 0;
-            for place in 0..read {
-                let byte = buffer[place];
-                let is_second = byte == b'\n' && self.is_behind_return;
-                self.is_behind_return = byte == b'\r';
-                if !is_second {
-                    buffer[kept] = if byte == b'\r' { b'\n' } else { byte };
-                    kept += 1;
-                }
-            }
+            let kept = self.end_lines(&mut buffer[..read]);
             if kept > 0 || read == 0 || buffer.is_empty() {
                 return Ok(kept);
             }
         }
+    }
+}
+
+impl<R> LineFeeds<R> {
+    /// Ends the lines of a piece of the text. Returns how long it is then.
+    fn end_lines(&mut self, text: &mut [u8]) -> usize {
+        let is_second = std::mem::take(&mut self.is_behind_return) && text.first() == Some(&b'\n');
+        let (mut from, mut kept) = (usize::from(is_second), 0);
+        while let Some(length) = memchr::memchr(b'\r', &text[from..]) {
+            let end = from + length;
+            text.copy_within(from..end, kept);
+            kept += length;
+            text[kept] = b'\n';
+            kept += 1;
+            self.is_behind_return = end + 1 == text.len();
+            from = end + 1 + usize::from(text.get(end + 1) == Some(&b'\n'));
+        }
+        text.copy_within(from.., kept);
+        kept + text.len() - from
     }
 }
 

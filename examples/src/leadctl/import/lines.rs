@@ -13,16 +13,19 @@ use serde::{
     Deserialize, Deserializer,
     de::{MapAccess, Visitor},
 };
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use super::{
-    columns::{Columns, way_to},
+    columns::{Columns, member_of},
     json::{self, Array},
-    reading::{Cell, Reading},
+    member::Cell,
+    reading::Reading,
 };
 
 /// The most bytes of a record of a CSV: one that is longer has a quote that does not end.
 const MAX_RECORD: usize = 256 * 1024;
+/// Most are shorter, in bytes.
+const USUAL_RECORD: usize = 384;
 
 /// How leads stand in a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -173,7 +176,7 @@ impl<R: BufRead> Lines<R> {
                 .map(|element| element.map(|element| of_json(array.line, element, &reading)))
                 .map_err(|error| format!("the file could not be read any further: {error}")),
             Kind::Csv { rows, left, columns, numbers } => loop {
-                let mut record = StringRecord::new();
+                let mut record = StringRecord::with_capacity(USUAL_RECORD, columns.members.len());
                 left.set(MAX_RECORD);
                 let start = numbers.of(rows.position());
                 match rows.read_record(&mut record) {
@@ -219,15 +222,15 @@ fn of_json(number: u64, text: Vec<u8>, reading: &Reading) -> Result<Line, (Line,
     }
     let (mut known, mut seen) = (Vec::new(), Vec::new());
     for (name, value) in members {
-        let Some(way) = way_to(&name, &reading.map) else { continue };
+        let Some(member) = member_of(&name, &reading.map) else { continue };
         // The parser refuses it, and so it does here.
-        if seen.contains(&way) {
+        if seen.contains(&member) {
             return Ok(as_it_is(text));
         }
-        seen.push(way);
-        known.push((way, Cell::Value(value)));
+        seen.push(member);
+        known.push((member, Cell::Value(value)));
     }
-    made(number, Raw::Json(text), reading.body(known.into_iter()))
+    made(number, Raw::Json(text), reading.body(known.into_iter()).map(|body| body.to_json()))
 }
 
 /// The members of an object as they stand there, the same name twice too.
@@ -258,16 +261,17 @@ impl<'de> Deserialize<'de> for Members {
 }
 
 fn row(number: u64, columns: &Rc<Columns>, record: StringRecord, reading: &Reading) -> Result<Line, (Line, String)> {
-    if record.len() != columns.ways.len() {
-        let why = format!("{} cells in {} columns", record.len(), columns.ways.len());
+    if record.len() != columns.members.len() {
+        let why = format!("{} cells in {} columns", record.len(), columns.members.len());
         return made(number, Raw::Cells(Rc::clone(columns), record), Err(why));
     }
-    let cells = record.iter().zip(&columns.ways).filter_map(|(cell, way)| Some(((*way)?, cell)));
+    let cells = record.iter().zip(&columns.members).filter_map(|(cell, member)| Some(((*member)?, cell)));
     if reading.is_looking() {
         reading.look(cells);
-        return made(number, Raw::Cells(Rc::clone(columns), record), Ok(Map::new()));
+        return made(number, Raw::Cells(Rc::clone(columns), record), Ok(Vec::new()));
     }
-    let body = reading.body(cells.map(|(way, cell)| (way, Cell::Text(restored(cell, columns.is_dump)))));
+    let body = reading.body(cells.map(|(member, cell)| (member, Cell::Text(restored(cell, columns.is_dump)))));
+    let body = body.map(|body| body.to_json());
     made(number, Raw::Cells(Rc::clone(columns), record), body)
 }
 
@@ -280,10 +284,9 @@ fn restored(cell: &str, is_dump: bool) -> Cow<'_, str> {
     }
 }
 
-fn made(number: u64, raw: Raw, body: Result<Map<String, Value>, String>) -> Result<Line, (Line, String)> {
+fn made(number: u64, raw: Raw, body: Result<Vec<u8>, String>) -> Result<Line, (Line, String)> {
     match body {
-        // A map of texts and values always serialises.
-        Ok(body) => Ok(Line { number, body: serde_json::to_vec(&body).unwrap_or_default(), raw }),
+        Ok(body) => Ok(Line { number, body, raw }),
         Err(why) => Err((Line { number, body: Vec::new(), raw }, why)),
     }
 }

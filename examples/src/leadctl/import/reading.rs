@@ -2,32 +2,27 @@
 
 use std::borrow::Cow;
 
-use serde_json::{Map, Value};
+use chrono::{DateTime, Utc};
+use serde_json::Value;
 use sha2::{Digest, Sha256};
 use uuid::Builder;
 
 use super::{
-    columns::{Way, fold},
+    columns::fold,
     dates::Dates,
+    member::{Body, Cell, Member},
 };
 
-const SOURCE: Way = &["meta", "source"];
-const REQUEST_ID: Way = &["meta", "request_id"];
-const IP_HASH: Way = &["meta", "ip_hash"];
-const TIMESTAMP: Way = &["meta", "timestamp_utc"];
-const DATES: [Way; 2] = [TIMESTAMP, &["meta", "consent", "given_at"]];
 /// What is known of an address that nobody wrote down.
 const NO_HASH: &str = "none";
 
-/// What a line says of a member.
-pub(super) enum Cell<'c> {
-    Text(Cow<'c, str>),
-    Value(Value),
-}
+/// What makes a lead the same when a file is imported again, beside when it came.
+const CONTENT: [Member; 7] =
+    [Member::Name, Member::Email, Member::Phone, Member::Company, Member::Service, Member::Message, Member::Consent];
 
 /// What stands in no line.
 pub(super) struct Reading {
-    pub(super) map: Vec<(String, Way)>,
+    pub(super) map: Vec<(String, Member)>,
     pub(super) dates: Dates,
     /// Where leads are from that do not say so.
     pub(super) source: Option<String>,
@@ -40,38 +35,38 @@ impl Reading {
     ///
     /// # Errors
     /// Why there is none.
-    pub(super) fn body<'c>(
-        &self,
-        members: impl Iterator<Item = (Way, Cell<'c>)>,
-    ) -> Result<Map<String, Value>, String> {
-        let mut body = Map::new();
-        for (way, cell) in members {
-            let value = match cell {
-                Cell::Text(text) => self.value(way, &text)?,
-                Cell::Value(Value::String(text)) => self.value(way, &text)?,
-                Cell::Value(other) => other,
+    pub(super) fn body<'c>(&'c self, members: impl Iterator<Item = (Member, Cell<'c>)>) -> Result<Body<'c>, String> {
+        let mut body = Body::default();
+        for (member, cell) in members {
+            let cell = match cell {
+                Cell::Text(text) => self.cell(member, text)?,
+                Cell::Value(Value::String(text)) => self.cell(member, text.into())?,
+                Cell::Value(other) => Cell::Value(other),
             };
-            put(&mut body, way, value);
+            body.put(member, cell);
         }
+        join_name(&mut body);
         // Before what the file does not say is put in: the same content is the same lead.
-        let id = at(&body, REQUEST_ID).is_none().then(|| id_of(&body));
-        for (way, otherwise) in
-            [(SOURCE, self.source.as_deref()), (IP_HASH, Some(NO_HASH)), (TIMESTAMP, Some(&*self.now))]
-        {
-            if let (None, Some(otherwise)) = (at(&body, way), otherwise) {
-                put(&mut body, way, otherwise.into());
+        let content = body.get(Member::RequestId).is_none().then(|| content_of(&body));
+        for (member, otherwise) in [
+            (Member::Source, self.source.as_deref()),
+            (Member::IpHash, Some(NO_HASH)),
+            (Member::Timestamp, Some(&*self.now)),
+        ] {
+            if let (None, Some(otherwise)) = (body.get(member), otherwise) {
+                body.put(member, Cell::Text(otherwise.into()));
             }
         }
-        if let Some(id) = id {
-            let source = at(&body, SOURCE).map(Value::to_string).unwrap_or_default();
-            put(&mut body, REQUEST_ID, derived(&source, &id).into());
+        if let Some((came, content)) = content {
+            let id = derived(came, body.get(Member::Source), content);
+            body.put(Member::RequestId, Cell::Text(id.into()));
         }
         Ok(body)
     }
 
     /// Looks at the dates among members, and at nothing else.
-    pub(super) fn look<'c>(&self, members: impl Iterator<Item = (Way, &'c str)>) {
-        for (_, cell) in members.filter(|(way, _)| DATES.contains(way)) {
+    pub(super) fn look<'c>(&self, members: impl Iterator<Item = (Member, &'c str)>) {
+        for (_, cell) in members.filter(|(member, _)| member.is_date()) {
             let _ = self.dates.read(cell);
         }
     }
@@ -81,26 +76,43 @@ impl Reading {
         matches!(self.dates, Dates::Looked(_))
     }
 
-    fn value(&self, way: Way, cell: &str) -> Result<Value, String> {
+    fn cell<'c>(&self, member: Member, cell: Cow<'c, str>) -> Result<Cell<'c>, String> {
         if cell.contains(char::REPLACEMENT_CHARACTER) {
             return Err("a character is not of the file's encoding: say --encoding, or mend it".to_owned());
         }
-        if cell.trim().is_empty() && way != ["meta", "suspicion"] {
-            return Ok(Value::Null);
+        if cell.trim().is_empty() && member != Member::Suspicion {
+            return Ok(Cell::Value(Value::Null));
         }
-        if way == ["phone"] && is_rounded(cell) {
+        if member == Member::Phone && is_rounded(&cell) {
             return Err(format!(
                 "a spreadsheet has written a telephone number as {}: its digits are lost; make it a text there",
                 cell.trim()
             ));
         }
-        Ok(match way {
-            ["consent"] => yes_or_no(cell).map_or_else(|| cell.into(), Value::Bool),
-            ["meta", "suspicion"] => cell.split_whitespace().collect::<Vec<_>>().into(),
-            way if DATES.contains(&way) => self.dates.read(cell)?.into(),
-            _ => cell.into(),
+        Ok(match member {
+            Member::Consent => yes_or_no(&cell).map_or(Cell::Text(cell), |consent| Cell::Value(consent.into())),
+            Member::Suspicion => Cell::Value(cell.split_whitespace().collect::<Vec<_>>().into()),
+            member if member.is_date() => Cell::Text(self.dates.read(&cell)?.into()),
+            _ => Cell::Text(cell),
         })
     }
+}
+
+/// Makes one name of what stands in two columns. A name that has the given name in it is whole already.
+fn join_name(body: &mut Body<'_>) {
+    let halves = [Member::GivenName, Member::FamilyName].map(|half| body.take(half));
+    if halves.iter().all(Option::is_none) {
+        return;
+    }
+    let text = |cell: Option<&Cell<'_>>| cell.and_then(Cell::text).unwrap_or_default().trim().to_owned();
+    let [given, family] = halves.map(|half| text(half.as_ref()));
+    let name = text(body.get(Member::Name));
+    let rest = if name.is_empty() { family } else { name };
+    let words = |text: &str| text.split_whitespace().map(fold).collect::<Vec<_>>();
+    let known = words(&rest);
+    let is_whole = words(&given).iter().all(|word| known.contains(word));
+    let joined = if is_whole { rest } else { format!("{given} {rest}").trim().to_owned() };
+    body.put(Member::Name, Cell::Text(joined.into()));
 }
 
 /// A number as spreadsheets shorten it, such as 3,36E+10.
@@ -121,51 +133,39 @@ fn yes_or_no(cell: &str) -> Option<bool> {
     }
 }
 
-/// The content that makes a lead the same when a file is imported again.
-fn id_of(body: &Map<String, Value>) -> Vec<u8> {
+/// When a lead came, where the line says so, and a hash of all that it says.
+fn content_of(body: &Body<'_>) -> (Option<DateTime<Utc>>, [u8; 32]) {
     let mut hash = Sha256::new();
-    for way in
-        [&["name"][..], &["email"], &["phone"], &["company"], &["service"], &["message"], &["consent"], TIMESTAMP]
-    {
-        if let Some(value) = at(body, way) {
-            // A value always serialises.
-            hash.update(serde_json::to_vec(value).unwrap_or_default());
+    // Each with its length in front: no two contents are the same bytes.
+    let mut add = |kind: u8, bytes: &[u8]| {
+        hash.update([kind]);
+        hash.update((bytes.len() as u64).to_le_bytes());
+        hash.update(bytes);
+    };
+    let timestamp = body.get(Member::Timestamp);
+    let came = timestamp.and_then(Cell::text).and_then(|text| DateTime::parse_from_rfc3339(text.trim()).ok());
+    let came = came.map(|came| came.to_utc());
+    for cell in CONTENT.into_iter().map(|member| body.get(member)).chain([timestamp.filter(|_| came.is_none())]) {
+        match cell {
+            None => add(0, &[]),
+            Some(cell) => add(if cell.text().is_some() { 1 } else { 2 }, &cell.bytes()),
         }
-        hash.update([0]);
     }
-    hash.finalize().to_vec()
+    if let Some(came) = came {
+        add(3, &came.timestamp_micros().to_le_bytes());
+    }
+    (came, hash.finalize().into())
 }
 
-/// An id that follows from the content (RFC 9562, section 5.8).
-fn derived(source: &str, content: &[u8]) -> String {
+/// An id that follows from the content (RFC 9562, section 5.8). As one of version 7, it begins with when the lead came, where that is
+/// known: leads that came one after the other stand beside each other in a database's indexes.
+fn derived(came: Option<DateTime<Utc>>, source: Option<&Cell<'_>>, content: [u8; 32]) -> String {
+    let source = source.map(Cell::bytes).unwrap_or_default();
     let hash = Sha256::new().chain_update(source).chain_update([0]).chain_update(content).finalize();
     let mut bytes = [0; 16];
     bytes.copy_from_slice(&hash[..16]);
-    Builder::from_custom_bytes(bytes).into_uuid().to_string()
-}
-
-/// The value at the end of a way; none where it is null.
-fn at<'b>(body: &'b Map<String, Value>, way: &[&str]) -> Option<&'b Value> {
-    let (first, rest) = way.split_first()?;
-    let value = body.get(*first)?;
-    let value = rest.iter().try_fold(value, |value, name| value.get(*name))?;
-    (!value.is_null()).then_some(value)
-}
-
-/// Puts a value at the end of a way.
-fn put(body: &mut Map<String, Value>, way: &[&str], value: Value) {
-    match way {
-        [] => {}
-        [last] => {
-            body.insert((*last).to_owned(), value);
-        }
-        // A proof of consent of nothing but nulls is none.
-        ["consent", _] if value.is_null() => {}
-        [first, rest @ ..] => {
-            let inner = body.entry(*first).or_insert_with(|| Value::Object(Map::new()));
-            if let Value::Object(inner) = inner {
-                put(inner, rest, value);
-            }
-        }
+    if let Some(milliseconds) = came.and_then(|came| u64::try_from(came.timestamp_millis()).ok()) {
+        bytes[..6].copy_from_slice(&milliseconds.to_be_bytes()[2..]);
     }
+    Builder::from_custom_bytes(bytes).into_uuid().to_string()
 }

@@ -17,6 +17,7 @@ use super::{
     dates::{Dates, Seen},
     file::Source,
     lines::{Form, Lines},
+    member::Member,
     quotes,
     reading::Reading,
 };
@@ -64,9 +65,13 @@ impl<'p> Understood<'p> {
         let mut lines = Lines::open(source.open(|file| file)?, form, Rc::clone(&looking))?;
         let columns = lines.columns().map(named).unwrap_or_default();
         let mut seen = Seen::default();
-        while let Some(line) = lines.next() {
-            let number = line.map_or_else(|(line, _)| line.number, |line| line.number);
-            looking.dates.looked().for_each(|cell| seen.note(number, &cell));
+        let may_have_dates =
+            lines.columns().is_none_or(|columns| columns.members.iter().flatten().any(|it| it.is_date()));
+        if import.date_format.is_none() && may_have_dates {
+            while let Some(line) = lines.next() {
+                let number = line.map_or_else(|(line, _)| line.number, |line| line.number);
+                looking.dates.looked().for_each(|cell| seen.note(number, &cell));
+            }
         }
         let dates = Dates::of(import.timezone, import.date_format.as_deref(), &seen)?;
         Ok(Self { source, form, reading: Rc::new(reading(dates)), columns })
@@ -123,7 +128,7 @@ impl fmt::Display for Understood<'_> {
 }
 
 fn named(columns: &Columns) -> Vec<(String, Option<String>)> {
-    let members = columns.ways.iter().map(|way| way.map(|way| way.join(".")));
+    let members = columns.members.iter().map(|member| member.map(Member::way));
     columns.names.iter().cloned().zip(members).collect()
 }
 

@@ -7,6 +7,7 @@ use encoding_rs::Encoding;
 use fastcore_leads::inbox::SheetFormat;
 
 use super::{FilterArguments, parse::format};
+use crate::import::{Member, mapping};
 
 #[derive(Debug, Args)]
 pub(crate) struct ImportArguments {
@@ -17,8 +18,8 @@ pub(crate) struct ImportArguments {
     #[arg(long)]
     pub(crate) check: bool,
     /// The member that a column stands for, such as Nom=name; as often as needed.
-    #[arg(long, value_name = "COLUMN=MEMBER", value_parser = crate::import::mapping)]
-    pub(crate) map: Vec<(String, &'static [&'static str])>,
+    #[arg(long, value_name = "COLUMN=MEMBER", value_parser = mapping)]
+    pub(crate) map: Vec<(String, Member)>,
     /// Where leads are from that do not say so.
     #[arg(long)]
     pub(crate) source: Option<String>,

@@ -210,6 +210,19 @@ fn stats_say_how_leads_fare() {
     assert_eq!(place.json(&["stats", "--source", "salon"])["leads"], 2);
     let shown = place.done(&["stats", "--days", "7"]);
     assert!(shown.contains("by service") && shown.contains('█') && shown.contains("cabines"), "{shown}");
+    // A day begins when it does on the wall.
+    place.write("night.csv", "name,email,message,consent,source,timestamp_utc\nZoé,z@example.com,Bonjour à tous et merci,oui,night,2024-01-31T23:30:00Z\n");
+    place.done(&["import", "night.csv"]);
+    for (zone, days) in [
+        ("Europe/Paris", json!({"2024-01-31": 0, "2024-02-01": 1})),
+        ("UTC", json!({"2024-01-31": 1, "2024-02-01": 0})),
+    ] {
+        let run = run_with(&place, &[("TZ", zone)], &["stats", "--from", "2024-01-31", "--to", "2024-02-01", "--json"]);
+        let stats: Value = serde_json::from_str(&run.out).unwrap();
+        assert_eq!((&stats["by_day"], &stats["time_zone"]), (&days, &json!(zone)));
+    }
+    let run = place.run(&["stats", "--from", "1990-01-01"]);
+    assert_eq!(run.code, 5, "{}", run.err);
     // A bar is as long as its number is large, and no line is longer than what is taken for a terminal.
     let bar = |name: &str| shown.lines().find(|line| line.starts_with(name)).unwrap().matches('█').count();
     assert!(bar("salon") > bar("fast") && shown.lines().all(|line| line.chars().count() <= 80), "{shown}");

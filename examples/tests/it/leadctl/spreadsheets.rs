@@ -181,6 +181,31 @@ fn columns_are_known_by_what_people_call_them() {
 }
 
 #[test]
+fn a_name_in_two_columns_is_one() {
+    for (header, row, name) in [
+        ("Prénom,Nom", "Zoé,Dupré", "Zoé Dupré"),
+        ("Last Name,First Name", "Dupré,Zoé Anne", "Zoé Anne Dupré"),
+        ("name,given_name", "Dr Zoé Dupré,ZOÉ", "Dr Zoé Dupré"),
+        ("Name,Given Name,Family Name", "Zoé Dupré,Zoé,Dupré", "Zoé Dupré"),
+        ("Name,Given Name,Family Name", ",Zoé,Dupré", "Zoé Dupré"),
+        ("Prénom,Nom", " Zoé ,", "Zoé"),
+        ("Prénom,Nom", ",Dupré", "Dupré"),
+    ] {
+        let place = Place::sqlite();
+        let file = format!("{header},email,message,consent\n{row},zoe@example.com,\"Bonjour, un devis, merci.\",oui\n");
+        let run = import(&place, "leads.csv", file.as_bytes(), &["--source", "salon"]);
+        assert_eq!(run.code, 0, "{header}: {}{}", run.out, run.err);
+        assert_eq!(place.json(&["list", "--reveal"])["leads"][0]["name"], name, "{header}: {row}");
+    }
+    let place = Place::sqlite();
+    let nobody = "Prenom,Nom,email,message,consent,source\n ,,a@example.com,Bonjour à tous et merci,oui,salon\n";
+    let run = import(&place, "no.csv", nobody.as_bytes(), &[]);
+    assert_eq!((run.code, &summary(&run)["refused"]), (6, &json!(1)), "a name of blanks is none");
+    let reasons = place.read("no.csv.refused.jsonl");
+    assert!(reasons.contains("/name") && !reasons.contains("/message"), "{reasons}");
+}
+
+#[test]
 fn a_check_says_what_is_understood_and_takes_nothing_in() {
     let place = Place::sqlite();
     let text = EXCEL

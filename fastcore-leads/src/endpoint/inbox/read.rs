@@ -28,6 +28,8 @@ const TAKEN_WITHIN: Duration = Duration::from_secs(30);
 const PAGE: u32 = 500;
 /// How many other leads of the same address are shown with a lead.
 const MAX_OTHERS: usize = 20;
+/// How many of the newest of these are read: the bearer may not see each.
+const LOOKED_AT: u32 = 200;
 /// The days that are counted where a request does not say from when on, and the most that it may ask for.
 const COUNTED_DAYS: TimeDelta = TimeDelta::days(31);
 const MAX_COUNTED_DAYS: TimeDelta = TimeDelta::days(366);
@@ -56,7 +58,7 @@ pub(super) async fn lead(store: &dyn LeadInbox, grant: &Grant, id: &str, query: 
     let trail: Vec<_> = trail.iter().map(|record| disclosure.record(record)).collect();
     let mut others = Vec::new();
     if lead.erased_at_utc.is_none() {
-        others = store.find_by_email(&lead.email).await?;
+        others = store.find_by_email(&lead.email, LOOKED_AT).await?;
         others.retain(|other| other.id != lead.id && grant.allows_source(&other.source));
         others.truncate(MAX_OTHERS);
     }

@@ -223,8 +223,8 @@ impl<C: Connections> LeadInbox for Engine<C> {
         Ok(numbered.max(entered))
     }
 
-    async fn find_by_email(&self, email: &str) -> Result<Vec<StoredLead>, StoreError> {
-        self.leads(C::DIALECT.find_by_email(email)).await
+    async fn find_by_email(&self, email: &str, limit: u32) -> Result<Vec<StoredLead>, StoreError> {
+        self.leads(C::DIALECT.find_by_email(email, limit)).await
     }
 
     async fn counts(&self) -> Result<Vec<(String, u64)>, StoreError> {

@@ -170,9 +170,10 @@ impl LeadInbox for MemoryLeadStore {
         Ok(0)
     }
 
-    async fn find_by_email(&self, email: &str) -> Result<Vec<StoredLead>, StoreError> {
+    async fn find_by_email(&self, email: &str, limit: u32) -> Result<Vec<StoredLead>, StoreError> {
         let mut leads = self.lock().select(|lead| lead.erased_at_utc.is_none() && is_same_address(email, &lead.email));
         leads.reverse();
+        leads.truncate(limit as usize);
         Ok(leads)
     }
 

@@ -293,7 +293,7 @@ pub async fn pages_are_read_from_an_index(open: Open, execute: Execute) {
         (Dialect::Sqlite.page(&crate::LeadFilter::default(), Some(cursor), 100), pages),
         (Dialect::Sqlite.page(&by_status, None, 100), pages),
         (Dialect::Sqlite.due(&due), pages),
-        (Dialect::Sqlite.find_by_email("500@example.com"), emails),
+        (Dialect::Sqlite.find_by_email("500@example.com", 100), emails),
     ] {
         let plan = run(execute, &dir, &format!("EXPLAIN QUERY PLAN {}", statement.text)).await.join("; ");
         let scans = ["SCAN lead_inbox", "SCAN later", "SCAN audit"];

@@ -141,7 +141,7 @@ pub async fn all_leads_of_an_address_are_erased_in_any_case(store: Store) {
         ("zoé@example.org", "zoe\u{301}@example.org"),
     ] {
         let id = from(stored, &[]).await;
-        assert_eq!(store.find_by_email(asked).await.expect("found").len(), 1, "{asked} finds {stored}");
+        assert_eq!(store.find_by_email(asked, 10).await.expect("found").len(), 1, "{asked} finds {stored}");
         let erased = store.erase(Target::Email(asked.to_owned()), marie(), None).await.expect("erased");
         assert_eq!(erased, [id], "{asked} is {stored}");
     }
@@ -162,6 +162,15 @@ pub async fn all_leads_of_an_address_are_erased_in_any_case(store: Store) {
         .collect();
     store.insert(&many).await.expect("insert");
     theirs.extend(many.iter().map(NewLead::id));
+    let all = store.find_by_email("Jean.Dupont@example.com", u32::MAX).await.expect("found");
+    assert_eq!(all.len(), theirs.len());
+    assert!(all.is_sorted_by_key(|lead| std::cmp::Reverse(lead.created_at_utc)));
+    // However many there are, no more than were asked for: the newest.
+    let newest = store.find_by_email("Jean.Dupont@example.com", 2).await.expect("found");
+    assert_eq!(
+        newest.iter().map(|lead| lead.created_at_utc).collect::<Vec<_>>(),
+        [&all[0], &all[1]].map(|lead| lead.created_at_utc)
+    );
     let target = || Target::Email(" JEAN.DUPONT@example.com ".to_owned());
     let mut erased = store.erase(target(), marie(), None).await.expect("erased");
     erased.sort_unstable();

@@ -161,8 +161,8 @@ impl LeadInbox for Broken {
         self.inner.index(limit).await
     }
 
-    async fn find_by_email(&self, email: &str) -> Result<Vec<StoredLead>, StoreError> {
-        self.inner.find_by_email(email).await
+    async fn find_by_email(&self, email: &str, limit: u32) -> Result<Vec<StoredLead>, StoreError> {
+        self.inner.find_by_email(email, limit).await
     }
 
     async fn counts(&self) -> Result<Vec<(String, u64)>, StoreError> {

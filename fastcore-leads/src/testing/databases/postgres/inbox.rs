@@ -94,7 +94,7 @@ pub async fn pages_are_read_from_an_index(open: Open) {
         (Dialect::Postgres.page(&crate::LeadFilter::default(), Some(cursor), 100), pages),
         (Dialect::Postgres.page(&by_status, None, 100), pages),
         (Dialect::Postgres.due(&due), pages),
-        (Dialect::Postgres.find_by_email("500@example.com"), emails),
+        (Dialect::Postgres.find_by_email("500@example.com", 100), emails),
     ] {
         let plan = psql(&url, &explain(&statement, "COSTS OFF"));
         assert!(plan.contains(index) && !plan.contains("Seq Scan"), "{plan}");
