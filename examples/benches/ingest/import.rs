@@ -9,9 +9,11 @@ use std::{
     time::{Duration, Instant},
 };
 
+use chrono::{Days, NaiveDate};
 use fastcore_leads::testing::{TempDir, postgres::Cluster};
 
 const LINES: usize = 1_000_000;
+const A_DAY: usize = 2800;
 /// How often is looked how much memory it has.
 const LOOK: Duration = Duration::from_millis(100);
 
@@ -64,11 +66,15 @@ fn write_csv(path: &Path) {
         file.write_all(&bytes).expect("room");
     };
     write("Nom;E-Mail;Téléphone;Société;Prestation;Message;Consentement;Source;Date\r\n");
+    let first = NaiveDate::from_ymd_opt(2024, 1, 1).expect("a day");
     for i in 0..LINES {
-        let (day, minute) = (1 + i % 28, i % 60);
+        // As an export is sorted: from eight in the morning on, a lead each 12 s.
+        let (day, second) = (first + Days::new((i / A_DAY) as u64), (i % A_DAY) * 12);
+        let (hour, minute, second) = (8 + second / 3600, second / 60 % 60, second % 60);
         write(&format!(
             "Zoé Dupré;zoe{i}@example.com;06 12 34 56 78;Établissements L’Hôte;diagnostic;\"Mon compresseur – un ancien – ne démarre plus; \
-             merci de rappeler.\";VRAI;salon;{day:02}/01/2024 10:{minute:02}\r\n"
+             merci de rappeler.\";VRAI;salon;{} {hour:02}:{minute:02}:{second:02}\r\n",
+            day.format("%d/%m/%Y")
         ));
     }
 }
