@@ -13,6 +13,7 @@ use chrono::{Days, NaiveDate};
 use fastcore_leads::testing::{TempDir, postgres::Cluster};
 
 const LINES: usize = 1_000_000;
+/// How many of them came on a day.
 const A_DAY: usize = 2800;
 /// How often is looked how much memory it has.
 const LOOK: Duration = Duration::from_millis(100);

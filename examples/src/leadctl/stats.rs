@@ -27,12 +27,13 @@ pub(crate) async fn run(options: &Options, database: &dyn LeadDatabase, stats: &
     let from = *filter.received_from.get_or_insert(zone.start_of(first));
     let tonight = zone.start_of(today.succ_opt().unwrap_or(today));
     let until = filter.received_before.map_or(tonight, |before| before.min(tonight));
+    let days = days(zone, from, until)?;
     // Waits are of leads that somebody could have answered; the counts show the quarantine, too.
     let waits = database.contact_times(&filter).await?;
     if filter.statuses.is_empty() {
         filter.statuses = LeadStatus::ALL.to_vec();
     }
-    let counted = Counted::of(database, &filter, days(zone, from, until)?).await?;
+    let counted = Counted::of(database, &filter, days).await?;
     if options.json {
         let by_service: Map<_, _> =
             waits.by_service.iter().map(|(service, waits)| (service.clone(), waits.to_json())).collect();

@@ -137,19 +137,13 @@ async fn the_dashboard_finds_what_the_service_tells() {
     }
     assert!(asked > 15, "{asked}");
     // Each rule is evaluated, and none is raised by a service that is well.
-    let is_evaluated = async || {
+    let rules = async || {
         let rules = prometheus.ask("/api/v1/rules").await?;
         let rules = rules["data"]["groups"][0]["rules"].as_array()?.clone();
         Some(rules).filter(|rules| !rules.is_empty() && rules.iter().all(|rule| rule["health"] != "unknown"))
     };
-    let rules = loop {
-        if let Some(rules) = is_evaluated().await {
-            break rules;
-        }
-        assert!(Instant::now() < end, "the rules are not evaluated");
-        tokio::time::sleep(Duration::from_millis(100)).await;
-    };
-    for rule in rules {
+    until("the rules are evaluated", async || rules().await.is_some()).await;
+    for rule in rules().await.unwrap() {
         assert!(rule["health"] == "ok" && rule["state"] != "firing", "{rule}");
     }
 }

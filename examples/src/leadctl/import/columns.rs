@@ -100,8 +100,8 @@ impl Columns {
         }
         let members: Vec<_> = names.iter().map(|name| member_of(name, map)).collect();
         let count = |member: Member| members.iter().filter(|column| **column == Some(member)).count();
-        let has_half = count(Member::GivenName) + count(Member::FamilyName) > 0;
-        let is_missing = |member: &Member| count(*member) == 0 && !(*member == Member::Name && has_half);
+        let has_halves = count(Member::GivenName) > 0 && count(Member::FamilyName) > 0;
+        let is_missing = |member: &Member| count(*member) == 0 && !(*member == Member::Name && has_halves);
         let mut missing: Vec<String> =
             REQUIRED.into_iter().filter(is_missing).map(|member| member.name().to_owned()).collect();
         if count(Member::Source) == 0 && !has_source {

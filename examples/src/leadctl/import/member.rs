@@ -39,7 +39,7 @@ enum Place {
 }
 
 impl Member {
-    /// In their order.
+    /// In the order in which they are declared: a body has a slot for each.
     pub(super) const ALL: [Self; 18] = [
         Self::Name,
         Self::Email,
@@ -65,8 +65,6 @@ impl Member {
     pub(super) fn name(self) -> &'static str {
         match self {
             Self::Name => "name",
-            Self::GivenName => "given_name",
-            Self::FamilyName => "family_name",
             Self::Email => "email",
             Self::Phone => "phone",
             Self::Company => "company",
@@ -82,6 +80,8 @@ impl Member {
             Self::ConsentVersion => "consent.version",
             Self::ConsentLocale => "consent.locale",
             Self::ConsentGivenAt => "consent.given_at",
+            Self::GivenName => "given_name",
+            Self::FamilyName => "family_name",
         }
     }
 
@@ -121,6 +121,14 @@ impl Member {
         }
     }
 }
+
+const _: () = {
+    let mut place = 0;
+    while place < Member::ALL.len() {
+        assert!(Member::ALL[place] as usize == place, "each has a slot of its own");
+        place += 1;
+    }
+};
 
 /// What a line says of a member.
 pub(super) enum Cell<'c> {

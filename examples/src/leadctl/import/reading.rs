@@ -98,21 +98,34 @@ impl Reading {
     }
 }
 
-/// Makes one name of what stands in two columns. A name that has the given name in it is whole already.
+/// Makes one name of what stands in two columns, or in three: of a name that has a half in it already, that half is not put in again.
 fn join_name(body: &mut Body<'_>) {
-    let halves = [Member::GivenName, Member::FamilyName].map(|half| body.take(half));
-    if halves.iter().all(Option::is_none) {
+    let [given, family] = [Member::GivenName, Member::FamilyName].map(|half| body.take(half));
+    if given.is_none() && family.is_none() {
         return;
     }
-    let text = |cell: Option<&Cell<'_>>| cell.and_then(Cell::text).unwrap_or_default().trim().to_owned();
-    let [given, family] = halves.map(|half| text(half.as_ref()));
-    let name = text(body.get(Member::Name));
-    let rest = if name.is_empty() { family } else { name };
-    let words = |text: &str| text.split_whitespace().map(fold).collect::<Vec<_>>();
-    let known = words(&rest);
-    let is_whole = words(&given).iter().all(|word| known.contains(word));
-    let joined = if is_whole { rest } else { format!("{given} {rest}").trim().to_owned() };
+    let name = body.take(Member::Name);
+    let [Ok(given), Ok(name), Ok(family)] = [given, name, family].map(text_of) else {
+        // The parser refuses what is no text.
+        return body.put(Member::Name, Cell::Value(Value::Array(Vec::new())));
+    };
+    let known = words(&name);
+    let is_new = |half: &String| {
+        let half = words(half);
+        !half.is_empty() && (known.is_empty() || !half.iter().all(|word| known.contains(word)))
+    };
+    let parts = [Some(given).filter(is_new), Some(name).filter(|_| !known.is_empty()), Some(family).filter(is_new)];
+    let joined = parts.into_iter().flatten().collect::<Vec<_>>().join(" ");
     body.put(Member::Name, Cell::Text(joined.into()));
+}
+
+/// The text of a cell, without what is around it; `Err` where it is none.
+fn text_of(cell: Option<Cell<'_>>) -> Result<String, ()> {
+    cell.map_or(Ok(String::new()), |cell| cell.text().map(|text| text.trim().to_owned()).ok_or(()))
+}
+
+fn words(text: &str) -> Vec<String> {
+    text.split(|letter: char| !letter.is_alphanumeric()).filter(|word| !word.is_empty()).map(fold).collect()
 }
 
 /// A number as spreadsheets shorten it, such as 3,36E+10.

@@ -188,6 +188,10 @@ fn a_name_in_two_columns_is_one() {
         ("name,given_name", "Dr Zoé Dupré,ZOÉ", "Dr Zoé Dupré"),
         ("Name,Given Name,Family Name", "Zoé Dupré,Zoé,Dupré", "Zoé Dupré"),
         ("Name,Given Name,Family Name", ",Zoé,Dupré", "Zoé Dupré"),
+        ("Name,Surname", "Zoé,Dupré", "Zoé Dupré"),
+        ("First Name,Last Name", "Martin,Martin", "Martin Martin"),
+        ("Full name,First name", "Jean Paul Dupont,Jean-Paul", "Jean Paul Dupont"),
+        ("Prénom,Nom", "-,Dupré", "Dupré"),
         ("Prénom,Nom", " Zoé ,", "Zoé"),
         ("Prénom,Nom", ",Dupré", "Dupré"),
     ] {
@@ -203,6 +207,47 @@ fn a_name_in_two_columns_is_one() {
     assert_eq!((run.code, &summary(&run)["refused"]), (6, &json!(1)), "a name of blanks is none");
     let reasons = place.read("no.csv.refused.jsonl");
     assert!(reasons.contains("/name") && !reasons.contains("/message"), "{reasons}");
+    let number = json!({"name": 5, "first_name": "Zoé", "email": "a@example.com", "message": "Bonjour à tous et merci", "consent": true});
+    let run = import(&place, "number.jsonl", number.to_string().as_bytes(), &["--source", "salon"]);
+    assert_eq!((run.code, &summary(&run)["refused"]), (6, &json!(1)), "a number is no name");
+    // Which half it is, nobody has to guess.
+    let half = "Prénom,Nom client,email,message,consent,source\n";
+    assert_eq!(import(&place, "half.csv", half.as_bytes(), &[]).code, 5);
+}
+
+#[test]
+fn an_id_that_follows_from_the_content_begins_with_when_it_came() {
+    let came = "2026-11-21T08:05:00Z".parse::<chrono::DateTime<chrono::Utc>>().unwrap();
+    let ids: Vec<_> = ["21/11/2026 09:05", "2026-11-21T10:05:00+02:00"]
+        .into_iter()
+        .map(|date| {
+            let place = Place::sqlite();
+            let file = format!("name,email,message,consent,source,date\nZoé,z@example.com,\"Bonjour, un devis, merci.\",oui,salon,{date}\n");
+            assert_eq!(import(&place, "leads.csv", file.as_bytes(), &PARIS).code, 0);
+            let id = place.json(&["list"])["leads"][0]["request_id"].as_str().unwrap().to_owned();
+            fastcore_leads::uuid::Uuid::parse_str(&id).unwrap()
+        })
+        .collect();
+    assert_eq!(ids[0], ids[1], "one instant, however it is written");
+    assert_eq!(
+        (ids[0].as_u128() >> 80, ids[0].get_version_num()),
+        (u128::try_from(came.timestamp_millis()).unwrap(), 8)
+    );
+}
+
+#[test]
+fn lines_end_as_they_do_wherever_the_file_is_cut() {
+    let place = Place::sqlite();
+    let mut file = "name,email,message,consent,source\r\n".to_owned();
+    // Longer than what is read at once, with line ends at every place.
+    for i in 0..4000 {
+        file += &format!("Zoé,z{i}@example.com,\"Bonjour à tous,{}\r\nmerci.\",oui,salon\r\n", "x".repeat(i % 61));
+    }
+    let run = import(&place, "leads.csv", file.as_bytes(), &[]);
+    assert_eq!((run.code, &summary(&run)["received"]), (0, &json!(4000)), "{}", run.err);
+    let dump = place.done(&["dump", "--reveal"]);
+    assert_eq!(dump.matches("\\nmerci.").count(), 4000);
+    assert!(!dump.contains("\\n\\n"));
 }
 
 #[test]

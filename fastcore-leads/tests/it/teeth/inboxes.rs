@@ -38,6 +38,7 @@ enum Fault {
     TurnsBackToTheStart,
     KnowsOnlyItsOwnIds,
     ForgetsAnErasure,
+    FindsMoreThanIsShown,
 }
 
 struct Broken {
@@ -145,6 +146,7 @@ impl LeadInbox for Broken {
     }
 
     async fn find_by_email(&self, email: &str, limit: u32) -> Result<Vec<StoredLead>, StoreError> {
+        let limit = if self.fault == Fault::FindsMoreThanIsShown { u32::MAX } else { limit };
         self.inner.find_by_email(email, limit).await
     }
 
@@ -217,6 +219,7 @@ bites! {
     a_tombstone_with_hashes: KeepsHashes, an_erased_lead_is_a_tombstone, "abc123def456";
     an_erasure_without_a_tombstone: ForgetsTheTombstone, an_erased_lead_is_a_tombstone, "left: None";
     an_erasure_that_minds_case: ErasesByCase, all_leads_of_an_address_are_erased_in_any_case, "left == right";
+    an_address_without_an_end: FindsMoreThanIsShown, all_leads_of_an_address_are_erased_in_any_case, "left == right";
     a_purge_of_whom_one_talked_to: OverlooksContact, contact_keeps_a_lead, "left == right";
     a_walk_in_a_circle: StartsOver, a_walk_sees_each_older_lead_once, "the newest comes first";
     a_page_upside_down: TurnsThePage, a_walk_sees_each_older_lead_once, "the newest comes first";
