@@ -8,6 +8,9 @@ use crate::shown;
 /// Columns that must be there, or be said otherwise: the others are optional members, or follow from the rest.
 const REQUIRED: [Member; 4] = [Member::Name, Member::Email, Member::Message, Member::Consent];
 
+/// The member of a column that is left out.
+const NONE: &str = "-";
+
 /// Columns that nobody has but a dump.
 const DUMPED: [&str; 4] = ["status", "request_id", "ip_hash", "user_agent_hash"];
 
@@ -70,7 +73,22 @@ const ALIASES: &[(Member, &[&str])] = &[
     (Member::Source, &["origine", "provenance", "leadsource"]),
     (
         Member::Timestamp,
-        &["date", "dateetheure", "dateheure", "datededemande", "datedelademande", "horodatage", "timestamp"],
+        &[
+            "date",
+            "dateetheure",
+            "dateheure",
+            "datededemande",
+            "datedelademande",
+            "horodatage",
+            "timestamp",
+            "createdate",
+            "createdat",
+            "creationdate",
+            "datecreation",
+            "datedecreation",
+            "submittedat",
+            "submissiondate",
+        ],
     ),
 ];
 
@@ -88,7 +106,7 @@ impl Columns {
     /// A sentence for the operator, if a column is missing, or two are the same.
     pub(super) fn of<'h>(
         header: impl Iterator<Item = &'h str>,
-        map: &[(String, Member)],
+        map: &[(String, Option<Member>)],
         has_source: bool,
     ) -> Result<Self, String> {
         let names: Vec<String> = header.map(|name| shown::cell(&name.trim().into())).collect();
@@ -115,23 +133,26 @@ impl Columns {
             ));
         }
         if let Some(member) = Member::ALL.into_iter().find(|member| count(*member) > 1) {
-            return Err(format!("the file has the column {} twice", member.name()));
+            return Err(format!(
+                "the file has the column {} twice: leave one out by --map COLUMN={NONE}",
+                member.name()
+            ));
         }
         let is_dump = DUMPED.iter().all(|name| names.iter().any(|column| column == name));
         Ok(Self { names, members, is_dump })
     }
 
     /// How many of these names are known.
-    pub(super) fn known<'h>(header: impl Iterator<Item = &'h str>, map: &[(String, Member)]) -> usize {
+    pub(super) fn known<'h>(header: impl Iterator<Item = &'h str>, map: &[(String, Option<Member>)]) -> usize {
         header.filter(|name| member_of(name, map).is_some()).count()
     }
 }
 
 /// The member that a column stands for; none for a column that no lead has.
-pub(super) fn member_of(column: &str, map: &[(String, Member)]) -> Option<Member> {
+pub(super) fn member_of(column: &str, map: &[(String, Option<Member>)]) -> Option<Member> {
     let folded = fold(column);
     if let Some((_, member)) = map.iter().find(|(name, _)| *name == folded) {
-        return Some(*member);
+        return *member;
     }
     // Only what is in `meta` may be called so: `meta.name` is nobody's name.
     let (name, is_meta) = folded.strip_prefix("meta.").map_or((&*folded, false), |name| (name, true));
@@ -150,14 +171,18 @@ pub(super) fn fold(name: &str) -> String {
     decomposed.filter(|letter| letter.is_alphanumeric() || *letter == '.').flat_map(char::to_lowercase).collect()
 }
 
-/// Reads `COLUMN=MEMBER`.
+/// Reads `COLUMN=MEMBER`; none where the column is to be left out.
 ///
 /// # Errors
 /// A sentence for the operator.
-pub(crate) fn mapping(text: &str) -> Result<(String, Member), String> {
+pub(crate) fn mapping(text: &str) -> Result<(String, Option<Member>), String> {
     let (column, name) = text.rsplit_once('=').ok_or("say COLUMN=MEMBER, such as Nom=name")?;
+    if name.trim() == NONE {
+        return Ok((fold(column), None));
+    }
     let name = fold(name);
     let known = || Member::ALL.map(Member::name).join(", ");
     let found = Member::ALL.into_iter().find(|member| fold(member.name()) == name);
-    Ok((fold(column), found.ok_or_else(|| format!("a lead has no such member; it has: {}", known()))?))
+    let member = found.ok_or_else(|| format!("a lead has no such member; it has: {}", known()))?;
+    Ok((fold(column), Some(member)))
 }

@@ -22,7 +22,8 @@ const CONTENT: [Member; 7] =
 
 /// What stands in no line.
 pub(super) struct Reading {
-    pub(super) map: Vec<(String, Member)>,
+    /// What the operator said of columns; none is left out.
+    pub(super) map: Vec<(String, Option<Member>)>,
     pub(super) dates: Dates,
     /// Where leads are from that do not say so.
     pub(super) source: Option<String>,

@@ -17,9 +17,9 @@ pub(crate) struct ImportArguments {
     /// Shows what is understood of the file, and what would be refused; takes nothing in.
     #[arg(long)]
     pub(crate) check: bool,
-    /// The member that a column stands for, such as Nom=name; as often as needed.
+    /// The member that a column stands for, such as Nom=name; `-` leaves the column out. As often as needed.
     #[arg(long, value_name = "COLUMN=MEMBER", value_parser = mapping)]
-    pub(crate) map: Vec<(String, Member)>,
+    pub(crate) map: Vec<(String, Option<Member>)>,
     /// Where leads are from that do not say so.
     #[arg(long)]
     pub(crate) source: Option<String>,

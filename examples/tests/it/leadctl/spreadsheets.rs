@@ -216,6 +216,19 @@ fn a_name_in_two_columns_is_one() {
 }
 
 #[test]
+fn of_two_columns_one_is_left_out() {
+    let place = Place::sqlite();
+    let file = "name,email,message,consent,source,Create Date,Date\n\
+                Zoé,z@example.com,\"Bonjour, un devis, merci.\",oui,salon,2024-03-04T10:00:00Z,2025-01-01\n";
+    let run = import(&place, "leads.csv", file.as_bytes(), &[]);
+    assert_eq!(run.code, 5);
+    assert!(run.err.contains("timestamp_utc twice: leave one out by --map COLUMN=-"), "{}", run.err);
+    let run = import(&place, "leads.csv", file.as_bytes(), &["--map", "Date=-"]);
+    assert_eq!(run.code, 0, "{}", run.err);
+    assert_eq!(place.json(&["list"])["leads"][0]["created_at_utc"], "2024-03-04T10:00:00.000000Z");
+}
+
+#[test]
 fn an_id_that_follows_from_the_content_begins_with_when_it_came() {
     let came = "2026-11-21T08:05:00Z".parse::<chrono::DateTime<chrono::Utc>>().unwrap();
     let ids: Vec<_> = ["21/11/2026 09:05", "2026-11-21T10:05:00+02:00"]
