@@ -107,7 +107,7 @@ impl Dialect {
         statement
     }
 
-    /// The newest leads of an address, newest first.
+    /// The newest leads of an address, newest first, and so many at most.
     pub fn find_by_email(self, email: &str, limit: u32) -> Statement {
         let mut statement = Statement::new(self);
         // Each spelling in the order of the index: of an address with a million leads, no more than these are read.

@@ -149,7 +149,8 @@ pub trait LeadInbox: LeadStore {
 
     /// The newest leads from an address, in any case, newest first, and so many at most; those in quarantine too.
     ///
-    /// Anybody may send leads under an address: who shows them asks for as many as can be shown.
+    /// Anybody may send leads under an address: whoever shows them asks for as many as can be shown. [`u32::MAX`] asks for all, as an
+    /// export of what is held on a person does.
     ///
     /// # Errors
     /// [`StoreError`] where the database does not answer.
