@@ -13,7 +13,30 @@ use tokio::{
 };
 use uuid::Uuid;
 
-use crate::candidates::block_on;
+use crate::{candidates::block_on, wrk};
+
+/// Who sends the leads.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Generator {
+    Own,
+    Wrk,
+}
+
+impl Generator {
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Own => "own",
+            Self::Wrk => "wrk",
+        }
+    }
+
+    pub(crate) fn run(self, load: &Load, address: SocketAddr) -> Result {
+        match self {
+            Self::Own => load.run(address),
+            Self::Wrk => wrk::run(load, address),
+        }
+    }
+}
 
 pub(crate) struct Load {
     pub(crate) connections: usize,
@@ -86,7 +109,7 @@ async fn client(address: SocketAddr, start: Instant, end: Instant) -> (u64, Vec<
 }
 
 /// Each lead has an address of its own in the place of the digits.
-const ADDRESS: &str = "00000000-0000-0000-0000-000000000000@example.com";
+pub(crate) const ADDRESS: &str = "00000000-0000-0000-0000-000000000000@example.com";
 
 pub(crate) fn template() -> Vec<u8> {
     let mut body = body();

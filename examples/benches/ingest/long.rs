@@ -23,7 +23,7 @@ pub(crate) fn million(cluster: &Cluster) {
         acknowledged += load.run(service.address()).acknowledged;
         println!("| {acknowledged} | {:.1} | {:.1} |", service.memory_mib(), service.peak_mib());
     }
-    candidate.check(cluster, &place, acknowledged);
+    candidate.check(cluster, &place, acknowledged, 0);
 }
 
 /// The rate on an empty table and on one of ten million rows, alternating.

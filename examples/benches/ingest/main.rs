@@ -4,7 +4,7 @@
 //! connections from this process; checks afterwards that there is a row for each acknowledged lead. Rounds alternate between
 //! the candidates; the table shows medians.
 //!
-//! `-- --seconds 3 --rounds 3 --connections 1,16,64,256 --only NAME,NAME` change what is run; `-- --million` sends a million
+//! `-- --seconds 3 --rounds 3 --connections 1,16,64,256 --only NAME,NAME --generators own,wrk` change what is run; `-- --million` sends a million
 //! leads through one service and watches its memory; `-- --full-table` compares an empty table with one of ten million rows; `-- --direct` measures
 //! `Ingest::ingest_many`; `-- --overload` how quickly a full queue refuses; `-- --import`
 //! `leadctl import`; `-- --telling` what telling others costs, and how soon they hear; `-- --spool` a hundred thousand leads that wait on the site's disk; `-- --inbox` pages of a million leads, and a purge of half of them;
@@ -33,6 +33,7 @@ mod report;
 mod spool;
 mod staff;
 mod telling;
+mod wrk;
 
 use std::{collections::BTreeMap, time::Duration};
 
@@ -40,8 +41,8 @@ use fastcore_leads::testing::postgres::Cluster;
 
 use self::{
     candidates::{CANDIDATES, Candidate},
-    load::Load,
-    process::Service,
+    load::{Generator, Load},
+    process::{Service, cpu_of_server},
     report::{Cell, Report},
 };
 
@@ -51,6 +52,7 @@ struct Plan {
     rounds: usize,
     connections: Vec<usize>,
     only: Vec<String>,
+    generators: Vec<Generator>,
 }
 
 fn main() {
@@ -72,6 +74,14 @@ fn main() {
         rounds: value("--rounds").map_or(3, |text| text.parse().expect("a number")),
         connections: list("--connections", "1,16,64,256").iter().map(|text| text.parse().expect("numbers")).collect(),
         only: list("--only", ""),
+        generators: list("--generators", "own,wrk")
+            .iter()
+            .map(|name| match name.as_str() {
+                "own" => Generator::Own,
+                "wrk" => Generator::Wrk,
+                other => panic!("no such generator: {other}"),
+            })
+            .collect(),
     };
     let cluster = Cluster::start(&["fsync=on", "shared_buffers=512MB", "max_wal_size=4GB", "max_connections=300"]);
     if arguments.iter().any(|argument| argument == "--million") {
@@ -111,25 +121,34 @@ fn run(cluster: &Cluster, plan: &Plan) -> Report {
         .collect();
     let places: Vec<_> = chosen.iter().map(|candidate| candidate.place(cluster)).collect();
     let mut acknowledged = vec![0; chosen.len()];
-    let mut cells: BTreeMap<(usize, usize), Vec<Cell>> = BTreeMap::new();
+    // wrk does not tell what became of the requests that are under way when it ends.
+    let mut unknown = vec![0; chosen.len()];
+    let mut cells: BTreeMap<(Generator, usize, usize), Vec<Cell>> = BTreeMap::new();
     let mut pgbench = Vec::new();
     for round in 0..plan.rounds {
         for (c, &connections) in plan.connections.iter().enumerate() {
-            for (i, candidate) in chosen.iter().enumerate() {
+            let pairs = chosen.iter().enumerate().flat_map(|pair| plan.generators.iter().map(move |by| (pair, *by)));
+            for ((i, candidate), generator) in pairs {
                 let service = Service::start(candidate, &places[i]);
                 let load = Load { connections, warm_up: Duration::from_millis(500), seconds: plan.seconds };
-                let before = service.cpu();
-                let result = load.run(service.address());
+                let before = (service.cpu(), cpu_of_server(cluster));
+                let result = generator.run(&load, service.address());
+                let per_thousand = 1000.0 / result.acknowledged as f64;
                 let cell = Cell {
                     leads_per_second: result.per_second,
                     p50: result.p50,
                     p99: result.p99,
-                    cpu_per_thousand: (service.cpu() - before) / result.acknowledged as f64 * 1000.0,
+                    cpu_per_thousand: (service.cpu() - before.0) * per_thousand,
+                    server_cpu_per_thousand: (cpu_of_server(cluster) - before.1) * per_thousand,
                     peak_mib: service.peak_mib(),
                 };
                 acknowledged[i] += result.acknowledged;
-                eprintln!("round {}: {} at {connections}: {:.0}/s", round + 1, candidate.name, cell.leads_per_second);
-                cells.entry((i, c)).or_default().push(cell);
+                if generator == Generator::Wrk {
+                    unknown[i] += connections as u64;
+                }
+                let (by, rate) = (generator.name(), cell.leads_per_second);
+                eprintln!("round {}: {} at {connections}, {by}: {rate:.0}/s", round + 1, candidate.name);
+                cells.entry((generator, i, c)).or_default().push(cell);
             }
         }
         if plan.only.is_empty() {
@@ -137,8 +156,9 @@ fn run(cluster: &Cluster, plan: &Plan) -> Report {
         }
     }
     for (i, candidate) in chosen.iter().enumerate() {
-        candidate.check(cluster, &places[i], acknowledged[i]);
+        candidate.check(cluster, &places[i], acknowledged[i], unknown[i]);
     }
     let idle = plan.only.is_empty().then(|| idle::measure(cluster, plan.seconds));
-    Report::new(chosen.iter().map(|candidate| candidate.name).collect(), plan.connections.clone(), cells, pgbench, idle)
+    let names = chosen.iter().map(|candidate| candidate.name).collect();
+    Report::new(names, plan.connections.clone(), plan.generators.clone(), cells, pgbench, idle)
 }

@@ -7,7 +7,7 @@ use std::{
     process::{Child, Command, Stdio},
 };
 
-use fastcore_leads::testing::TOKEN;
+use fastcore_leads::testing::{TOKEN, TempDir, postgres::Cluster};
 
 use crate::candidates::{Candidate, Kind, Place};
 
@@ -20,6 +20,7 @@ const TICKS_PER_SECOND: f64 = 100.0;
 pub(crate) struct Service {
     child: Child,
     address: SocketAddr,
+    _log: TempDir,
 }
 
 impl Service {
@@ -47,8 +48,9 @@ impl Service {
 
     /// Starts a program that prints where it listens.
     pub(crate) fn spawn(mut command: Command) -> Self {
-        // Warnings only, for all: the others do not log a line for each lead.
-        command.env("FASTCORE_SITE_INGEST_TOKEN", TOKEN).env("RUST_LOG", "error").stdout(Stdio::piped());
+        let log = TempDir::new();
+        let lines = fs::File::create(log.path().join("log")).expect("the directory can be written");
+        command.env("FASTCORE_SITE_INGEST_TOKEN", TOKEN).stdout(Stdio::piped()).stderr(lines);
         command.env("FASTCORE_OPERATOR_TOKENS", format!("operator={OPERATOR_TOKEN}"));
         let mut child = command.spawn().expect("the service starts");
         let mut lines = BufReader::new(child.stdout.take().expect("it is piped")).lines();
@@ -59,7 +61,10 @@ impl Service {
                 break;
             }
         }
-        Self { child, address: address.expect("the service says where it listens") }
+        let Some(address) = address else {
+            panic!("no service: {}", fs::read_to_string(log.path().join("log")).unwrap_or_default());
+        };
+        Self { child, address, _log: log }
     }
 
     pub(crate) fn address(&self) -> SocketAddr {
@@ -68,10 +73,7 @@ impl Service {
 
     /// CPU time so far, in seconds.
     pub(crate) fn cpu(&self) -> f64 {
-        let stat = fs::read_to_string(format!("/proc/{}/stat", self.child.id())).expect("it runs");
-        let fields: Vec<&str> = stat.rsplit(") ").next().expect("fields").split(' ').collect();
-        let ticks = |i: usize| fields[i].parse::<f64>().expect("a number");
-        (ticks(11) + ticks(12)) / TICKS_PER_SECOND
+        cpu_of(&self.child.id().to_string()).expect("it runs")
     }
 
     /// The most memory it had at any time, in MiB.
@@ -89,6 +91,18 @@ impl Service {
         let line = status.lines().find_map(|line| line.strip_prefix(name)).expect("a line");
         line.trim().trim_end_matches(" kB").parse::<f64>().expect("a number") / 1024.0
     }
+}
+
+/// CPU time of a server so far, in seconds: of all its processes, those included that have ended.
+pub(crate) fn cpu_of_server(cluster: &Cluster) -> f64 {
+    cluster.processes().iter().filter_map(|pid| cpu_of(pid)).sum()
+}
+
+/// CPU time of a process and of its children that have ended, in seconds; `None` where it has ended.
+fn cpu_of(pid: &str) -> Option<f64> {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    let ticks = stat.rsplit(") ").next()?.split(' ').skip(11).take(4).map(|field| field.parse::<f64>().ok());
+    Some(ticks.sum::<Option<f64>>()? / TICKS_PER_SECOND)
 }
 
 impl Drop for Service {

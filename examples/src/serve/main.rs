@@ -69,7 +69,7 @@ async fn main() -> ExitCode {
         Ok(telemetry) => (telemetry, None),
         Err(refused) => (None, Some(refused)),
     };
-    logs::init(options.log_format, telemetry.as_ref());
+    let _log = logs::init(options.log_format, telemetry.as_ref());
     let done = match refused {
         None => run(&options, is_trial, telemetry.is_some(), signals).await,
         Some(refused) => Err(Failure::Settings(refused)),

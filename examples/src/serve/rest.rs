@@ -11,7 +11,7 @@ use fastcore_leads_examples::{
     answer::{TEXT, answer, not_allowed},
     contract,
     database::Pool,
-    metrics::POOL_CONNECTIONS,
+    metrics::{LOG_LINES_LOST, POOL_CONNECTIONS},
     site::{CONTACT_PATH, FORM_PATH, Site, THANKS_PATH},
 };
 use http::{
@@ -19,10 +19,10 @@ use http::{
     header::{CONTENT_SECURITY_POLICY, CONTENT_TYPE, LOCATION},
 };
 use http_body::Body;
-use metrics::gauge;
+use metrics::{counter, gauge};
 use metrics_exporter_prometheus::PrometheusHandle;
 
-use crate::{app::peer, database::Database, options::StaffPath};
+use crate::{app::peer, database::Database, logs, options::StaffPath};
 
 const HEALTHZ: &str = "/healthz";
 const READYZ: &str = "/readyz";
@@ -180,6 +180,7 @@ impl Rest {
                 gauge!(POOL_CONNECTIONS, "state" => state).set(connections as f64);
             }
         }
+        counter!(LOG_LINES_LOST).absolute(logs::lost());
         answer(StatusCode::OK, "text/plain; version=0.0.4; charset=utf-8", self.shared.metrics.render())
     }
 

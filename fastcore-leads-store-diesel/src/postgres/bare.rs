@@ -42,7 +42,7 @@ impl Execute for Bare {
 
 #[async_trait]
 impl PgIngest for Bare {
-    async fn insert(&mut self, batch: &[NewLead]) -> Result<HashSet<Uuid>, StoreError> {
+    async fn insert(&mut self, statement: &'static str, batch: &[NewLead]) -> Result<HashSet<Uuid>, StoreError> {
         let columns = Columns::of(batch);
         let params: [&(dyn ToSql + Sync); 17] = [
             &columns.ids,
@@ -63,7 +63,7 @@ impl PgIngest for Bare {
             &columns.actors,
             &columns.details_json,
         ];
-        let inserted = self.client.query_one(sql::INSERT, &params).await;
+        let inserted = self.client.query_one(statement, &params).await;
         let ids: Vec<Uuid> = inserted.and_then(|row| row.try_get(0)).map_err(while_running)?;
         Ok(ids.into_iter().collect())
     }

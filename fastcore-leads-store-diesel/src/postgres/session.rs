@@ -13,7 +13,7 @@ use fastcore_leads::{
     sql::{
         engine::{Execute, PgIngest, Session},
         inbox::{Param, Statement},
-        postgres::{self as sql, Columns},
+        postgres::Columns,
         rows::{pg_leads, pg_records},
     },
 };
@@ -28,23 +28,26 @@ use crate::{
 /// Core's statements on a connection.
 pub(super) struct On<C>(pub(super) C);
 
-/// The one statement.
-struct InsertBatch<'a>(Columns<'a>);
+/// A statement that writes a batch.
+struct InsertBatch<'a> {
+    text: &'static str,
+    columns: Columns<'a>,
+}
 
 impl Query for InsertBatch<'_> {
     type SqlType = Array<SqlUuid>;
 }
 
 impl QueryId for InsertBatch<'_> {
-    type QueryId = InsertBatch<'static>;
+    type QueryId = ();
 
-    const HAS_STATIC_QUERY_ID: bool = true;
+    const HAS_STATIC_QUERY_ID: bool = false;
 }
 
 impl QueryFragment<Pg> for InsertBatch<'_> {
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
-        let mut text = pieces(sql::INSERT, '$').map(|(piece, _)| piece);
-        let columns = &self.0;
+        let mut text = pieces(self.text, '$').map(|(piece, _)| piece);
+        let columns = &self.columns;
         macro_rules! bind {
             ($($column:ident: $type:ty,)*) => {
                 $(
@@ -104,8 +107,8 @@ impl<C: DerefMut<Target = AsyncPgConnection> + Send> Execute for On<C> {
 
 #[async_trait]
 impl<C: DerefMut<Target = AsyncPgConnection> + Send> PgIngest for On<C> {
-    async fn insert(&mut self, batch: &[NewLead]) -> Result<HashSet<Uuid>, StoreError> {
-        let insert = InsertBatch(Columns::of(batch));
+    async fn insert(&mut self, statement: &'static str, batch: &[NewLead]) -> Result<HashSet<Uuid>, StoreError> {
+        let insert = InsertBatch { text: statement, columns: Columns::of(batch) };
         let ids: Vec<Uuid> = insert.get_result(&mut *self.0).await.map_err(while_running)?;
         Ok(ids.into_iter().collect())
     }

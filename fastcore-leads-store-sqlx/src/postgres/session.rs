@@ -45,9 +45,9 @@ impl<C: DerefMut<Target = PgConnection> + Send> Execute for On<C> {
 
 #[async_trait]
 impl<C: DerefMut<Target = PgConnection> + Send> PgIngest for On<C> {
-    async fn insert(&mut self, batch: &[NewLead]) -> Result<HashSet<Uuid>, StoreError> {
+    async fn insert(&mut self, statement: &'static str, batch: &[NewLead]) -> Result<HashSet<Uuid>, StoreError> {
         let columns = Columns::of(batch);
-        let ids: Vec<Uuid> = sqlx::query_scalar(sql::INSERT)
+        let ids: Vec<Uuid> = sqlx::query_scalar(statement)
             .bind(columns.ids)
             .bind(columns.audit_ids)
             .bind(columns.created_at_utc)

@@ -94,7 +94,7 @@ impl IngestBuilder {
     /// How many transactions may be under way at once. Default 2, at least 1.
     ///
     /// Two let the database work on one batch while the answers of another go out; SQLite writes one at a time anyway.
-    /// More make batches smaller.
+    /// More make batches smaller. One beside another begins once 32 leads wait, or after 5 ms, where leads come in numbers.
     pub fn writers(mut self, writers: usize) -> Self {
         self.writers = writers.max(1);
         self
@@ -142,7 +142,7 @@ impl IngestBuilder {
             "ingest workflow started"
         );
         let metrics = Arc::new(Metrics::new(&self));
-        let (queue, intake) = Queue::new(self.queue_capacity, self.queue_bytes, Arc::clone(&metrics));
+        let (queue, intake) = Queue::new(self.queue_capacity, self.queue_bytes, self.max_batch, Arc::clone(&metrics));
         let queue = Arc::new(queue);
         let window = ImportWindow::beside_others(&self);
         let inserter = Inserter {

@@ -7,6 +7,7 @@ mod metrics;
 mod outcome;
 mod queue;
 mod stuck;
+mod turns;
 mod writer;
 
 use std::{fmt, sync::Arc, time::Duration};

@@ -18,6 +18,7 @@ use super::{
     IngestError, Ingested,
     metrics::Metrics,
     outcome::{Submission, conclude},
+    turns::{Turn, Turns},
 };
 use crate::store::{Insertion, NewLead};
 
@@ -25,25 +26,31 @@ use crate::store::{Insertion, NewLead};
 pub(super) struct Queue {
     jobs: RwLock<Option<mpsc::Sender<Job>>>,
     bytes: Arc<Semaphore>,
+    max_bytes: usize,
     metrics: Arc<Metrics>,
+    turns: Arc<Turns>,
     /// Woken when there may be room.
     room: Arc<Notify>,
     writers: watch::Receiver<()>,
 }
 
 impl Queue {
-    pub(super) fn new(capacity: usize, bytes: usize, metrics: Arc<Metrics>) -> (Self, Intake) {
+    /// A queue of so many leads and bytes at most, behind which a batch has so many leads at most.
+    pub(super) fn new(capacity: usize, max_bytes: usize, max_batch: usize, metrics: Arc<Metrics>) -> (Self, Intake) {
+        let max_bytes = max_bytes.min(Semaphore::MAX_PERMITS);
         let (sender, receiver) = mpsc::channel(capacity.min(Semaphore::MAX_PERMITS));
         let (alive, writers) = watch::channel(());
         let room = Arc::new(Notify::new());
-        let bytes = Arc::new(Semaphore::new(bytes.min(Semaphore::MAX_PERMITS)));
+        let bytes = Arc::new(Semaphore::new(max_bytes));
+        let turns = Turns::new(capacity.min(max_batch));
         let intake = Intake {
             jobs: Arc::new(Mutex::new(receiver)),
             _alive: Arc::new(alive),
             metrics: Arc::clone(&metrics),
+            turns: Arc::clone(&turns),
             room: Arc::clone(&room),
         };
-        (Self { jobs: RwLock::new(Some(sender)), bytes, metrics, room, writers }, intake)
+        (Self { jobs: RwLock::new(Some(sender)), bytes, max_bytes, metrics, turns, room, writers }, intake)
     }
 
     /// Queues a job, or refuses it at once: waiting would only hide that the store is too slow.
@@ -79,6 +86,8 @@ impl Queue {
         let (Some(place), Some(permit)) = (place, permit) else { return Err(job) };
         job.share = Some(Share::new(permit, size, &self.metrics));
         place.send(job);
+        let waiting = jobs.as_ref().map_or(0, |jobs| jobs.max_capacity() - jobs.capacity());
+        self.turns.waiting(waiting, self.bytes.available_permits() < self.max_bytes / 2);
         Ok(())
     }
 
@@ -111,17 +120,22 @@ impl Queue {
 pub(super) struct Intake {
     jobs: Arc<Mutex<mpsc::Receiver<Job>>>,
     metrics: Arc<Metrics>,
+    turns: Arc<Turns>,
     room: Arc<Notify>,
     _alive: Arc<watch::Sender<()>>,
 }
 
 impl Intake {
-    /// Waits for a job, then takes along what else has queued up. Empty once the queue is closed and drained.
+    /// Waits for a job, and until a transaction is worth while, then takes along what else has queued up. Empty once the
+    /// queue is closed and drained.
     pub(super) async fn take(&self, max: usize, max_bytes: usize) -> Batch {
         let mut jobs = self.jobs.lock().await;
         let mut batch = Vec::new();
         let mut bytes = 0;
         let mut next = jobs.recv().await;
+        if next.is_some() {
+            self.turns.come(|| jobs.len() + 1).await;
+        }
         while let Some(job) = next {
             bytes += job.size();
             batch.push(job);
@@ -132,7 +146,8 @@ impl Intake {
         }
         self.metrics.taken(batch.len());
         self.has_room();
-        Batch { jobs: batch, bytes, left: jobs.len() }
+        let turn = self.turns.begin(batch.len());
+        Batch { jobs: batch, bytes, left: jobs.len(), turn }
     }
 
     /// Wakes those that wait for room: jobs were taken, or answered.
@@ -147,6 +162,7 @@ pub(super) struct Batch {
     pub(super) bytes: usize,
     /// How many jobs are still in the queue.
     pub(super) left: usize,
+    pub(super) turn: Turn,
 }
 
 /// A lead on its way to a writer, and the caller that waits for it.

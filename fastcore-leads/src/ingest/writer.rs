@@ -50,6 +50,7 @@ impl Writer {
             }
             let span = span_of(&taken);
             self.write(taken.jobs).instrument(span).await;
+            drop(taken.turn);
             self.intake.has_room();
         }
     }

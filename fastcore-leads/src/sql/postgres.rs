@@ -50,6 +50,10 @@ pub const MIGRATIONS: &[Migration] = &[
         ],
         ..Migration::new(6, "erasures", include_str!("../../sql/postgres/migrations/0006_erasures.sql"))
     },
+    Migration {
+        before: &["DROP INDEX CONCURRENTLY IF EXISTS ix_audit_log_request_id"],
+        ..Migration::new(7, "fewer_indexes", include_str!("../../sql/postgres/migrations/0007_fewer_indexes.sql"))
+    },
 ];
 
 /// Makes the bookkeeping table where it is missing.
@@ -135,7 +139,11 @@ pub const COMMIT: &str = "COMMIT";
 
 /// Writes a batch. Parameters: the fields of [`Columns`], in order. Answers one row: an array
 /// of the ids of the leads that are new.
-pub const INSERT: &str = include_str!("../../sql/postgres/insert.sql");
+pub const INSERT: &str =
+    concat!(include_str!("../../sql/postgres/batch.sql"), include_str!("../../sql/postgres/insert.sql"));
+/// As [`INSERT`], for leads that are all new: fails, and writes nothing, where one is not.
+pub const INSERT_NEW: &str =
+    concat!(include_str!("../../sql/postgres/batch.sql"), include_str!("../../sql/postgres/insert_new.sql"));
 /// Run once leads were found that an earlier transaction wrote, before a caller is told of them. Where the database
 /// replicates synchronously, its commit waits until the standby has whatever was committed before it: a row is visible from
 /// the moment that somebody stops waiting for the standby, and a look-up by itself waits for nobody. Needs no privilege.
@@ -239,7 +247,8 @@ pub fn check_writable(is_read_only: bool) -> Result<(), StoreError> {
     Ok(())
 }
 
-/// A batch as one array a column: the parameters of [`INSERT`], in order.
+/// A batch as one array a column: the parameters of [`INSERT`] and [`INSERT_NEW`], in order. The leads stand in the order of their
+/// request ids.
 #[derive(Default)]
 #[allow(missing_docs, reason = "each field is a column of the statement")]
 pub struct Columns<'a> {
@@ -266,6 +275,9 @@ impl<'a> Columns<'a> {
     /// Turns rows into columns.
     pub fn of(batch: &'a [NewLead]) -> Self {
         let mut columns = Self::default();
+        let mut batch: Vec<&NewLead> = batch.iter().collect();
+        // Of two with the same one, the first stays first.
+        batch.sort_by_key(|new| new.lead().meta().request_id());
         for new in batch {
             let lead = new.lead();
             columns.ids.push(new.id().as_uuid());

@@ -199,12 +199,17 @@ impl Cluster {
         Session { child, stdin: Some(stdin) }
     }
 
+    /// The numbers of the server's processes, that of the first one first.
+    pub fn processes(&self) -> Vec<String> {
+        let file = File::open(self.data().join("postmaster.pid")).ok();
+        let pid = file.and_then(|file| BufReader::new(file).lines().next()?.ok()).expect("the server runs");
+        let children = children_of(&pid);
+        [vec![pid], children].concat()
+    }
+
     fn signal(&self, signal: &str) {
-        let pid_file = self.data().join("postmaster.pid");
-        let pid = File::open(&pid_file).ok().and_then(|file| BufReader::new(file).lines().next()?.ok());
-        let pid = pid.expect("the server runs");
-        let family = [children_of(&pid), vec![pid.clone()]].concat();
-        let is_sent = Command::new("kill").args([signal, &pid]).status();
+        let family = self.processes();
+        let is_sent = Command::new("kill").args([signal, &family[0]]).status();
         assert!(is_sent.is_ok_and(|status| status.success()), "kill failed");
         // Its children may outlive it by a moment; they hold the shared memory that the next start needs.
         self.wait_until("the server has ended", || !family.iter().any(|pid| is_alive(pid)));
@@ -214,6 +219,7 @@ impl Cluster {
             let _ = guard.shell.wait();
         }
         // Until somebody waits for the ended process, its number looks alive to the next start.
+        let pid_file = self.data().join("postmaster.pid");
         let socket = format!(".s.PGSQL.{}", self.port);
         for left in [pid_file, self.dir.path().join(format!("{socket}.lock")), self.dir.path().join(socket)] {
             let _ = fs::remove_file(left);

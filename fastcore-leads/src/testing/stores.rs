@@ -69,6 +69,7 @@ cases! {
     a_batch_that_ran_before_is_inserted_again
     a_batch_may_be_empty
     a_batch_may_be_large
+    a_large_batch_may_hold_what_was_there
     what_is_unknown_is_none
     a_race_of_one_request_has_one_winner
     overlapping_batches_do_not_deadlock
@@ -237,6 +238,36 @@ pub async fn a_batch_may_be_large(store: Store) {
     assert!(insert(&store, &batch).await.iter().all(|outcome| *outcome == Insertion::Inserted));
     assert_stored(&store, &batch[0]).await;
     assert_stored(&store, &batch[499]).await;
+}
+
+/// A store may expect a large batch to be new. What it is mistaken in is found all the same, and again in the next.
+pub async fn a_large_batch_may_hold_what_was_there(store: Store) {
+    let old = body();
+    let first = from_body(&old);
+    insert_one(&store, &first).await;
+    let mut other = old.clone();
+    other["name"] = "Somebody Else".into();
+    for round in 0..3 {
+        let twin = body();
+        let mut batch: Vec<_> = (0..64).map(|_| new_lead()).collect();
+        let mut expected = vec![Insertion::Inserted; 64];
+        // At first only another request id that stands twice, which no earlier transaction has written.
+        (batch[21], batch[43]) = (from_body(&twin), from_body(&twin));
+        expected[43] = Insertion::Replayed(batch[21].receipt());
+        if round > 0 {
+            (batch[0], batch[63]) = (from_body(&old), from_body(&other));
+            (expected[0], expected[63]) = (Insertion::Replayed(first.receipt()), Insertion::Conflict);
+        }
+        assert_eq!(insert(&store, &batch).await, expected, "round {round}");
+        for (new, outcome) in batch.iter().zip(expected) {
+            let rows = store.audit_trail(new.id()).await.expect("audit_trail").len();
+            assert_eq!(rows, usize::from(outcome == Insertion::Inserted), "audit rows of round {round}");
+        }
+        assert_stored(&store, &batch[21]).await;
+        assert_stored(&store, &first).await;
+        let news: Vec<_> = (0..64).map(|_| new_lead()).collect();
+        assert_eq!(insert(&store, &news).await, [Insertion::Inserted; 64], "after round {round}");
+    }
 }
 
 /// Neither an error nor somebody else's lead.

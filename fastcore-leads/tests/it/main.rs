@@ -22,3 +22,4 @@ mod scripted;
 mod tables;
 mod teeth;
 mod tokens;
+mod turns;

@@ -158,9 +158,12 @@ fn a_postgres_url_that_cannot_be_read_shows_no_secret() {
 /// Drivers number parameters by their place, so each stands once, in order, and nowhere else.
 #[test]
 fn parameters_stand_once_and_in_order() {
-    for (sql, marker, count) in
-        [(postgres::INSERT, '$', 17), (sqlite::INSERT_LEADS, '?', 1), (sqlite::INSERT_AUDIT, '?', 2)]
-    {
+    for (sql, marker, count) in [
+        (postgres::INSERT, '$', 17),
+        (postgres::INSERT_NEW, '$', 17),
+        (sqlite::INSERT_LEADS, '?', 1),
+        (sqlite::INSERT_AUDIT, '?', 2),
+    ] {
         let numbers: Vec<usize> = sql
             .split(marker)
             .skip(1)

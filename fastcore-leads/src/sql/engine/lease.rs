@@ -14,7 +14,7 @@ use tokio::{
     time::{Instant, sleep, timeout},
 };
 
-use super::{Execute, Pool, Session, read_answers};
+use super::{Execute, Pool, Session, novelty::Novelty, read_answers};
 use crate::{
     sql::{
         inbox::{Dialect, Statement},
@@ -43,6 +43,7 @@ pub(super) struct Shared<P: Pool> {
     max_kept: usize,
     /// Who asks why a statement was refused, on the one connection that is set aside for that.
     pub(super) asking: Arc<Semaphore>,
+    pub(super) novelty: Novelty,
     is_watching: Mutex<bool>,
 }
 
@@ -68,6 +69,7 @@ impl<P: Pool> Shared<P> {
             kept: Mutex::default(),
             max_kept,
             asking: Arc::new(Semaphore::new(1)),
+            novelty: Novelty::default(),
             is_watching: Mutex::new(false),
         })
     }

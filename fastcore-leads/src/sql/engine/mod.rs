@@ -8,6 +8,7 @@
 mod change;
 mod lease;
 mod migrate;
+mod novelty;
 mod outbox;
 mod postgres;
 mod search;

@@ -30,11 +30,11 @@ pub const DEFAULT_TIMEOUT: Duration = Duration::from_secs(2);
 /// A connection to PostgreSQL that writes leads.
 #[async_trait]
 pub trait PgIngest: Execute {
-    /// Runs [`INSERT`](sql::INSERT), and returns what it answers.
+    /// Runs [`INSERT`](sql::INSERT) or [`INSERT_NEW`](sql::INSERT_NEW), and returns what it answers.
     ///
     /// # Errors
     /// What the database says.
-    async fn insert(&mut self, batch: &[NewLead]) -> Result<HashSet<Uuid>, StoreError>;
+    async fn insert(&mut self, statement: &'static str, batch: &[NewLead]) -> Result<HashSet<Uuid>, StoreError>;
 
     /// Reads leads by request ids.
     ///
@@ -159,9 +159,35 @@ impl<P: Pool> PgConnections<P> {
     }
 
     async fn insert_on(&self, lease: Lease<P>, batch: &[NewLead]) -> Result<Vec<Insertion>, StoreError> {
-        match insert_leased(lease, batch).await {
+        match self.insert_leased(lease, batch).await {
             Err(error) if error.is_unexplained() => self.insert_again(batch, error).await,
             result => result,
+        }
+    }
+
+    async fn insert_leased(&self, mut lease: Lease<P>, batch: &[NewLead]) -> Result<Vec<Insertion>, StoreError> {
+        let result = self.insert_likely(lease.connection()?, batch).await;
+        lease.end(&result);
+        result
+    }
+
+    /// Writes leads that are likely to be new as such, and otherwise, or where they were not, whatever they are. Outside of a
+    /// transaction of a host's, which would not outlast the mistake.
+    async fn insert_likely(
+        &self,
+        connection: &mut P::Connection,
+        batch: &[NewLead],
+    ) -> Result<Vec<Insertion>, StoreError> {
+        if !self.shared.novelty.is_likely(batch) {
+            return insert_on(connection, batch).await;
+        }
+        match connection.insert(sql::INSERT_NEW, batch).await {
+            Ok(inserted) => settle(batch, &inserted, &[]),
+            Err(error) if error.kind() == StoreErrorKind::Rejected => {
+                self.shared.novelty.was_mistaken();
+                insert_on(connection, batch).await
+            }
+            Err(error) => Err(error),
         }
     }
 
@@ -201,14 +227,8 @@ impl<P: Pool> PgConnections<P> {
     }
 
     async fn insert_alone(&self, batch: &[NewLead]) -> Result<Vec<Insertion>, StoreError> {
-        insert_leased(self.shared.lease(self.timeout).await?, batch).await
+        self.insert_leased(self.shared.lease(self.timeout).await?, batch).await
     }
-}
-
-async fn insert_leased<P: Pool>(mut lease: Lease<P>, batch: &[NewLead]) -> Result<Vec<Insertion>, StoreError> {
-    let result = insert_on(lease.connection()?, batch).await;
-    lease.end(&result);
-    result
 }
 
 /// Writes leads on a connection of a host's, in the transaction that it is in, if any.
@@ -219,7 +239,7 @@ pub async fn insert_on(
     connection: &mut (impl PgIngest + ?Sized),
     batch: &[NewLead],
 ) -> Result<Vec<Insertion>, StoreError> {
-    let inserted = connection.insert(batch).await?;
+    let inserted = connection.insert(sql::INSERT, batch).await?;
     let rest = unsettled(batch, &inserted);
     let existing = if rest.is_empty() {
         Vec::new()

@@ -29,6 +29,7 @@ enum Fault {
     ForgetsTheQuarantine,
     LetsEverybodyWin,
     RefusesLargeBatches,
+    TakesLargeBatchesForNew,
     LeaksTheRow,
 }
 
@@ -52,6 +53,10 @@ impl LeadStore for Broken {
                 Ok(vec![Insertion::Inserted; batch.len()])
             }
             Fault::RefusesLargeBatches if batch.len() > 100 => Err(StoreErrorKind::Rejected.into()),
+            Fault::TakesLargeBatchesForNew if batch.len() > 16 => {
+                self.inner.insert(batch).await?;
+                Ok(vec![Insertion::Inserted; batch.len()])
+            }
             Fault::LeaksTheRow if batch.iter().any(|new| new.lead().name() == databases::CANARY) => {
                 Err(StoreError::new(StoreErrorKind::Rejected).with_reason(databases::CANARY))
             }
@@ -242,6 +247,7 @@ bites! {
     a_forgotten_quarantine: ForgetsTheQuarantine, a_suspicious_lead_is_quarantined, "the row is the lead as it was sent";
     many_winners: LetsEverybodyWin, a_race_of_one_request_has_one_winner, "one lead, one answer that is no replay";
     large_batches_refused: RefusesLargeBatches, a_batch_may_be_large, "the batch is written";
+    large_batches_taken_for_new: TakesLargeBatchesForNew, a_large_batch_may_hold_what_was_there, "round 0";
 }
 
 #[tokio::test]
