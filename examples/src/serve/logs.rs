@@ -13,8 +13,8 @@ use tracing_subscriber::{Layer, fmt, layer::SubscriberExt, util::SubscriberInitE
 
 use crate::options::LogFormat;
 
-/// How many lines wait at most; those that come then are lost, and counted. Some 8 MiB.
-const WAITING_LINES: usize = 32_768;
+/// How many lines wait at most; those that come then are lost, and counted. Some 4 MiB.
+const WAITING_LINES: usize = 16_384;
 /// How many bytes are written at once, where so many wait.
 const BUFFER: usize = 64 * 1024;
 /// How long the thread rests after it has written all: under load it is not woken for each line.

@@ -18,7 +18,7 @@ use tokio::{io::AsyncWriteExt, net::TcpStream, task::JoinSet, time::sleep};
 
 use crate::{
     crash::{check_postgres, check_sqlite},
-    service::{PATIENCE, Service},
+    service::{PATIENCE, Service, get},
 };
 
 /// More waits for the locked table than the queue holds: what does not fit is refused while the rest still waits.
@@ -67,6 +67,59 @@ async fn a_full_queue_refuses_at_once_and_keeps_its_memory() {
             assert_eq!(exchange(service.address, &sent).await.status, 201, "service is back to normal");
         }
     }
+}
+
+/// Nobody reads the pipe that the log goes into, until more lines wait than may: leads are taken in, what is lost is counted, and
+/// the service ends when it is told to.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_log_that_nobody_reads_holds_up_no_lead() {
+    let mut service = Service::start_piped(&[], &[("RUST_LOG", "debug")]);
+    let is_over = Arc::new(AtomicBool::new(false));
+    let mut clients = JoinSet::new();
+    for _ in 0..16 {
+        let (address, is_over) = (service.address, Arc::clone(&is_over));
+        clients.spawn(async move {
+            while !is_over.load(Ordering::Relaxed) {
+                assert_eq!(exchange(address, &lead_request(&body())).await.status, 201);
+            }
+        });
+    }
+    let end = Instant::now() + PATIENCE * 4;
+    while lost_lines(&service).await == 0 {
+        assert!(Instant::now() < end, "no line is lost");
+        sleep(Duration::from_millis(100)).await;
+    }
+    is_over.store(true, Ordering::Relaxed);
+    clients.join_all().await;
+    let _unread = service.log_pipe();
+    service.signal("-TERM");
+    assert!(service.wait().success(), "it ends with the pipe full");
+}
+
+/// What waits behind a reader that was slow is written before the process ends: a line for each lead, and whole.
+#[tokio::test(flavor = "multi_thread")]
+async fn no_line_of_the_log_is_lost_where_it_stops_as_it_is_told() {
+    const LEADS: usize = 1000;
+    let mut service = Service::start_piped(&[], &[]);
+    for _ in 0..LEADS {
+        assert_eq!(exchange(service.address, &lead_request(&body())).await.status, 201);
+    }
+    let pipe = service.log_pipe();
+    let reader = std::thread::spawn(move || std::io::read_to_string(pipe).unwrap());
+    service.signal("-TERM");
+    assert!(service.wait().success());
+    let log = reader.join().unwrap();
+    assert!(log.len() > 128 * 1024, "more than a pipe and a buffer hold: {}", log.len());
+    assert_eq!(log.lines().filter(|line| line.contains("outcome=\"received\"")).count(), LEADS, "{log}");
+    assert!(log.lines().all(|line| line.starts_with("20")), "whole lines: {log}");
+    assert!(log.ends_with("stopped\n"), "the last one too: {log}");
+}
+
+async fn lost_lines(service: &Service) -> u64 {
+    let answer = exchange(service.address, &get("/metrics")).await;
+    let text = String::from_utf8(answer.body).unwrap();
+    let line = text.lines().find_map(|line| line.strip_prefix("fastcore_log_lines_lost_total "));
+    line.map_or(0, |count| count.parse().unwrap())
 }
 
 /// What was acknowledged before SIGTERM is there; the end comes within the bound, whoever stalls.

@@ -51,7 +51,25 @@ impl Service {
 
     fn start_by(program: Command, options: &[&str], variables: &[(&str, &str)]) -> Self {
         let dir = TempDir::new();
-        let mut child = command(program, &dir, options, variables).stdout(Stdio::piped()).spawn().unwrap();
+        let command = command(program, &dir, options, variables);
+        Self::spawn(command, dir)
+    }
+
+    /// Starts with a log that goes into a pipe: [`log_pipe`](Self::log_pipe).
+    pub(crate) fn start_piped(options: &[&str], variables: &[(&str, &str)]) -> Self {
+        let dir = TempDir::new();
+        let mut command = command(Command::new(SERVE), &dir, options, variables);
+        command.env("FASTCORE_SITE_INGEST_TOKEN", TOKEN).stderr(Stdio::piped());
+        Self::spawn(command, dir)
+    }
+
+    /// Where its log goes, if it was started so.
+    pub(crate) fn log_pipe(&mut self) -> std::process::ChildStderr {
+        self.child.stderr.take().unwrap()
+    }
+
+    fn spawn(mut command: Command, dir: TempDir) -> Self {
+        let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
         let mut banner = String::new();
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
         while !banner.contains("curl ") {
@@ -67,9 +85,17 @@ impl Service {
         Self { child, dir, address: address.parse().unwrap(), banner }
     }
 
-    /// What it logged so far.
+    /// What it logged so far. Lines are written behind those who log: until no more come.
     pub(crate) fn logs(&self) -> String {
-        read(&self.dir)
+        let mut logs = read(&self.dir);
+        loop {
+            std::thread::sleep(Duration::from_millis(20));
+            let later = read(&self.dir);
+            if later.len() == logs.len() {
+                return logs;
+            }
+            logs = later;
+        }
     }
 
     pub(crate) fn signal(&self, signal: &str) {

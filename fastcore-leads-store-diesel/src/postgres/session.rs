@@ -135,8 +135,8 @@ impl<C: DerefMut<Target = AsyncPgConnection> + Send> Session for On<C> {
         Ask::<Text>::from(statement).load(&mut *self.0).await.map_err(while_running)
     }
 
-    async fn write(&mut self, statement: Statement) -> Result<(), StoreError> {
-        Ask::<()>::from(statement).execute(&mut *self.0).await.map_err(while_running)?;
-        Ok(())
+    async fn write(&mut self, statement: Statement) -> Result<u64, StoreError> {
+        let rows = Ask::<()>::from(statement).execute(&mut *self.0).await.map_err(while_running)?;
+        Ok(rows as u64)
     }
 }

@@ -91,11 +91,10 @@ impl<C: DerefMut<Target = PgConnection> + Send> Session for On<C> {
         Ok(rows.into_iter().map(|(answer,)| answer).collect())
     }
 
-    async fn write(&mut self, statement: Statement) -> Result<(), StoreError> {
+    async fn write(&mut self, statement: Statement) -> Result<u64, StoreError> {
         let query: Query<'_, Postgres, PgArguments> = sqlx::query(AssertSqlSafe(statement.text));
         let query = bind!(query, statement.params);
-        query.execute(&mut *self.0).await.map_err(error)?;
-        Ok(())
+        Ok(query.execute(&mut *self.0).await.map_err(error)?.rows_affected())
     }
 }
 

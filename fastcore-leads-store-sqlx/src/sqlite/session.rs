@@ -54,10 +54,9 @@ impl<C: DerefMut<Target = SqliteConnection> + Send> Session for On<C> {
         Ok(rows.into_iter().map(|(answer,)| answer).collect())
     }
 
-    async fn write(&mut self, statement: Statement) -> Result<(), StoreError> {
+    async fn write(&mut self, statement: Statement) -> Result<u64, StoreError> {
         let query: Query<'_, Sqlite, SqliteArguments> = sqlx::query(AssertSqlSafe(statement.text));
-        bind!(query, statement.params).execute(&mut *self.0).await.map_err(error)?;
-        Ok(())
+        Ok(bind!(query, statement.params).execute(&mut *self.0).await.map_err(error)?.rows_affected())
     }
 }
 

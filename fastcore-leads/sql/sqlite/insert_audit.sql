@@ -1,6 +1,4 @@
--- The audit rows of a batch's new leads. Parameters: the batch, and a JSON array of those leads' ids.
+-- The audit rows of new leads. Parameter: a JSON array with an array for each, its values in the order of the columns.
 INSERT INTO audit_log (id, created_at_utc, event, actor, lead_id, request_id, status_code, details_json)
-SELECT value ->> '$.audit_id', value ->> '$.created_at_utc', 'LEAD_RECEIVED', value ->> '$.actor', value ->> '$.id',
-       value ->> '$.request_id', 201, value ->> '$.details_json'
+SELECT value ->> 0, value ->> 1, 'LEAD_RECEIVED', value ->> 2, value ->> 3, value ->> 4, 201, value ->> 5
   FROM json_each(?1)
- WHERE value ->> '$.id' IN (SELECT value FROM json_each(?2))

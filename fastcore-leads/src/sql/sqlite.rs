@@ -73,73 +73,92 @@ pub const RELEASE: &str = "RELEASE fastcore_leads";
 /// How a savepoint ends badly.
 pub const ROLLBACK_TO_SAVEPOINT: &str = "ROLLBACK TO fastcore_leads; RELEASE fastcore_leads";
 
-/// Writes the leads of a batch. Parameter: [`batch_json`]. Answers the ids of the leads that are new.
+/// Writes the leads of a batch that are new. Parameter: [`leads_json`].
 pub const INSERT_LEADS: &str = include_str!("../../sql/sqlite/insert_leads.sql");
-/// Writes the audit rows of new leads. Parameters: [`batch_json`], and [`ids_json`] of the new leads.
+/// Which leads of a batch [`INSERT_LEADS`] wrote, before their audit rows are written. Parameter: [`pairs_json`]. Answers ids, as they
+/// are.
+pub const NEW_LEADS: &str = include_str!("../../sql/sqlite/new_leads.sql");
+/// Writes the audit rows of new leads. Parameter: [`audit_json`] of them.
 pub const INSERT_AUDIT: &str = include_str!("../../sql/sqlite/insert_audit.sql");
 /// Writes the new values of changed leads. Parameter: a JSON array of rows.
 pub const REWRITE_LEADS: &str = include_str!("../../sql/sqlite/rewrite_leads.sql");
 /// Writes their audit rows. Parameter: a JSON array of rows.
 pub const APPEND_AUDIT: &str = include_str!("../../sql/sqlite/append_audit.sql");
 
-/// A batch as one JSON array: the parameter of [`INSERT_LEADS`] and [`INSERT_AUDIT`].
-pub fn batch_json(batch: &[NewLead]) -> String {
-    let rows: Vec<_> = batch.iter().map(Row::of).collect();
-    // Structs of text always serialise.
-    serde_json::to_string(&rows).unwrap_or_default()
+/// Leads as one JSON array, an array for each, which SQLite reads sooner than objects: the parameter of [`INSERT_LEADS`].
+pub fn leads_json<'a>(leads: impl IntoIterator<Item = &'a NewLead>) -> String {
+    json_of(leads.into_iter().map(|new| {
+        let lead = new.lead();
+        LeadRow(
+            new.id().to_string(),
+            time::format(new.created_at()),
+            lead.name(),
+            lead.email().as_str(),
+            lead.phone(),
+            lead.company(),
+            lead.service().map(Service::as_str),
+            lead.message(),
+            lead.consent(),
+            lead.meta().source(),
+            lead.meta().request_id().to_string(),
+            lead.meta().ip_hash(),
+            new.meta_json(),
+            lead.initial_status().as_str(),
+        )
+    }))
+}
+
+/// The audit rows of leads as one JSON array: the parameter of [`INSERT_AUDIT`].
+pub fn audit_json<'a>(leads: impl IntoIterator<Item = &'a NewLead>) -> String {
+    json_of(leads.into_iter().map(|new| {
+        AuditRow(
+            new.audit_id().hyphenated().to_string(),
+            time::format(new.created_at()),
+            new.actor().as_str(),
+            new.id().to_string(),
+            new.lead().meta().request_id().to_string(),
+            new.audit_details_json(),
+        )
+    }))
+}
+
+/// The ids of leads and of their audit rows as one JSON array: the parameter of [`NEW_LEADS`].
+pub fn pairs_json<'a>(leads: impl IntoIterator<Item = &'a NewLead>) -> String {
+    json_of(leads.into_iter().map(|new| [new.id().to_string(), new.audit_id().hyphenated().to_string()]))
 }
 
 /// Ids as one JSON array.
 pub fn ids_json(ids: impl IntoIterator<Item = Uuid>) -> String {
-    let ids: Vec<_> = ids.into_iter().map(|id| id.hyphenated().to_string()).collect();
-    serde_json::to_string(&ids).unwrap_or_default()
+    json_of(ids.into_iter().map(|id| id.hyphenated().to_string()))
 }
 
+fn json_of<T: Serialize>(rows: impl Iterator<Item = T>) -> String {
+    // Structs of text always serialise.
+    serde_json::to_string(&rows.collect::<Vec<_>>()).unwrap_or_default()
+}
+
+/// Its values stand in the order of the statement's columns.
 #[derive(Serialize)]
-struct Row<'a> {
-    id: String,
-    audit_id: String,
-    created_at_utc: String,
-    name: &'a str,
-    email: &'a str,
-    phone: Option<&'a str>,
-    company: Option<&'a str>,
-    service: Option<&'static str>,
-    message: &'a str,
-    consent: bool,
-    source: &'a str,
-    request_id: String,
-    ip_hash: &'a str,
-    meta_json: String,
-    status: &'static str,
-    actor: &'a str,
-    details_json: String,
-}
+struct LeadRow<'a>(
+    String,
+    String,
+    &'a str,
+    &'a str,
+    Option<&'a str>,
+    Option<&'a str>,
+    Option<&'static str>,
+    &'a str,
+    bool,
+    &'a str,
+    String,
+    &'a str,
+    String,
+    &'static str,
+);
 
-impl<'a> Row<'a> {
-    fn of(new: &'a NewLead) -> Self {
-        let lead = new.lead();
-        Self {
-            id: new.id().to_string(),
-            audit_id: new.audit_id().hyphenated().to_string(),
-            created_at_utc: time::format(new.created_at()),
-            name: lead.name(),
-            email: lead.email().as_str(),
-            phone: lead.phone(),
-            company: lead.company(),
-            service: lead.service().map(Service::as_str),
-            message: lead.message(),
-            consent: lead.consent(),
-            source: lead.meta().source(),
-            request_id: lead.meta().request_id().to_string(),
-            ip_hash: lead.meta().ip_hash(),
-            meta_json: new.meta_json(),
-            status: lead.initial_status().as_str(),
-            actor: new.actor().as_str(),
-            details_json: new.audit_details_json(),
-        }
-    }
-}
+/// Its values stand in the order of the statement's columns.
+#[derive(Serialize)]
+struct AuditRow<'a>(String, String, &'a str, String, String, String);
 
 /// What an extended result code means for the workflow (SQLite, "Result and Error Codes").
 pub fn kind_of(extended_code: i32) -> StoreErrorKind {

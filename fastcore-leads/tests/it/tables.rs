@@ -162,7 +162,7 @@ fn parameters_stand_once_and_in_order() {
         (postgres::INSERT, '$', 17),
         (postgres::INSERT_NEW, '$', 17),
         (sqlite::INSERT_LEADS, '?', 1),
-        (sqlite::INSERT_AUDIT, '?', 2),
+        (sqlite::INSERT_AUDIT, '?', 1),
     ] {
         let numbers: Vec<usize> = sql
             .split(marker)

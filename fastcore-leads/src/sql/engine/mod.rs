@@ -74,11 +74,11 @@ pub trait Session: Execute {
     /// What the database says.
     async fn answers(&mut self, statement: Statement) -> Result<Vec<String>, StoreError>;
 
-    /// Runs a statement that answers nothing.
+    /// Runs a statement that answers nothing, and returns how many rows it wrote.
     ///
     /// # Errors
     /// What the database says.
-    async fn write(&mut self, statement: Statement) -> Result<(), StoreError>;
+    async fn write(&mut self, statement: Statement) -> Result<u64, StoreError>;
 }
 
 /// A future that is sent between threads.
@@ -279,8 +279,8 @@ impl<C: Connections> LeadInbox for Engine<C> {
             return Ok(());
         }
         let statement = C::DIALECT.append(&records);
-        let append = change::in_transaction(C::DIALECT, |()| true, |session: &mut C::Session| session.write(statement));
-        self.0.write(append).await
+        let append = change::in_transaction(C::DIALECT, |_| true, |session: &mut C::Session| session.write(statement));
+        self.0.write(append).await.map(|_rows| ())
     }
 }
 

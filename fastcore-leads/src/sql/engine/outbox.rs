@@ -37,7 +37,7 @@ impl<C: Connections> LeadOutbox for Engine<C> {
 
     async fn subscribe(&self, destination: &str) -> Result<(), StoreError> {
         let statement = C::DIALECT.subscribe(destination);
-        self.connections().write(Box::new(|session| session.write(statement))).await
+        self.connections().write(Box::new(|session| session.write(statement))).await.map(|_rows| ())
     }
 
     async fn unsubscribe(&self, destination: &str) -> Result<bool, StoreError> {

@@ -20,11 +20,10 @@ const PAUSE: Duration = Duration::from_millis(20);
 /// Connections of a pool of our own: one writes, the others read meanwhile.
 pub const MAX_CONNECTIONS: u32 = 4;
 
-/// A batch as its statements take it.
+/// A batch on its way to the connection that writes.
 #[derive(Debug)]
 pub struct Batch {
-    leads: String,
-    request_ids: Vec<Uuid>,
+    leads: Vec<NewLead>,
 }
 
 /// Which leads are new, and the rows that the others' request ids have already.
@@ -33,14 +32,16 @@ pub type Written = (HashSet<Uuid>, Vec<StoredLead>);
 impl Batch {
     /// Takes down what is to be written.
     pub fn of(batch: &[NewLead]) -> Self {
-        let request_ids = batch.iter().map(|new| new.lead().meta().request_id().as_uuid()).collect();
-        Self { leads: sql::batch_json(batch), request_ids }
+        Self { leads: batch.to_vec() }
     }
 
     /// Writes it in one transaction.
     pub fn work<S: Session + 'static>(self) -> Work<S, Written> {
         Box::new(move |session| {
-            Box::pin(async move { in_transaction(session, |_| true, |session| Box::pin(write(session, self))).await })
+            Box::pin(async move {
+                in_transaction(session, |_| true, |session| Box::pin(async move { write(session, &self.leads).await }))
+                    .await
+            })
         })
     }
 }
@@ -52,7 +53,7 @@ impl Batch {
 pub async fn insert_on<S: Session>(session: &mut S, batch: &[NewLead]) -> Result<Vec<Insertion>, StoreError> {
     // Outside of a transaction the two inserts would be committed one by one.
     session.execute(sql::SAVEPOINT).await?;
-    let written = write(session, Batch::of(batch)).await;
+    let written = write(session, batch).await;
     let end = if written.is_ok() { sql::RELEASE } else { sql::ROLLBACK_TO_SAVEPOINT };
     let ended = session.execute(end).await;
     let (inserted, existing) = written?;
@@ -60,14 +61,23 @@ pub async fn insert_on<S: Session>(session: &mut S, batch: &[NewLead]) -> Result
     settle(batch, &inserted, &existing)
 }
 
-async fn write<S: Session>(session: &mut S, batch: Batch) -> Result<Written, StoreError> {
-    let leads = Statement::of(Dialect::Sqlite, sql::INSERT_LEADS).with(batch.leads.as_str());
-    let ids = session.answers(leads).await?;
-    let inserted = ids.iter().map(|id| sql::read_id(id)).collect::<Result<HashSet<_>, _>>()?;
-    let audit = Statement::of(Dialect::Sqlite, sql::INSERT_AUDIT).with(batch.leads);
-    session.write(audit.with(sql::ids_json(inserted.iter().copied()))).await?;
-    let is_all = inserted.len() == batch.request_ids.len();
-    let existing = if is_all { Vec::new() } else { session.leads(Dialect::Sqlite.find(&batch.request_ids)).await? };
+async fn write<S: Session>(session: &mut S, batch: &[NewLead]) -> Result<Written, StoreError> {
+    let leads = Statement::of(Dialect::Sqlite, sql::INSERT_LEADS).with(sql::leads_json(batch));
+    let is_all = session.write(leads).await? == batch.len() as u64;
+    let inserted: HashSet<_> = if is_all {
+        batch.iter().map(|new| new.id().as_uuid()).collect()
+    } else {
+        let news = Statement::of(Dialect::Sqlite, sql::NEW_LEADS).with(sql::pairs_json(batch));
+        session.answers(news).await?.iter().map(|id| sql::read_id(id)).collect::<Result<_, _>>()?
+    };
+    let news = batch.iter().filter(|new| inserted.contains(&new.id().as_uuid()));
+    session.write(Statement::of(Dialect::Sqlite, sql::INSERT_AUDIT).with(sql::audit_json(news))).await?;
+    let existing = if is_all {
+        Vec::new()
+    } else {
+        let request_ids: Vec<_> = batch.iter().map(|new| new.lead().meta().request_id().as_uuid()).collect();
+        session.leads(Dialect::Sqlite.find(&request_ids)).await?
+    };
     Ok((inserted, existing))
 }
 
