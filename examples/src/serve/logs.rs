@@ -2,7 +2,11 @@
 
 use std::{
     io::{self, BufWriter, IsTerminal, Write, stderr},
-    sync::{OnceLock, mpsc},
+    sync::{
+        OnceLock,
+        atomic::{AtomicU64, Ordering},
+        mpsc,
+    },
     thread,
     time::Duration,
 };
@@ -22,7 +26,10 @@ const REST: Duration = Duration::from_millis(2);
 /// How long the end of the process waits for the last lines.
 const LAST_LINES: Duration = Duration::from_secs(1);
 
+/// Lines for which there was no room.
 static LOST: OnceLock<ErrorCounter> = OnceLock::new();
+/// Lines that could not be written: the disk is full, or nobody is there to read.
+static UNWRITTEN: AtomicU64 = AtomicU64::new(0);
 
 /// Logs to standard error, so that standard output is the banner's alone; hands spans over where traces are sent. What is answered
 /// is to be kept until the end.
@@ -62,8 +69,12 @@ impl Drop for Log {
 struct Rested<W>(W);
 
 impl<W: Write> Write for Rested<W> {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.write(bytes)
+    /// Called with a line each time.
+    fn write(&mut self, line: &[u8]) -> io::Result<usize> {
+        if self.0.write_all(line).is_err() {
+            UNWRITTEN.fetch_add(1, Ordering::Relaxed);
+        }
+        Ok(line.len())
     }
 
     fn flush(&mut self) -> io::Result<()> {
@@ -75,5 +86,6 @@ impl<W: Write> Write for Rested<W> {
 
 /// How many lines were lost so far.
 pub(crate) fn lost() -> u64 {
-    LOST.get().map_or(0, |lost| u64::try_from(lost.dropped_lines()).unwrap_or(u64::MAX))
+    let dropped = LOST.get().map_or(0, |lost| u64::try_from(lost.dropped_lines()).unwrap_or(u64::MAX));
+    dropped.saturating_add(UNWRITTEN.load(Ordering::Relaxed))
 }

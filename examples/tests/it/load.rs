@@ -2,6 +2,7 @@
 
 use std::{
     collections::HashSet,
+    process::Stdio,
     sync::{
         Arc,
         atomic::{AtomicBool, AtomicUsize, Ordering},
@@ -73,7 +74,7 @@ async fn a_full_queue_refuses_at_once_and_keeps_its_memory() {
 /// the service ends when it is told to.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_log_that_nobody_reads_holds_up_no_lead() {
-    let mut service = Service::start_piped(&[], &[("RUST_LOG", "debug")]);
+    let mut service = Service::start_logging_to(Stdio::piped(), &[("RUST_LOG", "debug")]);
     let is_over = Arc::new(AtomicBool::new(false));
     let mut clients = JoinSet::new();
     for _ in 0..16 {
@@ -96,11 +97,26 @@ async fn a_log_that_nobody_reads_holds_up_no_lead() {
     assert!(service.wait().success(), "it ends with the pipe full");
 }
 
+/// On a disk that is full, what cannot be written is counted, and holds up nothing.
+#[cfg(target_os = "linux")]
+#[tokio::test(flavor = "multi_thread")]
+async fn a_log_on_a_full_disk_holds_up_no_lead() {
+    let full = std::fs::File::options().write(true).open("/dev/full").unwrap();
+    let mut service = Service::start_logging_to(full, &[]);
+    let end = Instant::now() + PATIENCE * 2;
+    while lost_lines(&service).await == 0 {
+        assert!(Instant::now() < end, "no line is lost");
+        assert_eq!(exchange(service.address, &lead_request(&body())).await.status, 201);
+    }
+    service.signal("-TERM");
+    assert!(service.wait().success());
+}
+
 /// What waits behind a reader that was slow is written before the process ends: a line for each lead, and whole.
 #[tokio::test(flavor = "multi_thread")]
 async fn no_line_of_the_log_is_lost_where_it_stops_as_it_is_told() {
     const LEADS: usize = 1000;
-    let mut service = Service::start_piped(&[], &[]);
+    let mut service = Service::start_logging_to(Stdio::piped(), &[]);
     for _ in 0..LEADS {
         assert_eq!(exchange(service.address, &lead_request(&body())).await.status, 201);
     }

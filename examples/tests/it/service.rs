@@ -55,11 +55,11 @@ impl Service {
         Self::spawn(command, dir)
     }
 
-    /// Starts with a log that goes into a pipe: [`log_pipe`](Self::log_pipe).
-    pub(crate) fn start_piped(options: &[&str], variables: &[(&str, &str)]) -> Self {
+    /// Starts with a log that goes elsewhere: into a [pipe](Self::log_pipe), a device.
+    pub(crate) fn start_logging_to(log: impl Into<Stdio>, variables: &[(&str, &str)]) -> Self {
         let dir = TempDir::new();
-        let mut command = command(Command::new(SERVE), &dir, options, variables);
-        command.env("FASTCORE_SITE_INGEST_TOKEN", TOKEN).stderr(Stdio::piped());
+        let mut command = command(Command::new(SERVE), &dir, &[], variables);
+        command.env("FASTCORE_SITE_INGEST_TOKEN", TOKEN).stderr(log);
         Self::spawn(command, dir)
     }
 
@@ -89,7 +89,7 @@ impl Service {
     pub(crate) fn logs(&self) -> String {
         let mut logs = read(&self.dir);
         loop {
-            std::thread::sleep(Duration::from_millis(20));
+            std::thread::sleep(Duration::from_millis(100));
             let later = read(&self.dir);
             if later.len() == logs.len() {
                 return logs;

@@ -66,6 +66,7 @@ impl PgLeadStore {
     /// `statement_timeout` of about as much on the pool's connections, so that the server gives up too.
     ///
     /// tokio-postgres logs notices: set `client_min_messages` to `error` where a trigger may put a row's content into one.
+    /// `log_parameter_max_length_on_error = 0` keeps leads out of the server's log.
     ///
     /// diesel keeps SQLSTATEs to itself. Where it has no kind for an error, a store that connects by URL asks the server
     /// again and knows; a store over a host's pool runs the batch once more on another connection, and takes an error that

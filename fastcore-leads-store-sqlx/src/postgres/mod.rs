@@ -66,7 +66,7 @@ impl PgLeadStore {
     /// `acquire_timeout` of the pool does not matter: waiting for a connection is bounded by
     /// [`with_timeout`](Self::with_timeout). Set a `statement_timeout` of about as much on the pool's connections, so that
     /// the server gives up too, and `client_min_messages` to `error`: sqlx logs notices, and a trigger of yours may put a
-    /// row's content into one.
+    /// row's content into one. `log_parameter_max_length_on_error = 0` keeps leads out of the server's log.
     pub fn from_pool(pool: PgPool) -> Self {
         let pool = Pool { inner: pool, servers: None, server: AtomicUsize::new(0) };
         Self { engine: Engine::new(PgConnections::over(pool, DEFAULT_TIMEOUT)) }

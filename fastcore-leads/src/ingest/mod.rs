@@ -38,7 +38,8 @@ type Clock = Arc<dyn Fn() -> DateTime<Utc> + Send + Sync>;
 /// Takes leads in: queues them, writes them in groups, and answers each after its COMMIT.
 ///
 /// Concurrent calls share a transaction: a writer takes what has queued up while the last commit was under way.
-/// Nothing waits on a timer, so an idle service is as quick as a direct insert.
+/// A lone lead waits on no timer, so an idle service is as quick as a direct insert; beside another transaction, leads wait
+/// for its end, for more of them, or for 5 ms.
 ///
 /// Clones share one queue. When the last clone is dropped, the writers finish what is queued and end.
 ///

@@ -47,9 +47,9 @@ impl Turns {
         })
     }
 
-    /// Notes how many leads wait, or that there is no room for more.
-    pub(super) fn waiting(&self, leads: usize, is_full: bool) {
-        if (leads >= self.enough || is_full)
+    /// Notes how many leads wait, and whether they and those under way are so large that none should wait for more.
+    pub(super) fn waiting(&self, leads: usize, are_large: bool) {
+        if (leads >= self.enough || are_large)
             && self.writing.load(Ordering::Relaxed) > 0
             && !self.is_enough.swap(true, Ordering::Relaxed)
         {

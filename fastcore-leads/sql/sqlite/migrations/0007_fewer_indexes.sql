@@ -1,5 +1,5 @@
 -- As in PostgreSQL.
 
-DROP INDEX ix_audit_log_request_id;
+DROP INDEX IF EXISTS ix_audit_log_request_id;
 
 UPDATE fastcore_leads_migrations SET readable_from = 2 WHERE version = 7;

@@ -183,7 +183,7 @@ impl<P: Pool> PgConnections<P> {
         }
         match connection.insert(sql::INSERT_NEW, batch).await {
             Ok(inserted) => settle(batch, &inserted, &[]),
-            Err(error) if error.kind() == StoreErrorKind::Rejected => {
+            Err(error) if error.kind() == StoreErrorKind::Rejected && !error.is_unexplained() => {
                 self.shared.novelty.was_mistaken();
                 insert_on(connection, batch).await
             }
@@ -227,7 +227,10 @@ impl<P: Pool> PgConnections<P> {
     }
 
     async fn insert_alone(&self, batch: &[NewLead]) -> Result<Vec<Insertion>, StoreError> {
-        self.insert_leased(self.shared.lease(self.timeout).await?, batch).await
+        let mut lease = self.shared.lease(self.timeout).await?;
+        let result = insert_on(lease.connection()?, batch).await;
+        lease.end(&result);
+        result
     }
 }
 

@@ -247,7 +247,7 @@ bites! {
     a_forgotten_quarantine: ForgetsTheQuarantine, a_suspicious_lead_is_quarantined, "the row is the lead as it was sent";
     many_winners: LetsEverybodyWin, a_race_of_one_request_has_one_winner, "one lead, one answer that is no replay";
     large_batches_refused: RefusesLargeBatches, a_batch_may_be_large, "the batch is written";
-    large_batches_taken_for_new: TakesLargeBatchesForNew, a_large_batch_may_hold_what_was_there, "round 0";
+    large_batches_taken_for_new: TakesLargeBatchesForNew, a_large_batch_may_hold_what_was_there, "a replay";
 }
 
 #[tokio::test]

@@ -83,6 +83,7 @@ cases! {
     the_audit_log_is_append_only
     a_retry_of_an_erased_lead_is_told_so
     a_refused_row_fails_alone_and_is_not_shown
+    a_lead_that_a_trigger_keeps_out_is_not_acknowledged
     unsafe_settings_are_named
     a_dropped_insert_leaves_no_open_transaction
     a_table_without_a_unique_index_gets_one
@@ -276,6 +277,30 @@ pub async fn poison_at_random_places_fails_alone(open: Open) {
     assert_poison_fails_alone(&database).await;
     let counts = "SELECT (SELECT count(*) FROM lead_inbox) - (SELECT count(*) FROM audit_log)";
     assert_eq!(psql(&url, counts), "0");
+}
+
+/// A trigger of a host's that keeps a lead out of the table, without an error: nobody is told that it is there, and no audit row tells
+/// of it, however large the batch is.
+pub async fn a_lead_that_a_trigger_keeps_out_is_not_acknowledged(open: Open) {
+    let (database, url) = migrated(open).await;
+    psql(
+        &url,
+        &format!(
+            "CREATE FUNCTION keep_out() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END';
+             CREATE TRIGGER keep_out BEFORE INSERT ON lead_inbox FOR EACH ROW WHEN (NEW.name = '{CANARY}')
+             EXECUTE FUNCTION keep_out()"
+        ),
+    );
+    let mut kept_out = body();
+    kept_out["name"] = CANARY.into();
+    for others in [0, 40] {
+        let mut batch: Vec<_> = (0..others).map(|_| new_lead()).collect();
+        batch.push(NewLead::new(parse(&kept_out), Actor::SITE_INGEST));
+        let refused = database.insert(&batch).await.expect_err("one is not there");
+        assert_eq!(refused.kind(), StoreErrorKind::Contention, "{refused}");
+        let halves = "SELECT count(*) FROM audit_log WHERE lead_id NOT IN (SELECT id FROM lead_inbox)";
+        assert_eq!(psql(&url, halves), "0", "audit rows without a lead");
+    }
 }
 
 /// `fsync` (off in this cluster), and what a standby is waited for. What a connection of ours can set right, it does.
