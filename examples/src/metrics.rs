@@ -13,7 +13,7 @@ pub const HTTP_DURATION: &str = "fastcore_http_request_duration_seconds";
 pub const POOL_CONNECTIONS: &str = "fastcore_pool_connections";
 /// Counter: posts of the contact form by `outcome`: `accepted`, or the problem that was answered.
 pub const SITE_POSTS: &str = "fastcore_site_posts_total";
-/// Counter: lines of the log that were lost, since whoever reads them, or the disk, was too slow.
+/// Counter: lines of the log that were lost: nobody read them, or they could not be written.
 pub const LOG_LINES_LOST: &str = "fastcore_log_lines_lost_total";
 
 /// Every `outcome` of [`SITE_POSTS`].
@@ -63,7 +63,7 @@ pub fn install() -> Result<PrometheusHandle, BuildError> {
     describe_counter!(HTTP_REQUESTS, Unit::Count, "Requests by route, method and status");
     describe_histogram!(HTTP_DURATION, Unit::Seconds, "Time from a request's head to its answer, by route");
     describe_gauge!(POOL_CONNECTIONS, Unit::Count, "PostgreSQL connections by state");
-    describe_counter!(LOG_LINES_LOST, Unit::Count, "Lines of the log that could not be written in time");
+    describe_counter!(LOG_LINES_LOST, Unit::Count, "Lines of the log that were lost");
     describe_counter!(SITE_POSTS, Unit::Count, "Posts of the contact form by outcome");
     Ok(handle)
 }

@@ -1,11 +1,4 @@
 -- Answers one row, with the ids of the leads that are new; the others' request ids were there already.
-inserted AS (
-    INSERT INTO lead_inbox (
-        id, created_at_utc, name, email, phone, company, service, message, consent, source, request_id, ip_hash,
-        meta_json, status)
-    SELECT id, created_at_utc, name, email, phone, company, service, message, consent, source, request_id, ip_hash,
-           meta_json::jsonb, status
-      FROM input
         ON CONFLICT (request_id) DO NOTHING
     RETURNING id
 ), audited AS (

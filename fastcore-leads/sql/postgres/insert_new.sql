@@ -1,17 +1,11 @@
 -- Where all are likely to be new: fails where one is not (23505), and has written nothing then. It costs less than to look for each
 -- request id first. Answers one row, with the ids of the leads: all are new.
 -- Where a trigger of a host's keeps a lead out, no audit row has an id, which its table refuses (23502): none is written either.
-inserted AS (
-    INSERT INTO lead_inbox (
-        id, created_at_utc, name, email, phone, company, service, message, consent, source, request_id, ip_hash,
-        meta_json, status)
-    SELECT id, created_at_utc, name, email, phone, company, service, message, consent, source, request_id, ip_hash,
-           meta_json::jsonb, status
-      FROM input
     RETURNING id
 ), audited AS (
     INSERT INTO audit_log (id, created_at_utc, event, actor, lead_id, request_id, status_code, details_json)
-    SELECT CASE WHEN (SELECT count(*) FROM inserted) = (SELECT count(*) FROM input) THEN audit_id END, created_at_utc, 'LEAD_RECEIVED', actor, id, request_id, 201, details_json::jsonb
+    SELECT CASE WHEN (SELECT count(*) FROM inserted) = (SELECT count(*) FROM input) THEN audit_id END,
+           created_at_utc, 'LEAD_RECEIVED', actor, id, request_id, 201, details_json::jsonb
       FROM input
 )
 SELECT coalesce(array_agg(id), '{}')
