@@ -56,6 +56,18 @@ pub(crate) struct Place {
     _dir: Option<TempDir>,
 }
 
+impl Place {
+    /// A database that somebody else looks after.
+    pub(crate) fn at(url: String) -> Self {
+        Self { url, _dir: None }
+    }
+}
+
+/// `serve` as most run it.
+pub(crate) fn sqlx_axum() -> &'static Candidate {
+    CANDIDATES.iter().find(|candidate| candidate.name == "sqlx-axum").expect("it is listed")
+}
+
 impl Candidate {
     fn database(&self) -> Database {
         match self.kind {

@@ -4,16 +4,11 @@ use std::time::Duration;
 
 use fastcore_leads::testing::postgres::Cluster;
 
-use crate::{
-    candidates::{CANDIDATES, Candidate},
-    load::Load,
-    process::Service,
-    report::median,
-};
+use crate::{candidates::sqlx_axum, load::Load, process::Service, report::median};
 
 /// Sends leads until a million are acknowledged, and shows the memory on the way.
 pub(crate) fn million(cluster: &Cluster) {
-    let candidate = ours();
+    let candidate = sqlx_axum();
     let place = candidate.place(cluster);
     let service = Service::start(candidate, &place);
     let mut acknowledged = 0;
@@ -28,7 +23,7 @@ pub(crate) fn million(cluster: &Cluster) {
 
 /// The rate on an empty table and on one of ten million rows, alternating.
 pub(crate) fn full_table(cluster: &Cluster, seconds: Duration) {
-    let candidate = ours();
+    let candidate = sqlx_axum();
     let (empty, full) = (candidate.place(cluster), candidate.place(cluster));
     drop(Service::start(candidate, &full));
     eprintln!("filling the table: this takes some minutes");
@@ -54,8 +49,4 @@ pub(crate) fn full_table(cluster: &Cluster, seconds: Duration) {
     }
     let [empty, full] = rates.map(|mut rates| median(&mut rates));
     println!("empty table: {empty:.0}/s; ten million rows: {full:.0}/s; ratio {:.2}", full / empty);
-}
-
-fn ours() -> &'static Candidate {
-    CANDIDATES.iter().find(|candidate| candidate.name == "sqlx-axum").expect("it is listed")
 }

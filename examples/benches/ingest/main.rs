@@ -8,7 +8,8 @@
 //! leads through one service and watches its memory; `-- --full-table` compares an empty table with one of ten million rows; `-- --direct` measures
 //! `Ingest::ingest_many`; `-- --overload` how quickly a full queue refuses; `-- --import`
 //! `leadctl import`; `-- --telling` what telling others costs, and how soon they hear; `-- --spool` a hundred thousand leads that wait on the site's disk; `-- --inbox` pages of a million leads, and a purge of half of them;
-//! `-- --staff` a million leads over HTTP, and twenty people who work beside the ingest.
+//! `-- --staff` a million leads over HTTP, and twenty people who work beside the ingest; `-- --cluster` three servers under Patroni beside one,
+//! and two services beside one.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stdout, clippy::print_stderr, missing_docs)]
 #![allow(
@@ -19,6 +20,7 @@
 )]
 
 mod candidates;
+mod cluster;
 mod direct;
 mod handwritten;
 mod idle;
@@ -107,6 +109,9 @@ fn main() {
     }
     if arguments.iter().any(|argument| argument == "--telling") {
         return telling::measure(&cluster, plan.seconds, plan.rounds);
+    }
+    if arguments.iter().any(|argument| argument == "--cluster") {
+        return cluster::measure(&cluster, plan.seconds, plan.rounds);
     }
     if arguments.iter().any(|argument| argument == "--overload") {
         return overload::measure(&cluster);

@@ -17,7 +17,7 @@ pub(crate) async fn run(options: &Options, database: &dyn LeadDatabase) -> Outco
     };
     row("tables", database.ready().await.err().map(|error| error.to_string()).into_iter().collect());
     row("adoption", database.adoption_problems().await?);
-    let warnings = database.durability_warnings().await?;
+    let warnings = database.settings_warnings().await?;
     row("settings", warnings.into_iter().map(str::to_owned).collect());
     let guards = database.missing_guards().await?;
     row("triggers", guards.into_iter().map(|guard| format!("{guard} is missing or off")).collect());

@@ -67,8 +67,9 @@ async fn run(options: &Options) -> Outcome {
             shown::say(token::generate().map_err(|error| Failure::Failed(error.to_string()))?);
             Ok(())
         }
-        Command::Grants { owner, writer } => {
-            shown::say(sql::postgres::grants(owner, writer).trim_end());
+        Command::Grants { owner, writer, pooler } => {
+            let settings = if *pooler { sql::postgres::pooled_role(writer) } else { String::new() };
+            shown::say((sql::postgres::grants(owner, writer) + &settings).trim_end());
             Ok(())
         }
         Command::Completions { shell } => {

@@ -84,7 +84,7 @@ fastcore_leads::delegate_store!(Database, self => self.get()?);
 
 async fn prepare(database: &dyn LeadDatabase) -> Result<(), StoreError> {
     database.migrate().await?;
-    for warning in database.durability_warnings().await? {
+    for warning in database.settings_warnings().await? {
         tracing::warn!("{warning}");
     }
     for guard in database.missing_guards().await? {

@@ -24,19 +24,37 @@ use crate::service::Service;
 const WRITERS: usize = 8;
 const KILLS: usize = 20;
 const PATIENCE: Duration = Duration::from_secs(60);
+/// One lead in so many is sent again once it was acknowledged.
+const REPLAYED: usize = 5;
 
 /// Writers that go on until told to stop, and what they know.
 pub(crate) struct Writers {
-    /// Where the service is now; it may move.
-    pub(crate) address: Mutex<SocketAddr>,
+    /// Where the services are now; they may move.
+    addresses: Mutex<Vec<SocketAddr>>,
     stop: AtomicBool,
     acknowledged: AtomicUsize,
+    silence: Mutex<Silence>,
+}
+
+/// When a lead was acknowledged last, and for how long none was.
+struct Silence {
+    last: Instant,
+    longest: Duration,
 }
 
 impl Writers {
-    pub(crate) fn new(address: SocketAddr) -> Arc<Self> {
-        let (stop, acknowledged) = (AtomicBool::new(false), AtomicUsize::new(0));
-        Arc::new(Self { address: Mutex::new(address), stop, acknowledged })
+    pub(crate) fn new(addresses: &[SocketAddr]) -> Arc<Self> {
+        Arc::new(Self {
+            addresses: Mutex::new(addresses.to_vec()),
+            stop: AtomicBool::new(false),
+            acknowledged: AtomicUsize::new(0),
+            silence: Mutex::new(Silence { last: Instant::now(), longest: Duration::ZERO }),
+        })
+    }
+
+    /// From now on the services are there.
+    pub(crate) fn go_to(&self, addresses: &[SocketAddr]) {
+        *self.addresses.lock().unwrap() = addresses.to_vec();
     }
 
     pub(crate) fn start(self: &Arc<Self>) -> JoinSet<HashSet<String>> {
@@ -53,23 +71,49 @@ impl Writers {
         let mut acknowledged = HashSet::new();
         while !self.stop.load(Ordering::Relaxed) {
             let request = lead_request(&body());
-            let end = Instant::now() + PATIENCE;
-            let answer = loop {
-                assert!(Instant::now() < end, "a lead was not taken in for {PATIENCE:?}");
-                let address = *self.address.lock().unwrap();
-                match try_exchange(address, &request).await {
-                    Ok(answer) if answer.status == 503 => assert!(answer.header("retry-after").is_some()),
-                    Ok(answer) => break answer,
-                    Err(_) => {}
-                }
-                tokio::time::sleep(Duration::from_millis(5)).await;
-            };
-            assert_eq!(answer.status, 201, "{}", String::from_utf8_lossy(&answer.body));
-            let id = answer.json()["leadId"].as_str().unwrap().to_owned();
-            assert!(acknowledged.insert(id), "two requests were answered with one lead");
+            let id = self.send(&request, acknowledged.len()).await;
+            assert!(acknowledged.insert(id.clone()), "two requests were answered with one lead");
             self.acknowledged.fetch_add(1, Ordering::Relaxed);
+            self.silence.lock().unwrap().end();
+            // Now and then once more, as a sender does that has not heard.
+            if acknowledged.len().is_multiple_of(REPLAYED) {
+                assert_eq!(
+                    self.send(&request, acknowledged.len()).await,
+                    id,
+                    "a replay was answered with another lead"
+                );
+            }
         }
         acknowledged
+    }
+
+    /// Sends until it is acknowledged, to one service after the other; answers the lead's id.
+    async fn send(&self, request: &[u8], first: usize) -> String {
+        let end = Instant::now() + PATIENCE;
+        for attempt in first.. {
+            assert!(Instant::now() < end, "a lead was not taken in for {PATIENCE:?}");
+            let address = {
+                let addresses = self.addresses.lock().unwrap();
+                addresses[attempt % addresses.len()]
+            };
+            match try_exchange(address, request).await {
+                Ok(answer) if answer.status == 503 => assert!(answer.header("retry-after").is_some()),
+                Ok(answer) => {
+                    assert_eq!(answer.status, 201, "{}", String::from_utf8_lossy(&answer.body));
+                    return answer.json()["leadId"].as_str().unwrap().to_owned();
+                }
+                Err(_) => {}
+            }
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        unreachable!("there is always another attempt")
+    }
+
+    /// For how long no lead was acknowledged, at most, since the last time that this was asked.
+    pub(crate) fn longest_silence(&self) -> Duration {
+        let mut silence = self.silence.lock().unwrap();
+        silence.end();
+        std::mem::take(&mut silence.longest)
     }
 
     /// Waits for so many acknowledgements more.
@@ -88,6 +132,13 @@ impl Writers {
     }
 }
 
+impl Silence {
+    fn end(&mut self) {
+        self.longest = self.longest.max(self.last.elapsed());
+        self.last = Instant::now();
+    }
+}
+
 /// At most so many acknowledgements lie between two kills.
 const INTERVAL: usize = 40;
 
@@ -97,7 +148,7 @@ async fn the_database_is_killed_twenty_times() {
     for driver in ["sqlx", "diesel"] {
         let url = cluster.database();
         let service = Service::start(&["--database-url", &url, "--driver", driver, "--min-db-connections", "1"]);
-        let writers = Writers::new(service.address);
+        let writers = Writers::new(&[service.address]);
         let tasks = writers.start();
         let mut random = Random::from_env();
         for _ in 0..KILLS / 2 {
@@ -107,7 +158,7 @@ async fn the_database_is_killed_twenty_times() {
         }
         writers.wait_for(WRITERS * 2).await;
         let acknowledged = writers.finish(tasks).await;
-        check_postgres(&cluster, &url, &acknowledged);
+        check(|sql| cluster.psql(&url, sql), &acknowledged);
     }
 }
 
@@ -120,7 +171,7 @@ async fn the_service_is_killed_twenty_times() {
             Service::start(&["--database-url", &url, "--driver", driver, "--min-db-connections", "1"])
         };
         let mut service = start(0);
-        let writers = Writers::new(service.address);
+        let writers = Writers::new(&[service.address]);
         let tasks = writers.start();
         let mut random = Random::from_env();
         for round in 1..=KILLS / 2 {
@@ -128,12 +179,12 @@ async fn the_service_is_killed_twenty_times() {
             service.signal("-KILL");
             service.wait();
             service = start(round);
-            *writers.address.lock().unwrap() = service.address;
+            writers.go_to(&[service.address]);
         }
         writers.wait_for(WRITERS * 2).await;
         let acknowledged = writers.finish(tasks).await;
         if url.starts_with("postgres") {
-            check_postgres(Cluster::shared(), &url, &acknowledged);
+            check(|sql| Cluster::shared().psql(&url, sql), &acknowledged);
         } else {
             drop(service);
             check_sqlite(&url, &acknowledged).await;
@@ -147,9 +198,10 @@ const BROKEN_PAIRS: &str = "SELECT count(*) FROM lead_inbox
      UNION ALL
     SELECT count(*) FROM audit_log WHERE lead_id NOT IN (SELECT id FROM lead_inbox)";
 
-pub(crate) fn check_postgres(cluster: &Cluster, url: &str, acknowledged: &HashSet<String>) {
-    assert_eq!(cluster.psql(url, BROKEN_PAIRS), "0\n0");
-    let stored: HashSet<String> = cluster.psql(url, "SELECT id FROM lead_inbox").lines().map(str::to_owned).collect();
+/// Asks a PostgreSQL whether it is so.
+pub(crate) fn check(psql: impl Fn(&str) -> String, acknowledged: &HashSet<String>) {
+    assert_eq!(psql(BROKEN_PAIRS), "0\n0");
+    let stored: HashSet<String> = psql("SELECT id FROM lead_inbox").lines().map(str::to_owned).collect();
     assert!(
         acknowledged.is_subset(&stored),
         "{} acknowledged leads are lost",

@@ -18,7 +18,7 @@ use fastcore_leads::testing::{
 use tokio::{io::AsyncWriteExt, net::TcpStream, task::JoinSet, time::sleep};
 
 use crate::{
-    crash::{check_postgres, check_sqlite},
+    crash::{check, check_sqlite},
     service::{PATIENCE, Service, get},
 };
 
@@ -196,7 +196,7 @@ async fn a_signal_under_load_loses_nothing_that_was_acknowledged() {
         is_over.store(true, Ordering::Relaxed);
         let ids: HashSet<String> = clients.join_all().await.into_iter().flatten().collect();
         if url.starts_with("postgres") {
-            check_postgres(Cluster::shared(), &url, &ids);
+            check(|sql| Cluster::shared().psql(&url, sql), &ids);
         } else {
             check_sqlite(&url, &ids).await;
         }

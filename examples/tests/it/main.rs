@@ -5,6 +5,7 @@
 mod adapters;
 mod alarms;
 mod balanced;
+mod cluster;
 mod contract;
 mod crash;
 mod drivers;
@@ -22,6 +23,7 @@ mod operation;
 mod outage;
 mod pairs;
 mod pasted;
+mod pooled;
 mod privacy;
 mod proxied;
 mod pseudonyms;

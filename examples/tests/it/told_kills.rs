@@ -97,7 +97,7 @@ async fn no_event_is_lost_whoever_is_killed() {
     until("the destination is known", async || cluster.psql(&url, "SELECT count(*) FROM lead_destination") == "1")
         .await;
     let mut dispatchers = [0, 1].map(|_| Dispatcher::start(&url, destinations));
-    let writers = Writers::new(service.address);
+    let writers = Writers::new(&[service.address]);
     let tasks = writers.start();
     let (started, mut in_flight) = (Instant::now(), 0);
     for round in 1..=kills {
@@ -107,7 +107,7 @@ async fn no_event_is_lost_whoever_is_killed() {
                 service.signal("-KILL");
                 service.wait();
                 service = start(round);
-                *writers.address.lock().unwrap() = service.address;
+                writers.go_to(&[service.address]);
                 in_flight += IN_FLIGHT;
             }
             1 => {

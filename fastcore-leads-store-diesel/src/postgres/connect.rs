@@ -26,6 +26,8 @@ pub(super) struct Target {
     connect_timeout: Duration,
     /// Whether a server that refuses encryption, or fails at it, is spoken to in clear.
     is_clear_too: bool,
+    /// Whether a pooler stands between it and the server, which shares sessions.
+    pub(super) is_pooled: bool,
     tls: Tls,
 }
 
@@ -65,13 +67,17 @@ impl Target {
         let tls = Tls::new(super::tls::config(url)?);
         #[cfg(not(feature = "tls"))]
         let tls = url.without_tls().map(|()| tokio_postgres::NoTls)?;
-        Ok(Self { configs, connect_timeout, is_clear_too: url.ssl_mode == Mode::Prefer, tls })
+        let (is_clear_too, is_pooled) = (url.ssl_mode == Mode::Prefer, url.is_pooled);
+        Ok(Self { configs, connect_timeout, is_clear_too, is_pooled, tls })
     }
 
     /// A connection for diesel; dropped, it closes, whatever it still waits for.
     pub(super) async fn connect(self) -> ConnectionResult<AsyncPgConnection> {
         let (client, connection) = self.open().await.map_err(unsent)?;
         let mut connection = AsyncPgConnection::try_from_client_and_connection(client, connection).await?;
+        if self.is_pooled {
+            return Ok(connection);
+        }
         let set_up = diesel_async::SimpleAsyncConnection::batch_execute(&mut connection, sql::SET_UP_CONNECTION).await;
         set_up.map_err(ConnectionError::CouldntSetupConfiguration)?;
         Ok(connection)
@@ -81,7 +87,9 @@ impl Target {
     pub(super) async fn connect_bare(&self) -> Result<Bare, StoreError> {
         let (client, connection) = self.open().await?;
         let mut bare = Bare::new(client, connection);
-        bare.execute(sql::SET_UP_CONNECTION).await?;
+        if !self.is_pooled {
+            bare.execute(sql::SET_UP_CONNECTION).await?;
+        }
         Ok(bare)
     }
 

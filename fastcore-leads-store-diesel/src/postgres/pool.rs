@@ -14,7 +14,7 @@ use fastcore_leads::{
     StoreError, StoreErrorKind,
     sql::{
         PgOptions,
-        engine::{self, BoxFuture, Engine, MAX_IDLE, PgConnections, PgIngest},
+        engine::{self, BoxFuture, Engine, MAX_IDLE, PgConnections, PgIngest, Sessions},
     },
 };
 
@@ -70,8 +70,12 @@ impl engine::Pool for Pool {
         self.pool.status().max_size
     }
 
-    fn is_ours(&self) -> bool {
-        self.target.is_some()
+    fn sessions(&self) -> Sessions {
+        match &self.target {
+            None => Sessions::Hosts,
+            Some(target) if target.is_pooled => Sessions::Pooled,
+            Some(_) => Sessions::Own,
+        }
     }
 
     fn is_closed(&self) -> bool {

@@ -93,6 +93,10 @@ impl Connections for Workers {
         self.writer.run(work, Some(PATIENCE)).await
     }
 
+    fn may_migrate(&self) -> Result<(), StoreError> {
+        Ok(())
+    }
+
     async fn migrate(&self, work: Work<Connection, bool>) -> Result<(), StoreError> {
         self.writer.run(work, None).await.map(|_| ())
     }

@@ -21,16 +21,19 @@ use crate::error::while_connecting;
 pub(super) async fn connect(
     servers: Vec<PgConnectOptions>,
     connect_timeout: Duration,
-    is_read_write: bool,
+    url: &PgUrl,
     options: PgOptions,
 ) -> Result<PgLeadStore, StoreError> {
     // No float is read or written, and PgBouncer refuses a setting that it does not know.
     let servers: Vec<_> =
         servers.into_iter().map(|server| server.extra_float_digits(None).disable_statement_logging()).collect();
+    let (is_read_write, is_pooled) = (url.is_read_write, url.is_pooled);
     let pool = PgPoolOptions::new()
         .after_connect(move |connection, _| {
             Box::pin(async move {
-                raw_sql(sql::SET_UP_CONNECTION).execute(&mut *connection).await?;
+                if !is_pooled {
+                    raw_sql(sql::SET_UP_CONNECTION).execute(&mut *connection).await?;
+                }
                 if !is_read_write {
                     return Ok(());
                 }
@@ -44,7 +47,7 @@ pub(super) async fn connect(
         .test_before_acquire(false)
         .connect_lazy_with(servers[0].clone());
     let first = servers[0].clone();
-    let pool = Pool { inner: pool, servers: Some(servers.into()), server: AtomicUsize::new(0) };
+    let pool = Pool { inner: pool, servers: Some(servers.into()), server: AtomicUsize::new(0), is_pooled };
     let connections = PgConnections::over(pool, options.get_timeout());
     if let Err(error) = connections.open(options.get_min_connections() as usize).await {
         // sqlx's pool keeps to itself why it tried again: a refused connection, a name that is not known.

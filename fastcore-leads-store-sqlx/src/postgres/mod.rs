@@ -49,7 +49,7 @@ impl PgLeadStore {
         }
         let servers = url.hosts.iter().map(|host| connect::server(&url, host)).collect::<Result<Vec<_>, _>>()?;
         let timeout = url.connect_timeout_within(options.get_timeout());
-        connect::connect(servers, timeout, url.is_read_write, options).await
+        connect::connect(servers, timeout, &url, options).await
     }
 
     /// Connects with options of sqlx's own, for what a URL cannot say.
@@ -57,7 +57,8 @@ impl PgLeadStore {
     /// # Errors
     /// As [`connect`](Self::connect).
     pub async fn connect_with(server: PgConnectOptions, options: PgOptions) -> Result<Self, StoreError> {
-        connect::connect(vec![server], options.get_timeout(), false, options).await
+        let url = PgUrl::parse("postgres:///")?;
+        connect::connect(vec![server], options.get_timeout(), &url, options).await
     }
 
     /// Uses a pool that the host has already. As many of its connections as write at once are kept for writing, at most half
@@ -68,7 +69,7 @@ impl PgLeadStore {
     /// the server gives up too, and `client_min_messages` to `error`: sqlx logs notices, and a trigger of yours may put a
     /// row's content into one. `log_parameter_max_length_on_error = 0` keeps leads out of the server's log.
     pub fn from_pool(pool: PgPool) -> Self {
-        let pool = Pool { inner: pool, servers: None, server: AtomicUsize::new(0) };
+        let pool = Pool { inner: pool, servers: None, server: AtomicUsize::new(0), is_pooled: false };
         Self { engine: Engine::new(PgConnections::over(pool, DEFAULT_TIMEOUT)) }
     }
 

@@ -6,7 +6,7 @@ use std::sync::{
 use async_trait::async_trait;
 use fastcore_leads::{
     StoreError,
-    sql::engine::{self, BoxFuture, PgIngest},
+    sql::engine::{self, BoxFuture, PgIngest, Sessions},
 };
 use sqlx::{PgPool, Postgres, pool::PoolConnection, postgres::PgConnectOptions};
 use tokio::runtime::{Builder, Handle, Runtime};
@@ -20,6 +20,8 @@ pub(super) struct Pool {
     /// None: the pool is the host's.
     pub(super) servers: Option<Arc<[PgConnectOptions]>>,
     pub(super) server: AtomicUsize,
+    /// Whether a pooler stands between it and the server, which shares sessions.
+    pub(super) is_pooled: bool,
 }
 
 impl Pool {
@@ -66,8 +68,12 @@ impl engine::Pool for Pool {
         self.inner.options().get_max_connections() as usize
     }
 
-    fn is_ours(&self) -> bool {
-        self.servers.is_some()
+    fn sessions(&self) -> Sessions {
+        match &self.servers {
+            None => Sessions::Hosts,
+            Some(_) if self.is_pooled => Sessions::Pooled,
+            Some(_) => Sessions::Own,
+        }
     }
 
     fn is_closed(&self) -> bool {

@@ -176,6 +176,10 @@ impl Connections for Files {
         apart(self.clone().run(work, true)).await
     }
 
+    fn may_migrate(&self) -> Result<(), StoreError> {
+        Ok(())
+    }
+
     async fn migrate(&self, work: Work<Connection, bool>) -> Result<(), StoreError> {
         apart(self.clone().run(work, true)).await.map(|_| ())
     }

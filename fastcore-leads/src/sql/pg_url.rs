@@ -19,6 +19,7 @@ use crate::store::{StoreError, StoreErrorKind};
 /// | `connect_timeout` | how long connecting to one host may take, in seconds |
 /// | `options` | settings of the session, as in `-csearch_path=leads` |
 /// | `target_session_attrs` | `any`, `read-write` or `primary`; with several hosts, `read-write` where it is missing |
+/// | `pooler` | `transaction` where a pooler hands each transaction on to any of the server's connections, as PgBouncer does in that mode: no session's settings are changed then, since others would have them; the role has them instead ([`pooled_role`](super::postgres::pooled_role)). `session` is as none |
 /// | `host`, `port`, `user`, `password`, `dbname` | as before the question mark; `host` may be the directory of a socket |
 ///
 /// `Debug` shows neither the user nor the password.
@@ -47,6 +48,8 @@ pub struct PgUrl {
     pub options: Option<String>,
     /// Whether a server that takes no writes is passed over.
     pub is_read_write: bool,
+    /// Whether a session is shared with others, a transaction at a time.
+    pub is_pooled: bool,
 }
 
 /// A server.
@@ -135,6 +138,13 @@ impl PgUrl {
                         _ => return Err(refused("target_session_attrs is not one of any, read-write, primary")),
                     });
                 }
+                "pooler" => {
+                    url.is_pooled = match value.as_str() {
+                        "transaction" => true,
+                        "session" => false,
+                        _ => return Err(refused("pooler is not one of transaction, session")),
+                    };
+                }
                 "host" | "hostaddr" => places.hosts = value.split(',').map(str::to_owned).collect(),
                 "port" => places.ports = value.split(',').map(str::to_owned).collect(),
                 "user" => url.user = Some(value),
@@ -177,6 +187,7 @@ impl PgUrl {
             connect_timeout: None,
             options: None,
             is_read_write: false,
+            is_pooled: false,
         }
     }
 

@@ -119,6 +119,11 @@ pub const SET_UP_WRITER: &str = "SELECT json_build_array(pg_backend_pid(), coale
             set_config('lock_timeout', '100ms', false))::text AS answer";
 /// What [`SET_UP_WRITER`] does about locks, where nothing is to be known of the server's process.
 pub const SET_LOCK_TIMEOUT: &str = "SET lock_timeout = '100ms'";
+/// As [`SET_UP_WRITER`], where a connection's settings are not the store's.
+pub const KNOW_WRITER: &str = "SELECT json_build_array(pg_backend_pid(), coalesce(
+            (SELECT backend_start::text FROM pg_stat_activity WHERE pid = pg_backend_pid()), ''), '')::text AS answer";
+/// Whether the server waits for a lock for ever, as the role and the database have it. Answers: a boolean.
+pub const WAITS_FOR_EVER: &str = "SELECT (current_setting('lock_timeout') = '0')::text AS answer";
 /// Whether the server still works for a connection that was abandoned. Parameters: what [`SET_UP_WRITER`] answered. Answers: a
 /// boolean.
 pub const IS_AT_WORK: &str = "SELECT EXISTS (
@@ -162,9 +167,11 @@ pub const MISSING_GUARDS: &str =
       WHERE NOT EXISTS (
           SELECT FROM pg_trigger
            WHERE tgname = wanted.name AND tgrelid = to_regclass('audit_log') AND tgenabled = 'A')";
-/// The settings that durability hangs on. Answers: name, value.
-pub const DURABILITY_SETTINGS: &str = "SELECT json_build_array(name, setting)::text AS answer FROM pg_settings
-      WHERE name IN ('fsync', 'synchronous_commit', 'full_page_writes', 'synchronous_standby_names')";
+/// The settings that durability hangs on, and those that have statements logged with their values. Answers: name, value.
+pub const SETTINGS: &str = "SELECT json_build_array(name, setting)::text AS answer FROM pg_settings
+      WHERE name IN ('fsync', 'synchronous_commit', 'full_page_writes', 'synchronous_standby_names',
+                     'log_statement', 'log_min_duration_statement', 'log_min_duration_sample', 'log_transaction_sample_rate',
+                     'log_parameter_max_length', 'auto_explain.log_min_duration', 'auto_explain.log_parameter_max_length')";
 
 /// The statements of a set-up with two roles: an owner that migrates, and a writer that services connect as, which can add to
 /// the audit log and read it, and do nothing else to it. To be run by a superuser, or by the owner of the tables, after the
@@ -203,13 +210,29 @@ pub fn grants(owner: &str, writer: &str) -> String {
     )
 }
 
+/// The statements that have a role bring along what a connection of our own is set to, for services that connect through a pooler in
+/// transaction mode (`pooler=transaction` in a [`PgUrl`](super::PgUrl)): what one session sets there, another one has. To be run by
+/// the role itself, or by a superuser; sessions that begin later have it.
+pub fn pooled_role(writer: &str) -> String {
+    let writer = quoted(writer);
+    [
+        ("client_min_messages", "error"),
+        ("log_parameter_max_length_on_error", "0"),
+        ("synchronous_commit", "on"),
+        ("lock_timeout", "100ms"),
+        ("statement_timeout", "30s"),
+    ]
+    .map(|(name, value)| format!("ALTER ROLE {writer} SET {name} = '{value}';\n"))
+    .concat()
+}
+
 /// A name as SQL has it (PostgreSQL manual, 4.1.1 "Identifiers and Key Words").
 fn quoted(name: &str) -> String {
     format!("\"{}\"", name.replace('"', "\"\""))
 }
 
-/// What is wrong with the [`DURABILITY_SETTINGS`], if an acknowledged lead could be lost through it.
-pub fn durability_warnings(settings: &[(String, String)]) -> Vec<&'static str> {
+/// What is wrong with the [`SETTINGS`], if an acknowledged lead could be lost through it, or be read in the server's log.
+pub fn settings_warnings(settings: &[(String, String)]) -> Vec<&'static str> {
     let value = |name: &str| settings.iter().find(|(known, _)| known == name).map_or("", |(_, value)| value.as_str());
     let has_standby = !value("synchronous_standby_names").is_empty();
     let fsync = match value("fsync") {
@@ -233,7 +256,29 @@ pub fn durability_warnings(settings: &[(String, String)]) -> Vec<&'static str> {
         "off" => Some("full_page_writes is off: a crash of the machine can corrupt acknowledged leads"),
         _ => None,
     };
-    [fsync, commit, pages].into_iter().flatten().collect()
+    [fsync, commit, pages, leads_in_log(value)].into_iter().flatten().collect()
+}
+
+/// PostgreSQL manual, 20.8 "Error Reporting and Logging": a statement is logged with the values that were sent with it, of which
+/// a lead is made.
+fn leads_in_log<'v>(value: impl Fn(&str) -> &'v str) -> Option<&'static str> {
+    let is_over = |name: &str, limit: f64| value(name).parse::<f64>().is_ok_and(|value| value > limit);
+    let shows_values = |name: &str| !matches!(value(name), "" | "0");
+    let logs = matches!(value("log_statement"), "mod" | "all")
+        || is_over("log_min_duration_statement", -1.0)
+        || is_over("log_min_duration_sample", -1.0)
+        || is_over("log_transaction_sample_rate", 0.0);
+    if logs && shows_values("log_parameter_max_length") {
+        return Some(
+            "the server logs statements with their values, which are leads: set log_parameter_max_length to 0",
+        );
+    }
+    if is_over("auto_explain.log_min_duration", -1.0) && shows_values("auto_explain.log_parameter_max_length") {
+        return Some(
+            "auto_explain logs the values of statements, which are leads: set auto_explain.log_parameter_max_length to 0",
+        );
+    }
+    None
 }
 
 /// What [`LeadStore::ready`](crate::LeadStore::ready) answers where the server is [read-only](IS_READ_ONLY).

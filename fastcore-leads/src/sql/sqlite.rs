@@ -56,8 +56,7 @@ pub const MISSING_GUARDS: &str =
     "WITH wanted (name) AS (VALUES ('audit_log_no_update'), ('audit_log_no_delete'), ('audit_log_no_replace'))
      SELECT name AS answer FROM wanted WHERE name NOT IN (SELECT name FROM sqlite_schema WHERE type = 'trigger' AND tbl_name = 'audit_log')";
 /// How the file keeps its journal, and how often a connection waits for the disk. Answers: name, value.
-pub const DURABILITY_SETTINGS: &str =
-    "SELECT json_array('journal_mode', journal_mode) AS answer FROM pragma_journal_mode
+pub const SETTINGS: &str = "SELECT json_array('journal_mode', journal_mode) AS answer FROM pragma_journal_mode
      UNION ALL SELECT json_array('synchronous', CAST(synchronous AS TEXT)) FROM pragma_synchronous";
 /// How a transaction that writes begins: one that begins deferred fails at once when another got in between.
 pub const BEGIN: &str = "BEGIN IMMEDIATE";
@@ -213,8 +212,8 @@ fn unreadable(reason: &'static str) -> StoreError {
     StoreError::new(StoreErrorKind::Internal).with_reason(reason)
 }
 
-/// What is wrong with the [`DURABILITY_SETTINGS`], if an acknowledged lead could be lost through them.
-pub fn durability_warnings(settings: &[(String, String)]) -> Vec<&'static str> {
+/// What is wrong with the [`SETTINGS`], if an acknowledged lead could be lost through them.
+pub fn settings_warnings(settings: &[(String, String)]) -> Vec<&'static str> {
     let value = |name: &str| settings.iter().find(|(known, _)| known == name).map_or("", |(_, value)| value.as_str());
     let mut warnings = Vec::new();
     match value("journal_mode") {

@@ -258,8 +258,8 @@ macro_rules! __delegate_migrations {
                 $crate::LeadMigrations::adoption_problems($to).await
             }
 
-            async fn durability_warnings(&$self) -> Result<Vec<&'static str>, $crate::StoreError> {
-                $crate::LeadMigrations::durability_warnings($to).await
+            async fn settings_warnings(&$self) -> Result<Vec<&'static str>, $crate::StoreError> {
+                $crate::LeadMigrations::settings_warnings($to).await
             }
 
             async fn missing_guards(&$self) -> Result<Vec<String>, $crate::StoreError> {

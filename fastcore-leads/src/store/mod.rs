@@ -217,11 +217,12 @@ pub trait LeadMigrations: LeadStore {
     /// [`StoreError`] where the database does not answer.
     async fn adoption_problems(&self) -> Result<Vec<String>, StoreError>;
 
-    /// What in the database's settings could lose an acknowledged lead, a sentence each. Empty on a sound database.
+    /// What in the database's settings could lose an acknowledged lead, or write leads into the server's own log, a sentence each.
+    /// Empty on a sound database.
     ///
     /// # Errors
     /// [`StoreError`] where the database does not answer.
-    async fn durability_warnings(&self) -> Result<Vec<&'static str>, StoreError>;
+    async fn settings_warnings(&self) -> Result<Vec<&'static str>, StoreError>;
 
     /// The triggers that keep the audit log append-only and are missing, or switched off, by name. Empty on a sound
     /// database.

@@ -4,6 +4,7 @@
 
 #![allow(clippy::expect_used, clippy::unwrap_used, clippy::missing_panics_doc, reason = "helpers of tests")]
 
+pub mod cluster;
 pub mod databases;
 pub mod http;
 pub mod inbox;

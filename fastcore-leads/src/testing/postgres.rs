@@ -82,14 +82,14 @@ impl Cluster {
             let is_done = Command::new("chown").arg(server_user()).arg(dir.path()).arg(&data).status();
             assert!(is_done.is_ok_and(|status| status.success()), "chown failed");
         }
-        let output = as_server_user(&program("initdb"))
+        let output = run_as_server_user(&program("initdb"))
             .args(["--username=postgres", "--auth=trust", "--encoding=UTF8", "--locale=C", "--no-sync", "-D"])
             .arg(&data)
             .output()
             .expect(NO_SERVER);
         assert!(output.status.success(), "initdb failed: {}", String::from_utf8_lossy(&output.stderr));
         for (name, text) in files {
-            let mut write = as_server_user(Path::new("sh"));
+            let mut write = run_as_server_user(Path::new("sh"));
             write.args(["-c", "umask 077; printf %s \"$2\" >\"$1\"", "sh"]).arg(data.join(name)).arg(text);
             assert!(write.status().is_ok_and(|status| status.success()), "{name} cannot be written");
         }
@@ -106,7 +106,7 @@ impl Cluster {
 
     /// Starts the server again, on the same port, after [`stop`](Self::stop) or [`kill`](Self::kill).
     pub fn resume(&self) {
-        let mut server = as_server_user(&program("postgres"));
+        let mut server = run_as_server_user(&program("postgres"));
         server.arg("-D").arg(self.data()).args(["-c", "listen_addresses=127.0.0.1", "-p", &self.port.to_string()]);
         server.arg("-k").arg(self.dir.path());
         for setting in &self.settings {
@@ -199,6 +199,11 @@ impl Cluster {
         Session { child, stdin: Some(stdin) }
     }
 
+    /// What it has logged since it was started.
+    pub fn log(&self) -> String {
+        fs::read_to_string(self.dir.path().join("log")).unwrap_or_default()
+    }
+
     /// The numbers of the server's processes, that of the first one first.
     pub fn processes(&self) -> Vec<String> {
         let file = File::open(self.data().join("postmaster.pid")).ok();
@@ -229,8 +234,7 @@ impl Cluster {
     fn wait_until(&self, what: &str, is_so: impl Fn() -> bool) {
         let end = Instant::now() + PATIENCE;
         while !is_so() {
-            let log = || fs::read_to_string(self.dir.path().join("log")).unwrap_or_default();
-            assert!(Instant::now() < end, "after {PATIENCE:?} it is not so that {what}: {}", log());
+            assert!(Instant::now() < end, "after {PATIENCE:?} it is not so that {what}: {}", self.log());
             thread::sleep(Duration::from_millis(20));
         }
     }
@@ -285,8 +289,9 @@ pub fn program(name: &str) -> PathBuf {
     places.into_iter().map(|place| place.join(name)).find(|file| file.is_file()).expect(NO_SERVER)
 }
 
-/// The server refuses to run as root: it runs as `postgres`, or as `nobody` where there is no such user.
-fn as_server_user(program: &Path) -> Command {
+/// A command that runs a program as the user that servers run as. PostgreSQL and its kin refuse to run as root: as `postgres` then, or as
+/// `nobody` where there is no such user.
+pub fn run_as_server_user(program: &Path) -> Command {
     if !runs_as_root() {
         return Command::new(program);
     }
@@ -296,30 +301,30 @@ fn as_server_user(program: &Path) -> Command {
     command
 }
 
-fn server_user() -> &'static str {
+pub(super) fn server_user() -> &'static str {
     let has_postgres =
         fs::read_to_string("/etc/passwd").is_ok_and(|users| users.lines().any(|user| user.starts_with("postgres:")));
     if has_postgres { "postgres" } else { "nobody" }
 }
 
-fn runs_as_root() -> bool {
+pub(super) fn runs_as_root() -> bool {
     let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
     let uid = status.lines().find_map(|line| line.strip_prefix("Uid:"));
     uid.and_then(|ids| ids.split_whitespace().nth(1)) == Some("0")
 }
 
-fn children_of(pid: &str) -> Vec<String> {
+pub(super) fn children_of(pid: &str) -> Vec<String> {
     let path = format!("/proc/{pid}/task/{pid}/children");
     fs::read_to_string(path).unwrap_or_default().split_whitespace().map(str::to_owned).collect()
 }
 
 /// A process that has ended but was not waited for is not alive.
-fn is_alive(pid: &str) -> bool {
+pub(super) fn is_alive(pid: &str) -> bool {
     let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
     stat.rsplit(')').next().is_some_and(|rest| !rest.trim().is_empty() && !rest.trim().starts_with('Z'))
 }
 
-fn free_port() -> u16 {
+pub(super) fn free_port() -> u16 {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port is free");
     listener.local_addr().expect("it is bound").port()
 }

@@ -79,6 +79,11 @@ impl Proxy {
         url.replace(&direct, &by_proxy)
     }
 
+    /// Where it listens, on 127.0.0.1.
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
     /// From now on.
     pub fn set(&self, fault: Fault) {
         if fault == Fault::SwallowOpen {

@@ -141,6 +141,7 @@ fn a_postgres_url_that_cannot_be_read_shows_no_secret() {
         ("postgres://db.example/leads?channel_binding=require", "the parameter channel_binding"),
         ("postgres://db.example/leads?sslcert=/Zk9made", "sslkey"),
         ("postgres://db.example/leads?target_session_attrs=standby", "target_session_attrs"),
+        ("postgres://db.example/leads?pooler=statement", "pooler"),
         ("postgres://db.example/leads?connect_timeout=Zk9made", "connect_timeout"),
         ("postgres://a,b,c:1,d:2/leads?port=1,2", "ports"),
         ("mysql://app:Zk9made@db.example/leads", "postgres://"),

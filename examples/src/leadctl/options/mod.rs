@@ -267,6 +267,9 @@ pub(crate) enum Command {
         /// The role that services connect as.
         #[arg(long, default_value = "fastcore_writer")]
         writer: String,
+        /// Have the writer bring its settings along, for a pooler in transaction mode: `pooler=transaction` in the database's URL.
+        #[arg(long)]
+        pooler: bool,
     },
     /// Prints a completion script for a shell.
     Completions {

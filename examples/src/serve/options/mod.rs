@@ -62,7 +62,7 @@ pub(crate) struct Options {
     pub(crate) staff_time_zone: Tz,
 
     /// PostgreSQL connections that are kept open.
-    #[arg(long, env = "FASTCORE_MIN_DB_CONNECTIONS", default_value_t = 10, value_parser = value_parser!(u32).range(..=10_000))]
+    #[arg(long, env = "FASTCORE_MIN_DB_CONNECTIONS", default_value_t = 2, value_parser = value_parser!(u32).range(..=10_000))]
     min_db_connections: u32,
 
     /// PostgreSQL connections at most.

@@ -6,7 +6,7 @@ use std::{
     process::{Child, Command, Stdio},
 };
 
-use fastcore_leads::testing::body;
+use fastcore_leads::testing::{body, postgres::program};
 use serde_json::{Value, json};
 
 use super::{Place, Run};
@@ -274,17 +274,28 @@ fn what_was_erased_is_erased_again_behind_a_restore() {
     assert_eq!(place.run(&["erase", "--from-list", &wrong, "--yes"]).code, 5);
 }
 
-/// The script that the documentation has.
 #[test]
 fn a_day_goes_as_it_is_written_down() {
+    assert_runs("a-day", "the day is over");
+}
+
+#[test]
+fn a_point_in_time_comes_back_as_it_is_written_down() {
+    assert_runs("point-in-time", "all is as it was");
+}
+
+/// Runs a script that the documentation has, in a folder of its own, to its last words.
+fn assert_runs(script: &str, last: &str) {
     let place = Place::sqlite();
-    let folder = place.dir.path().join("day");
+    let folder = place.dir.path().join("here");
     std::fs::create_dir(&folder).unwrap();
     let tools = Path::new(env!("CARGO_BIN_EXE_leadctl")).parent().unwrap();
-    let path = format!("{}:{}", tools.display(), std::env::var("PATH").unwrap());
-    let mut day = Command::new(concat!(env!("CARGO_MANIFEST_DIR"), "/ops/a-day"));
-    day.current_dir(&folder).env("PATH", path).env_remove("RUST_LOG").env_remove("FASTCORE_SITE_STATE");
-    let output = day.stdin(Stdio::null()).output().unwrap();
+    let postgres = program("initdb");
+    let path = [tools, postgres.parent().unwrap()].map(|folder| folder.display().to_string()).join(":");
+    let path = format!("{path}:{}", std::env::var("PATH").unwrap());
+    let mut command = Command::new(format!("{}/ops/{script}", env!("CARGO_MANIFEST_DIR")));
+    command.current_dir(&folder).env("PATH", path).env_remove("RUST_LOG").env_remove("FASTCORE_SITE_STATE");
+    let output = command.stdin(Stdio::null()).output().unwrap();
     let said = String::from_utf8([output.stdout, output.stderr].concat()).unwrap();
-    assert!(output.status.success() && said.contains("the day is over"), "{said}");
+    assert!(output.status.success() && said.contains(last), "{said}");
 }

@@ -355,6 +355,9 @@ fn small_commands_print_what_they_say() {
     assert!(one.trim().len() == 64 && one != other);
     let grants = place.done(&["grants", "--owner", "o", "--writer", "w\"x"]);
     assert!(grants.contains("GRANT SELECT, INSERT ON audit_log TO \"w\"\"x\""), "{grants}");
+    assert!(!grants.contains("ALTER ROLE"), "{grants}");
+    let pooled = place.done(&["grants", "--writer", "w", "--pooler"]);
+    assert!(pooled.contains("ALTER ROLE \"w\" SET lock_timeout = '100ms';"), "{pooled}");
     for shell in ["bash", "zsh", "fish", "powershell", "elvish"] {
         assert!(place.done(&["completions", shell]).contains("leadctl"));
     }

@@ -14,7 +14,7 @@ use tokio::{
     time::{Instant, sleep, timeout},
 };
 
-use super::{Execute, Pool, Session, novelty::Novelty, read_answers};
+use super::{Execute, Pool, Session, Sessions, novelty::Novelty, read_answers};
 use crate::{
     sql::{
         inbox::{Dialect, Statement},
@@ -105,7 +105,8 @@ impl<P: Pool> Shared<P> {
     /// The pool hands on what a host's cancelled `begin()`, or its raw `BEGIN`, left open: leads written there would be
     /// acknowledged and never committed.
     async fn reset(&self, connection: &mut P::Connection, patience: Duration) -> Result<(), StoreError> {
-        let settings = if self.pool.is_ours() { sql::set_timeout(patience) } else { String::new() };
+        let is_ours = self.pool.sessions() == Sessions::Own;
+        let settings = if is_ours { sql::set_timeout(patience) } else { String::new() };
         match connection.execute(&format!("{}; {settings}", sql::END_LEFT_OPEN)).await {
             Ok(()) => Ok(()),
             // The transaction has failed, or the connection is dead.
@@ -154,8 +155,9 @@ impl<P: Pool> Shared<P> {
             // It goes back to the host, who has but this one.
             Backend::default()
         } else {
-            let set_up = Statement::of(Dialect::Postgres, sql::SET_UP_WRITER);
-            let answers = open.connection()?.answers(set_up).await;
+            let is_pooled = self.pool.sessions() == Sessions::Pooled;
+            let set_up = if is_pooled { sql::KNOW_WRITER } else { sql::SET_UP_WRITER };
+            let answers = open.connection()?.answers(Statement::of(Dialect::Postgres, set_up)).await;
             let answers = answers.map_err(|error| error.explained_as(StoreErrorKind::Unavailable, None))?;
             let backends: Vec<Backend> = read_answers(&answers)?;
             backends.into_iter().next().ok_or(StoreErrorKind::Internal)?
@@ -171,7 +173,8 @@ impl<P: Pool> Shared<P> {
         let is_fresh = |kept: &Kept<_>| kept.used.elapsed() < MAX_IDLE && kept.opened.elapsed() < MAX_AGE;
         let (fresh, mut closed): (Vec<_>, Vec<_>) = std::mem::take(&mut *kept).into_iter().partition(is_fresh);
         *kept = fresh;
-        let suits = |kept: &Kept<_>| kept.patience == patience || !self.pool.is_ours();
+        let is_ours = self.pool.sessions() == Sessions::Own;
+        let suits = |kept: &Kept<_>| kept.patience == patience || !is_ours;
         let found = kept.iter().rposition(suits).map(|place| kept.remove(place));
         if found.is_none() {
             closed.extend(kept.pop());

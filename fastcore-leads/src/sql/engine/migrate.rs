@@ -26,10 +26,17 @@ pub(super) async fn check<S: Session>(session: &mut S, dialect: Dialect) -> Resu
 }
 
 /// Of processes that start at once, one migrates and the others find it done. Returns whether there was something to do.
-pub(super) async fn run<S: Session>(session: &mut S, dialect: Dialect) -> Result<bool, StoreError> {
+///
+/// `may` says whether there may be.
+pub(super) async fn run<S: Session>(
+    session: &mut S,
+    dialect: Dialect,
+    may: Result<(), StoreError>,
+) -> Result<bool, StoreError> {
     if left(session, dialect).await?.is_empty() {
         return Ok(false);
     }
+    may?;
     let done = match dialect {
         Dialect::Postgres => run_in_postgres(session).await,
         Dialect::Sqlite => in_transaction(session, |()| true, |session| Box::pin(run_in_sqlite(session))).await,

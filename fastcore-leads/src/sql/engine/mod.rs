@@ -23,7 +23,7 @@ use uuid::Uuid;
 
 pub use self::{
     lease::MAX_IDLE,
-    postgres::{DEFAULT_TIMEOUT, PgConnections, PgIngest, PgSession, Pool, insert_on as pg_insert_on},
+    postgres::{DEFAULT_TIMEOUT, PgConnections, PgIngest, PgSession, Pool, Sessions, insert_on as pg_insert_on},
     sqlite::{Batch, FileIdentity, MAX_CONNECTIONS, PATIENCE, Written, insert_on as sqlite_insert_on, use_wal},
 };
 use super::{
@@ -108,6 +108,12 @@ pub trait Connections: Send + Sync {
     /// # Errors
     /// What the work returns, or that there is no connection.
     async fn write<T: Send + 'static>(&self, work: Work<Self::Session, T>) -> Result<T, StoreError>;
+
+    /// Whether the tables can be changed here, which takes a session of one's own.
+    ///
+    /// # Errors
+    /// [`StoreErrorKind::SchemaMismatch`](crate::StoreErrorKind::SchemaMismatch), with where else, if not.
+    fn may_migrate(&self) -> Result<(), StoreError>;
 
     /// Runs work that writes and may take as long as it takes. Where it returns true, the connection has other settings than
     /// before, and is closed.
@@ -287,27 +293,28 @@ impl<C: Connections> LeadInbox for Engine<C> {
 #[async_trait]
 impl<C: Connections> LeadMigrations for Engine<C> {
     async fn migrate(&self) -> Result<(), StoreError> {
-        self.0.migrate(Box::new(|session| Box::pin(migrate::run(session, C::DIALECT)))).await
+        let may = self.0.may_migrate();
+        self.0.migrate(Box::new(|session| Box::pin(migrate::run(session, C::DIALECT, may)))).await
     }
 
     async fn adoption_problems(&self) -> Result<Vec<String>, StoreError> {
         self.0.read(Box::new(|session| Box::pin(migrate::problems(session, C::DIALECT)))).await
     }
 
-    async fn durability_warnings(&self) -> Result<Vec<&'static str>, StoreError> {
+    async fn settings_warnings(&self) -> Result<Vec<&'static str>, StoreError> {
         let asked: Vec<(String, String)> = match C::DIALECT {
             Dialect::Postgres => {
-                read_answers(&self.answers(Statement::of(C::DIALECT, super::postgres::DURABILITY_SETTINGS)).await?)?
+                read_answers(&self.answers(Statement::of(C::DIALECT, super::postgres::SETTINGS)).await?)?
             }
             // What a connection that writes has.
             Dialect::Sqlite => {
-                let ask = Statement::of(C::DIALECT, super::sqlite::DURABILITY_SETTINGS);
+                let ask = Statement::of(C::DIALECT, super::sqlite::SETTINGS);
                 read_answers(&self.0.write(Box::new(|session| session.answers(ask))).await?)?
             }
         };
         Ok(match C::DIALECT {
-            Dialect::Postgres => super::postgres::durability_warnings(&asked),
-            Dialect::Sqlite => super::sqlite::durability_warnings(&asked),
+            Dialect::Postgres => super::postgres::settings_warnings(&asked),
+            Dialect::Sqlite => super::sqlite::settings_warnings(&asked),
         })
     }
 

@@ -48,6 +48,17 @@ pub trait PgSession: PgIngest + Session {}
 
 impl<S: PgIngest + Session> PgSession for S {}
 
+/// Who may change the settings of a connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sessions {
+    /// The store: the pool was made for it.
+    Own,
+    /// The host, whose pool it is. How long a connection that writes waits for a lock is set all the same.
+    Hosts,
+    /// Nobody: a pooler hands each transaction on to any of the server's connections.
+    Pooled,
+}
+
 /// A driver's pool. Its own time limits do not matter, where they are not below [`DEFAULT_TIMEOUT`].
 #[async_trait]
 pub trait Pool: Send + Sync + 'static {
@@ -70,8 +81,8 @@ pub trait Pool: Send + Sync + 'static {
     /// How many connections there may be.
     fn max_size(&self) -> usize;
 
-    /// Whether it was made for this store: the settings of its connections are then the store's.
-    fn is_ours(&self) -> bool;
+    /// Whose the settings of its connections are.
+    fn sessions(&self) -> Sessions;
 
     /// Whether the host has closed it.
     fn is_closed(&self) -> bool;
@@ -116,14 +127,24 @@ impl<P: Pool> PgConnections<P> {
         self.timeout
     }
 
-    /// Takes so many connections at once, and gives them back. Warns where they lead to another machine in clear.
+    /// Takes so many connections at once, and gives them back. Warns where they lead to another machine in clear, and where
+    /// there are not so many.
     ///
     /// # Errors
     /// [`StoreErrorKind::Unavailable`] where the database cannot be reached in time.
     pub async fn open(&self, connections: usize) -> Result<(), StoreError> {
-        let mut opened = Vec::new();
-        for _ in 0..connections.max(1) {
-            opened.push(within(self.timeout, self.shared.take(self.timeout)).await?);
+        let mut opened = vec![within(self.timeout, self.shared.take(self.timeout)).await?];
+        while opened.len() < connections {
+            let Ok(open) = within(self.timeout, self.shared.take(self.timeout)).await else {
+                tracing::warn!(
+                    opened = opened.len(),
+                    wanted = connections,
+                    "the database, or a pooler in front of it, has no more connections: give it more, or let this service have no \
+                     more than its share (max_connections)"
+                );
+                break;
+            };
+            opened.push(open);
         }
         let ask = Statement::of(Dialect::Postgres, sql::IS_IN_CLEAR);
         // A pooler in between may not tell.
@@ -132,6 +153,16 @@ impl<P: Pool> PgConnections<P> {
             tracing::warn!(
                 "the connection to the database on another machine is not encrypted: set sslmode=verify-full"
             );
+        }
+        if self.shared.pool.sessions() == Sessions::Pooled {
+            let ask = Statement::of(Dialect::Postgres, sql::WAITS_FOR_EVER);
+            let waits = within(self.timeout, opened[0].connection()?.answers(ask)).await;
+            if waits.is_ok_and(|answers| answers == ["true"]) {
+                tracing::warn!(
+                    "the role has no lock_timeout, and behind a pooler in transaction mode no connection sets one: \
+                     see pooled_role (`leadctl grants --pooler`)"
+                );
+            }
         }
         opened.into_iter().for_each(super::lease::Open::give_back);
         Ok(())
@@ -197,7 +228,9 @@ impl<P: Pool> PgConnections<P> {
         let unavailable = |_| StoreError::new(StoreErrorKind::Unavailable);
         let turn = Arc::clone(&self.shared.asking).acquire_owned().await.map_err(unavailable)?;
         if let Some(mut connection) = self.shared.pool.explaining().await? {
-            connection.execute(&format!("{}; {}", sql::set_timeout(self.timeout), sql::SET_LOCK_TIMEOUT)).await?;
+            if self.shared.pool.sessions() == Sessions::Own {
+                connection.execute(&format!("{}; {}", sql::set_timeout(self.timeout), sql::SET_LOCK_TIMEOUT)).await?;
+            }
             // On a task of its own: given up half-way, it keeps its turn until the server has answered.
             let batch = batch.to_vec();
             let asked = tokio::spawn(async move {
@@ -293,6 +326,14 @@ impl<P: Pool> Connections for PgConnections<P> {
             written
         })
         .await
+    }
+
+    fn may_migrate(&self) -> Result<(), StoreError> {
+        if self.shared.pool.sessions() != Sessions::Pooled {
+            return Ok(());
+        }
+        let reason = "the tables are to be migrated on a session of one's own: with the server's URL, past the pooler";
+        Err(StoreError::new(StoreErrorKind::SchemaMismatch).with_reason(reason))
     }
 
     async fn migrate(&self, work: Work<Self::Session, bool>) -> Result<(), StoreError> {

@@ -63,7 +63,7 @@ async fn assert_unknown_status_is_seen(database: &Database, id: LeadId) {
 }
 
 /// What a newer version leaves behind that only added to the tables.
-const fn sql_of_a_newer_version() -> &'static str {
+pub const fn sql_of_a_newer_version() -> &'static str {
     "ALTER TABLE lead_inbox ADD COLUMN later integer;
      INSERT INTO fastcore_leads_migrations (version, name, checksum, readable_from) VALUES (1000, 'future', 'x', 3)"
 }

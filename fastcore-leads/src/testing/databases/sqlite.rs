@@ -342,9 +342,9 @@ pub async fn a_walk_of_a_hundred_thousand_leads_sees_each_once(open: Open, _: Ex
 pub async fn commits_are_durable(open: Open, execute: Execute) {
     let (database, dir) = migrated(open).await;
     assert_eq!(run(execute, &dir, "PRAGMA journal_mode").await, ["wal"]);
-    assert!(database.durability_warnings().await.expect("settings").is_empty());
+    assert!(database.settings_warnings().await.expect("settings").is_empty());
     let memory = open("sqlite::memory:".to_owned()).await.expect("it opens");
-    let named = memory.durability_warnings().await.expect("settings");
+    let named = memory.settings_warnings().await.expect("settings");
     assert!(named.len() == 1 && named[0].contains("in memory"), "{named:?}");
 }
 

@@ -205,7 +205,7 @@ impl LeadMigrations for Broken {
         Ok(Vec::new())
     }
 
-    async fn durability_warnings(&self) -> Result<Vec<&'static str>, StoreError> {
+    async fn settings_warnings(&self) -> Result<Vec<&'static str>, StoreError> {
         Ok(Vec::new())
     }
 

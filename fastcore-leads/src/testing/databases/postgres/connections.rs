@@ -10,7 +10,7 @@ use tokio::{
 use super::{faults::PromisedStandby, migrated, psql};
 use crate::{
     audit::Actor,
-    inbox::InboxExt,
+    inbox::{InboxExt, Target},
     ingest::{Ingest, IngestError},
     store::{Insertion, NewLead, StoreErrorKind},
     testing::{
@@ -190,6 +190,46 @@ pub async fn of_several_hosts_the_one_that_takes_writes_is_found(open: Open) {
             "{hosts}{parameters}"
         );
     }
+}
+
+/// Where a pooler shares sessions, a setting would be somebody else's a moment later: none is changed but within a transaction. Nor are
+/// tables migrated there.
+pub async fn behind_a_pooler_no_setting_of_a_session_is_changed(open: Open) {
+    let cluster = Cluster::start(&["fsync=off", "log_statement=all"]);
+    let url = cluster.database();
+    let pooled = format!("{url}?pooler=transaction");
+    let database = open(pooled.clone()).await.expect("it opens");
+    let error = database.migrate().await.expect_err("not on a shared session");
+    assert!(error.kind() == StoreErrorKind::SchemaMismatch && error.to_string().contains("pooler"), "{error}");
+    open(url).await.expect("it opens").migrate().await.expect("migrated");
+    for (url, is_pooled) in [(&pooled, true), (&cluster.url(name_of(&pooled)), false)] {
+        let before = cluster.log().len();
+        let database = open(url.clone()).await.expect("it opens");
+        database.migrate().await.expect("nothing is to be done");
+        let leads: Vec<_> = (0..40).map(|_| lead()).collect();
+        for is_new in [true, false] {
+            let batch: Vec<_> = leads.iter().map(|lead| NewLead::new(lead.clone(), Actor::SITE_INGEST)).collect();
+            let outcomes = database.insert(&batch).await.expect("written");
+            assert!(outcomes.iter().all(|outcome| (*outcome == Insertion::Inserted) == is_new));
+        }
+        let address = leads[0].email().as_str().to_owned();
+        database.erase(Target::Email(address), Actor::SITE_INGEST, None).await.expect("erased");
+        database.ready().await.expect("ready");
+        let log = cluster.log();
+        let settings: Vec<&str> = log[before..].lines().filter(|line| changes_a_session(line)).collect();
+        assert_eq!(settings.is_empty(), is_pooled, "{settings:?}");
+    }
+}
+
+fn name_of(url: &str) -> &str {
+    url.rsplit('/').next().and_then(|name| name.split('?').next()).unwrap_or_default()
+}
+
+/// A line of the server's log. Where a statement goes on in the next one, an `UPDATE` may have a `SET` there.
+fn changes_a_session(line: &str) -> bool {
+    let sets = |statement: &str| statement.trim_start().starts_with("SET ") && !statement.contains("SET LOCAL");
+    line.split_once("LOG:  statement: ").is_some_and(|(_, statements)| statements.split(';').any(sets))
+        || (line.contains("set_config(") && line.contains("false)"))
 }
 
 /// A URL is refused with a sentence that shows no part of it that may be a secret.

@@ -17,8 +17,8 @@ pub use self::connections::{
     a_connection_that_was_forgotten_is_not_the_leads_fault, a_host_that_does_not_commit_holds_up_its_own_lead_only,
     a_limit_that_is_set_later_holds_for_everything, a_store_may_be_dropped_outside_of_a_runtime,
     a_url_that_cannot_be_read_shows_no_secret, an_absent_standby_does_not_use_up_the_server,
-    changes_that_fail_leave_no_connection_in_doubt, encryption_is_as_asked_for,
-    of_several_hosts_the_one_that_takes_writes_is_found,
+    behind_a_pooler_no_setting_of_a_session_is_changed, changes_that_fail_leave_no_connection_in_doubt,
+    encryption_is_as_asked_for, of_several_hosts_the_one_that_takes_writes_is_found,
 };
 pub use self::faults::{
     a_fault_of_the_set_up_is_no_leads_fault, a_locked_table_does_not_use_up_the_server,
@@ -85,6 +85,7 @@ cases! {
     a_refused_row_fails_alone_and_is_not_shown
     a_lead_that_a_trigger_keeps_out_is_not_acknowledged
     unsafe_settings_are_named
+    settings_that_log_leads_are_named
     a_dropped_insert_leaves_no_open_transaction
     a_table_without_a_unique_index_gets_one
     a_unique_index_of_another_name_will_do
@@ -95,6 +96,7 @@ cases! {
     changes_that_fail_leave_no_connection_in_doubt
     a_host_that_does_not_commit_holds_up_its_own_lead_only
     of_several_hosts_the_one_that_takes_writes_is_found
+    behind_a_pooler_no_setting_of_a_session_is_changed
     a_url_that_cannot_be_read_shows_no_secret
     a_status_of_a_newer_version_is_seen
     a_stopped_database_is_unavailable_and_comes_back
@@ -311,10 +313,31 @@ pub async fn unsafe_settings_are_named(open: Open) {
         [("on", None), ("off", None), ("local", None), ("remote_apply", Some("asks for"))]
     {
         psql(&url, &format!("ALTER DATABASE {name} SET synchronous_commit = {synchronous_commit}"));
-        let named = open(url.clone()).await.expect("it opens").durability_warnings().await.expect("settings");
+        let named = open(url.clone()).await.expect("it opens").settings_warnings().await.expect("settings");
         assert!(named[0].starts_with("fsync is off"), "{named:?}");
         assert_eq!(named.len(), 1 + usize::from(warning.is_some()), "{synchronous_commit}: {named:?}");
         assert!(warning.is_none_or(|warning| named[1].contains(warning)), "{named:?}");
+    }
+}
+
+/// What has the server write leads into its own log.
+pub async fn settings_that_log_leads_are_named(open: Open) {
+    let url = Cluster::shared().database();
+    let name = url.rsplit('/').next().unwrap_or_default();
+    for (setting, value, is_named) in [
+        ("log_min_duration_statement", "500", true),
+        ("log_parameter_max_length", "0", false),
+        ("log_parameter_max_length", "64", true),
+        ("log_min_duration_statement", "-1", false),
+        ("log_statement", "mod", true),
+        ("log_statement", "ddl", false),
+        ("log_min_duration_sample", "0", true),
+        ("log_parameter_max_length", "0", false),
+    ] {
+        psql(&url, &format!("ALTER DATABASE {name} SET {setting} = '{value}'"));
+        let named = open(url.clone()).await.expect("it opens").settings_warnings().await.expect("settings");
+        let is_there = named.iter().any(|warning| warning.contains("log_parameter_max_length to 0"));
+        assert_eq!(is_there, is_named, "{setting} = {value}: {named:?}");
     }
 }
 

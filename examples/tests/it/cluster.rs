@@ -1,0 +1,209 @@
+//! Two services on three PostgreSQL servers under Patroni, one of which leads: whatever becomes of it, what was acknowledged is
+//! there, once. `./test --cluster` makes many more faults of more kinds.
+
+#![allow(clippy::print_stdout, reason = "figures of a long run")]
+
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use fastcore_leads::testing::{
+    cluster::{Node, PatroniCluster},
+    http::exchange,
+    proxy::{Fault as NetworkFault, Proxy},
+};
+use tokio::time::sleep;
+
+use crate::{
+    crash::{Writers, check},
+    outage::until,
+    service::{Service, get},
+};
+
+/// In the short form. `./test --cluster` makes 60.
+const FAULTS: usize = 3;
+/// A fault comes once so many leads were taken in behind the one before.
+const BETWEEN: usize = 200;
+const DATABASE: &str = "leads";
+const DRIVERS: [&str; 2] = ["sqlx", "diesel"];
+
+/// What becomes of a cluster.
+#[derive(Clone, Copy, Debug)]
+enum Fault {
+    /// The machine that leads loses its power.
+    LeaderKilled,
+    /// Work is to be done on it.
+    SwitchedOver,
+    /// It hangs, and is fenced: it never comes back as it was.
+    LeaderFrozen,
+    /// The machine that commits wait for loses its power.
+    StandbyKilled,
+    /// Nobody knows who leads.
+    EtcdAway,
+    /// Bytes vanish between one of the services and all servers.
+    NetworkAway,
+}
+
+const KINDS: [Fault; 6] = [
+    Fault::LeaderKilled,
+    Fault::SwitchedOver,
+    Fault::LeaderFrozen,
+    Fault::StandbyKilled,
+    Fault::EtcdAway,
+    Fault::NetworkAway,
+];
+
+/// What the test runs: one service goes by HAProxy, the other one knows all hosts, by way of a network that may fail.
+struct World {
+    cluster: Arc<PatroniCluster>,
+    network: Vec<Proxy>,
+}
+
+impl World {
+    async fn start() -> Self {
+        let cluster = on_a_thread(PatroniCluster::start).await;
+        let mut network = Vec::new();
+        for node in cluster.nodes() {
+            network.push(Proxy::before(node.ports().postgres).await);
+        }
+        let cluster = on_a_thread(move || {
+            cluster.wait_for_leader().psql("postgres", &format!("CREATE DATABASE {DATABASE}"));
+            cluster
+        })
+        .await;
+        Self { cluster: Arc::new(cluster), network }
+    }
+
+    /// Both services, each with a driver of its own.
+    fn services(&self, drivers: [&str; 2]) -> [Service; 2] {
+        let ports: Vec<u16> = self.network.iter().map(Proxy::port).collect();
+        let urls = [self.cluster.url(DATABASE), self.cluster.url_at(DATABASE, &ports)];
+        [0, 1].map(|i| Service::start(&["--database-url", &urls[i], "--driver", drivers[i]]))
+    }
+
+    /// Does something to the cluster that takes its time.
+    async fn with<T: Send + 'static>(&self, act: impl FnOnce(&PatroniCluster) -> T + Send + 'static) -> T {
+        let cluster = Arc::clone(&self.cluster);
+        on_a_thread(move || act(&cluster)).await
+    }
+
+    /// Lets it happen, waits until leads are taken in again, and has all as it was.
+    async fn suffer(&self, fault: Fault, seconds: u64, writers: &Writers) {
+        match fault {
+            Fault::LeaderKilled => {
+                let name = self.with(|cluster| done(cluster.wait_for_leader(), Node::kill)).await;
+                writers.wait_for(BETWEEN).await;
+                self.with(move |cluster| node(cluster, &name).start()).await;
+            }
+            Fault::SwitchedOver => {
+                switched_over(self).await;
+                writers.wait_for(BETWEEN).await;
+            }
+            Fault::LeaderFrozen => {
+                let name = self.with(|cluster| done(cluster.wait_for_leader(), Node::freeze)).await;
+                writers.wait_for(BETWEEN).await;
+                self.with(move |cluster| {
+                    node(cluster, &name).kill();
+                    node(cluster, &name).start();
+                })
+                .await;
+            }
+            Fault::StandbyKilled => {
+                let name = self.with(|cluster| done(cluster.standby_that_is_waited_for(), Node::kill)).await;
+                writers.wait_for(BETWEEN).await;
+                self.with(move |cluster| node(cluster, &name).start()).await;
+            }
+            Fault::EtcdAway => {
+                self.with(PatroniCluster::freeze_etcd).await;
+                sleep(Duration::from_secs(seconds)).await;
+                writers.wait_for(BETWEEN).await;
+                self.with(PatroniCluster::thaw_etcd).await;
+            }
+            Fault::NetworkAway => {
+                self.network.iter().for_each(|proxy| proxy.set(NetworkFault::Swallow));
+                sleep(Duration::from_secs(seconds / 2)).await;
+                writers.wait_for(BETWEEN).await;
+                self.network.iter().for_each(|proxy| proxy.set(NetworkFault::None));
+            }
+        }
+        self.with(whole).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn fail_overs_lose_and_double_nothing() {
+    let faults = std::env::var("FAULTS").map_or(FAULTS, |faults| faults.parse().unwrap());
+    let seconds = std::env::var("FAULT_SECONDS").map_or(5, |seconds| seconds.parse().unwrap());
+    let world = World::start().await;
+    let mut services = world.services(DRIVERS);
+    let writers = Writers::new(&services.each_ref().map(|service| service.address));
+    let tasks = writers.start();
+    for number in 0..faults {
+        writers.wait_for(BETWEEN).await;
+        let kind = KINDS[number % KINDS.len()];
+        writers.longest_silence();
+        let started = Instant::now();
+        world.suffer(kind, seconds, &writers).await;
+        println!("{kind:?}: silent for {:.1?}, whole after {:.1?}", writers.longest_silence(), started.elapsed());
+        for service in &services {
+            until("each service is ready again", async || readiness(service).await == 200).await;
+        }
+        // The other driver takes the other way, while leads come.
+        let others = world.services([DRIVERS[(number + 1) % 2], DRIVERS[number % 2]]);
+        writers.go_to(&others.each_ref().map(|service| service.address));
+        for service in &services {
+            service.signal("-TERM");
+        }
+        for service in &mut services {
+            assert!(service.wait().success(), "{}", service.logs());
+        }
+        services = others;
+    }
+    writers.wait_for(BETWEEN).await;
+    let acknowledged = writers.finish(tasks).await;
+    println!("{} leads acknowledged, {}", acknowledged.len(), world.cluster.described());
+    world.with(move |cluster| check(|sql| cluster.wait_for_leader().psql(DATABASE, sql), &acknowledged)).await;
+}
+
+/// Services that know one server only, which leads no more once another one does: they say that they take no leads.
+async fn switched_over(world: &World) {
+    let url = world.with(|cluster| cluster.wait_until_whole().url(DATABASE)).await;
+    let services = DRIVERS.map(|driver| Service::start(&["--database-url", &url, "--driver", driver]));
+    for service in &services {
+        assert_eq!(readiness(service).await, 200);
+    }
+    world.with(|cluster| done(cluster.switch_over(), |_| ())).await;
+    let started = Instant::now();
+    for (service, driver) in services.iter().zip(DRIVERS) {
+        until("a service without a leader is not ready", async || readiness(service).await != 200).await;
+        println!("{driver}: not ready {:.1?} after another server led", started.elapsed());
+    }
+    world.with(whole).await;
+    for service in &services {
+        assert_eq!(readiness(service).await, 503, "a standby takes no leads");
+    }
+}
+
+async fn readiness(service: &Service) -> u16 {
+    exchange(service.address, &get("/readyz")).await.status
+}
+
+/// Does something to a node; answers its name.
+fn done(node: &Node, act: impl FnOnce(&Node)) -> String {
+    act(node);
+    node.name().to_owned()
+}
+
+/// What waits for processes keeps no other task waiting.
+async fn on_a_thread<T: Send + 'static>(act: impl FnOnce() -> T + Send + 'static) -> T {
+    tokio::task::spawn_blocking(act).await.unwrap()
+}
+
+fn whole(cluster: &PatroniCluster) {
+    cluster.wait_until_whole();
+}
+
+fn node<'c>(cluster: &'c PatroniCluster, name: &str) -> &'c Node {
+    cluster.nodes().iter().find(|node| node.name() == name).unwrap()
+}

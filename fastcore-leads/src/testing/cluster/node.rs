@@ -1,0 +1,162 @@
+//! One PostgreSQL server and the Patroni beside it.
+
+use std::{
+    fs::{self, File},
+    io::{BufRead, BufReader, Read, Write},
+    net::TcpStream,
+    path::PathBuf,
+    process::Command,
+    sync::{Mutex, PoisonError},
+    time::Duration,
+};
+
+use super::{
+    PASSWORD,
+    processes::{Process, installed, send},
+    wait_until,
+};
+use crate::testing::postgres::{children_of, free_port, is_alive, program, run_as_server_user};
+
+/// A node that is frozen answers nothing; nobody waits longer for it.
+const ANSWER: Duration = Duration::from_secs(1);
+
+/// A server of the cluster.
+#[derive(Debug)]
+pub struct Node {
+    name: String,
+    folder: PathBuf,
+    settings: PathBuf,
+    etcd: u16,
+    ports: Ports,
+    patroni: Mutex<Option<Process>>,
+}
+
+/// Where a node listens, on 127.0.0.1.
+#[derive(Clone, Copy, Debug)]
+pub struct Ports {
+    /// PostgreSQL.
+    pub postgres: u16,
+    /// Patroni's REST interface.
+    pub patroni: u16,
+}
+
+impl Node {
+    pub(super) fn new(name: String, folder: PathBuf, settings: PathBuf, etcd: u16) -> Self {
+        let ports = Ports { postgres: free_port(), patroni: free_port() };
+        Self { name, folder, settings, etcd, ports, patroni: Mutex::new(None) }
+    }
+
+    /// As Patroni calls it.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Where it listens.
+    pub fn ports(&self) -> Ports {
+        self.ports
+    }
+
+    /// The URL of one of its databases, at this node whether it leads or not.
+    pub fn url(&self, database: &str) -> String {
+        format!("postgres://postgres:{PASSWORD}@127.0.0.1:{}/{database}", self.ports.postgres)
+    }
+
+    /// Starts Patroni, which starts PostgreSQL: anew after [`kill`](Self::kill).
+    pub fn start(&self) {
+        let file = |name: &str| self.folder.join(name);
+        let (postgres, patroni) =
+            (format!("127.0.0.1:{}", self.ports.postgres), format!("127.0.0.1:{}", self.ports.patroni));
+        let mut command = run_as_server_user(&installed("patroni", "patroni"));
+        command.arg(&self.settings).env("PATRONI_NAME", &self.name);
+        command.env("PATRONI_POSTGRESQL_DATA_DIR", file("data")).env("PATRONI_POSTGRESQL_PGPASS", file("pgpass"));
+        command.env("PATRONI_POSTGRESQL_BIN_DIR", program("pg_controldata").parent().expect("it is in a folder"));
+        command.env("PATRONI_POSTGRESQL_LISTEN", &postgres).env("PATRONI_POSTGRESQL_CONNECT_ADDRESS", &postgres);
+        command.env("PATRONI_RESTAPI_LISTEN", &patroni).env("PATRONI_RESTAPI_CONNECT_ADDRESS", &patroni);
+        command.env("PATRONI_ETCD3_HOSTS", format!("127.0.0.1:{}", self.etcd));
+        command.env("PATRONI_SUPERUSER_PASSWORD", PASSWORD).env("PATRONI_REPLICATION_PASSWORD", PASSWORD);
+        *self.lock() = Some(Process::start(command, &self.folder));
+    }
+
+    /// Kills Patroni and PostgreSQL, as a power cut would, and waits until all of it has ended. A frozen node, too.
+    pub fn kill(&self) {
+        let server = self.processes();
+        if let Some(patroni) = self.lock().take() {
+            patroni.signal("-KILL");
+            patroni.wait();
+        }
+        // What Patroni started meanwhile belongs to it as well.
+        let server = [server, self.processes()].concat();
+        send("-KILL", &server);
+        wait_until("the server has ended", || (!server.iter().any(|id| is_alive(id))).then_some(()));
+        let _ = fs::remove_file(self.folder.join("data/postmaster.pid"));
+    }
+
+    /// Stops Patroni and PostgreSQL where they stand, as a machine does that hangs.
+    pub fn freeze(&self) {
+        if let Some(patroni) = &*self.lock() {
+            patroni.signal("-STOP");
+        }
+        send("-STOP", &self.processes());
+    }
+
+    /// Lets them go on, as if nothing had been.
+    pub fn thaw(&self) {
+        send("-CONT", &self.processes());
+        if let Some(patroni) = &*self.lock() {
+            patroni.signal("-CONT");
+        }
+    }
+
+    /// Whether Patroni says that it leads.
+    pub fn leads(&self) -> bool {
+        self.ask_patroni("GET", "/primary", "").is_some_and(|(status, _)| status == 200)
+    }
+
+    /// Runs statements with `psql`, as another program than ours: whether they went through, and what was printed.
+    pub fn try_psql(&self, database: &str, sql: &str) -> (bool, String) {
+        let output = Command::new(program("psql"))
+            .args(["-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1", "-h", "127.0.0.1", "-U", "postgres"])
+            .args(["-p", &self.ports.postgres.to_string(), "-d", database, "-c", sql])
+            .env("PGPASSWORD", PASSWORD)
+            .env("PGCONNECT_TIMEOUT", "2")
+            .output()
+            .expect("psql can be run");
+        let text = [output.stdout, output.stderr].concat();
+        (output.status.success(), String::from_utf8_lossy(&text).trim().to_owned())
+    }
+
+    /// As [`try_psql`](Self::try_psql), for statements that do not fail.
+    pub fn psql(&self, database: &str, sql: &str) -> String {
+        let (is_done, text) = self.try_psql(database, sql);
+        assert!(is_done, "psql failed: {text}");
+        text
+    }
+
+    /// Asks Patroni: status and answer, or `None` where it does not answer at once.
+    pub(super) fn ask_patroni(&self, method: &str, path: &str, body: &str) -> Option<(u16, String)> {
+        let address = ([127, 0, 0, 1], self.ports.patroni).into();
+        let mut stream = TcpStream::connect_timeout(&address, ANSWER).ok()?;
+        // Patroni answers an order once it is carried out.
+        let patience = if body.is_empty() { ANSWER } else { super::PATIENCE };
+        stream.set_read_timeout(Some(patience)).ok()?;
+        let length = body.len();
+        write!(stream, "{method} {path} HTTP/1.0\r\ncontent-length: {length}\r\n\r\n{body}").ok()?;
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).ok()?;
+        let (head, body) = answer.split_once("\r\n\r\n")?;
+        Some((head.split_whitespace().nth(1)?.parse().ok()?, body.to_owned()))
+    }
+
+    /// The numbers of PostgreSQL's processes.
+    fn processes(&self) -> Vec<String> {
+        let file = File::open(self.folder.join("data/postmaster.pid")).ok();
+        let id = file.and_then(|file| BufReader::new(file).lines().next()?.ok());
+        let Some(id) = id.filter(|id| is_alive(id)) else { return Vec::new() };
+        let children = children_of(&id);
+        [vec![id], children].concat()
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, Option<Process>> {
+        self.patroni.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
