@@ -68,7 +68,7 @@ async fn run(options: &Options) -> Outcome {
             Ok(())
         }
         Command::Grants { owner, writer, pooler } => {
-            let settings = if *pooler { sql::postgres::pooled_role(writer) } else { String::new() };
+            let settings = if *pooler { sql::postgres::pooled_role(writer, TIMEOUT) } else { String::new() };
             shown::say((sql::postgres::grants(owner, writer) + &settings).trim_end());
             Ok(())
         }

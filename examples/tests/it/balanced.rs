@@ -122,7 +122,7 @@ async fn services_behind_a_balancer_are_restarted_one_after_the_other() {
             service.signal("-TERM");
             assert!(service.wait().success(), "{}", service.logs());
             if address == addresses[0] {
-                // The first one comes back as a newer version, which adds to the tables; the other one serves throughout.
+                // As a newer version leaves the tables that comes first to one of them; the other one serves throughout.
                 Cluster::shared().psql(&url, sql_of_a_newer_version());
             }
             *service = start(address);

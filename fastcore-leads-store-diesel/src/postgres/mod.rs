@@ -60,7 +60,8 @@ impl PgLeadStore {
     }
 
     /// Uses a pool that the host has already. As many of its connections as write at once are kept for writing, at most half
-    /// of them. Their `lock_timeout` is set, and they are closed, not given back.
+    /// of them. Their `lock_timeout` is set, and they are closed, not given back. Not for a pool behind a pooler in transaction mode, where
+    /// others would have that setting: open a URL with `pooler=transaction` instead.
     ///
     /// Waiting for a connection is bounded by [`with_timeout`](Self::with_timeout), whatever the pool's timeouts are. Set a
     /// `statement_timeout` of about as much on the pool's connections, so that the server gives up too.

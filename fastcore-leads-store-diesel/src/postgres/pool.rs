@@ -72,7 +72,7 @@ impl engine::Pool for Pool {
 
     fn sessions(&self) -> Sessions {
         match &self.target {
-            None => Sessions::Hosts,
+            None => Sessions::Host,
             Some(target) if target.is_pooled => Sessions::Pooled,
             Some(_) => Sessions::Own,
         }

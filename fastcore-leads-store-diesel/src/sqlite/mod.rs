@@ -93,8 +93,8 @@ impl Connections for Workers {
         self.writer.run(work, Some(PATIENCE)).await
     }
 
-    fn may_migrate(&self) -> Result<(), StoreError> {
-        Ok(())
+    fn is_pooled(&self) -> bool {
+        false
     }
 
     async fn migrate(&self, work: Work<Connection, bool>) -> Result<(), StoreError> {

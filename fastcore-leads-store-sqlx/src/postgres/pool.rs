@@ -70,7 +70,7 @@ impl engine::Pool for Pool {
 
     fn sessions(&self) -> Sessions {
         match &self.servers {
-            None => Sessions::Hosts,
+            None => Sessions::Host,
             Some(_) if self.is_pooled => Sessions::Pooled,
             Some(_) => Sessions::Own,
         }

@@ -176,8 +176,8 @@ impl Connections for Files {
         apart(self.clone().run(work, true)).await
     }
 
-    fn may_migrate(&self) -> Result<(), StoreError> {
-        Ok(())
+    fn is_pooled(&self) -> bool {
+        false
     }
 
     async fn migrate(&self, work: Work<Connection, bool>) -> Result<(), StoreError> {

@@ -119,11 +119,14 @@ pub const SET_UP_WRITER: &str = "SELECT json_build_array(pg_backend_pid(), coale
             set_config('lock_timeout', '100ms', false))::text AS answer";
 /// What [`SET_UP_WRITER`] does about locks, where nothing is to be known of the server's process.
 pub const SET_LOCK_TIMEOUT: &str = "SET lock_timeout = '100ms'";
-/// As [`SET_UP_WRITER`], where a connection's settings are not the store's.
-pub const KNOW_WRITER: &str = "SELECT json_build_array(pg_backend_pid(), coalesce(
-            (SELECT backend_start::text FROM pg_stat_activity WHERE pid = pg_backend_pid()), ''), '')::text AS answer";
-/// Whether the server waits for a lock for ever, as the role and the database have it. Answers: a boolean.
-pub const WAITS_FOR_EVER: &str = "SELECT (current_setting('lock_timeout') = '0')::text AS answer";
+/// Those settings of [`pooled_role`] that a session does not have. Answers: names, as they are.
+pub const MISSING_OF_POOLED_ROLE: &str = "SELECT name AS answer FROM (VALUES
+            ('client_min_messages', current_setting('client_min_messages') IN ('error', 'fatal', 'panic')),
+            ('log_parameter_max_length_on_error', current_setting('log_parameter_max_length_on_error') = '0'),
+            ('synchronous_commit', current_setting('synchronous_commit') <> 'off'),
+            ('lock_timeout', current_setting('lock_timeout') <> '0'),
+            ('statement_timeout', current_setting('statement_timeout') <> '0')) AS wanted (name, is_there)
+      WHERE NOT is_there";
 /// Whether the server still works for a connection that was abandoned. Parameters: what [`SET_UP_WRITER`] answered. Answers: a
 /// boolean.
 pub const IS_AT_WORK: &str = "SELECT EXISTS (
@@ -171,7 +174,7 @@ pub const MISSING_GUARDS: &str =
 pub const SETTINGS: &str = "SELECT json_build_array(name, setting)::text AS answer FROM pg_settings
       WHERE name IN ('fsync', 'synchronous_commit', 'full_page_writes', 'synchronous_standby_names',
                      'log_statement', 'log_min_duration_statement', 'log_min_duration_sample', 'log_transaction_sample_rate',
-                     'log_parameter_max_length', 'auto_explain.log_min_duration', 'auto_explain.log_parameter_max_length')";
+                     'log_parameter_max_length', 'auto_explain.log_min_duration')";
 
 /// The statements of a set-up with two roles: an owner that migrates, and a writer that services connect as, which can add to
 /// the audit log and read it, and do nothing else to it. To be run by a superuser, or by the owner of the tables, after the
@@ -211,19 +214,49 @@ pub fn grants(owner: &str, writer: &str) -> String {
 }
 
 /// The statements that have a role bring along what a connection of our own is set to, for services that connect through a pooler in
-/// transaction mode (`pooler=transaction` in a [`PgUrl`](super::PgUrl)): what one session sets there, another one has. To be run by
-/// the role itself, or by a superuser; sessions that begin later have it.
-pub fn pooled_role(writer: &str) -> String {
+/// transaction mode (`pooler=transaction` in a [`PgUrl`](super::PgUrl)): what one session sets there, another one has. The server gives up
+/// on a statement after `statement_timeout`: no less than the store's own time limit.
+///
+/// To be run by the role itself, or by a superuser. Connections that the pooler opens later have it: tell PgBouncer to `RECONNECT`.
+pub fn pooled_role(writer: &str, statement_timeout: Duration) -> String {
     let writer = quoted(writer);
+    let statement_timeout = format!("{}ms", statement_timeout.as_millis().clamp(1, 86_400_000));
     [
         ("client_min_messages", "error"),
         ("log_parameter_max_length_on_error", "0"),
         ("synchronous_commit", "on"),
         ("lock_timeout", "100ms"),
-        ("statement_timeout", "30s"),
+        ("statement_timeout", &statement_timeout),
     ]
     .map(|(name, value)| format!("ALTER ROLE {writer} SET {name} = '{value}';\n"))
     .concat()
+}
+
+/// What it means that a session lacks a setting of [`pooled_role`]: one of [`MISSING_OF_POOLED_ROLE`].
+pub fn pooled_warning(missing: &str) -> Option<&'static str> {
+    Some(match missing {
+        "client_min_messages" => {
+            "pooler=transaction, and the role has no client_min_messages = error: drivers may log what a trigger says of a lead \
+             (`leadctl grants --pooler`)"
+        }
+        "log_parameter_max_length_on_error" => {
+            "pooler=transaction, and the role has no log_parameter_max_length_on_error = 0: the server may log a lead that it refuses \
+             (`leadctl grants --pooler`)"
+        }
+        "synchronous_commit" => {
+            "pooler=transaction, and synchronous_commit is off: a crash of the database would lose the leads acknowledged last \
+             (`leadctl grants --pooler`)"
+        }
+        "lock_timeout" => {
+            "pooler=transaction, and the role has no lock_timeout: one row that is locked holds up the leads beside it \
+             (`leadctl grants --pooler`)"
+        }
+        "statement_timeout" => {
+            "pooler=transaction, and the role has no statement_timeout: the server goes on with statements that nobody waits for \
+             (`leadctl grants --pooler`)"
+        }
+        _ => return None,
+    })
 }
 
 /// A name as SQL has it (PostgreSQL manual, 4.1.1 "Identifiers and Key Words").
@@ -256,29 +289,23 @@ pub fn settings_warnings(settings: &[(String, String)]) -> Vec<&'static str> {
         "off" => Some("full_page_writes is off: a crash of the machine can corrupt acknowledged leads"),
         _ => None,
     };
-    [fsync, commit, pages, leads_in_log(value)].into_iter().flatten().collect()
+    [fsync, commit, pages].into_iter().flatten().chain(leads_in_log(value)).collect()
 }
 
 /// PostgreSQL manual, 20.8 "Error Reporting and Logging": a statement is logged with the values that were sent with it, of which
 /// a lead is made.
-fn leads_in_log<'v>(value: impl Fn(&str) -> &'v str) -> Option<&'static str> {
+fn leads_in_log<'v>(value: impl Fn(&str) -> &'v str) -> impl Iterator<Item = &'static str> {
     let is_over = |name: &str, limit: f64| value(name).parse::<f64>().is_ok_and(|value| value > limit);
-    let shows_values = |name: &str| !matches!(value(name), "" | "0");
     let logs = matches!(value("log_statement"), "mod" | "all")
         || is_over("log_min_duration_statement", -1.0)
         || is_over("log_min_duration_sample", -1.0)
         || is_over("log_transaction_sample_rate", 0.0);
-    if logs && shows_values("log_parameter_max_length") {
-        return Some(
-            "the server logs statements with their values, which are leads: set log_parameter_max_length to 0",
-        );
-    }
-    if is_over("auto_explain.log_min_duration", -1.0) && shows_values("auto_explain.log_parameter_max_length") {
-        return Some(
-            "auto_explain logs the values of statements, which are leads: set auto_explain.log_parameter_max_length to 0",
-        );
-    }
-    None
+    let values = (logs && value("log_parameter_max_length") != "0")
+        .then_some("the server logs statements with their values, which are leads: set log_parameter_max_length to 0");
+    // A plan shows values too, whatever is said of parameters.
+    let plans = is_over("auto_explain.log_min_duration", -1.0)
+        .then_some("auto_explain logs plans, which show values of leads: set auto_explain.log_min_duration to -1");
+    [values, plans].into_iter().flatten()
 }
 
 /// What [`LeadStore::ready`](crate::LeadStore::ready) answers where the server is [read-only](IS_READ_ONLY).

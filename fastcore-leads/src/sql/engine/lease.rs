@@ -50,7 +50,8 @@ pub(super) struct Shared<P: Pool> {
 /// A connection that has written before.
 struct Kept<C> {
     connection: C,
-    backend: Backend,
+    /// None: it goes back to a host that has but this one, or a pooler gives each transaction another process.
+    backend: Option<Backend>,
     opened: Instant,
     used: Instant,
     /// How long the server works on a statement of it at most.
@@ -59,6 +60,9 @@ struct Kept<C> {
 
 /// Which process of the server serves a connection: its number, since when, and how long it waits for a lock.
 type Backend = (i32, String, String);
+
+/// How long the place of a connection that is silent stays taken, where nothing is known of the server's process.
+const FORGOTTEN: Duration = Duration::from_secs(5 * 60);
 
 impl<P: Pool> Shared<P> {
     pub(super) fn over(pool: P) -> Arc<Self> {
@@ -151,16 +155,14 @@ impl<P: Pool> Shared<P> {
         patience: Duration,
     ) -> Result<Lease<P>, StoreError> {
         let mut open = self.take(patience).await?;
-        let backend = if self.max_kept == 0 {
-            // It goes back to the host, who has but this one.
-            Backend::default()
+        let backend = if self.max_kept == 0 || self.pool.sessions() == Sessions::Pooled {
+            None
         } else {
-            let is_pooled = self.pool.sessions() == Sessions::Pooled;
-            let set_up = if is_pooled { sql::KNOW_WRITER } else { sql::SET_UP_WRITER };
-            let answers = open.connection()?.answers(Statement::of(Dialect::Postgres, set_up)).await;
+            let set_up = Statement::of(Dialect::Postgres, sql::SET_UP_WRITER);
+            let answers = open.connection()?.answers(set_up).await;
             let answers = answers.map_err(|error| error.explained_as(StoreErrorKind::Unavailable, None))?;
             let backends: Vec<Backend> = read_answers(&answers)?;
-            backends.into_iter().next().ok_or(StoreErrorKind::Internal)?
+            Some(backends.into_iter().next().ok_or(StoreErrorKind::Internal)?)
         };
         let (connection, now) = (open.into_inner()?, Instant::now());
         Ok(Lease::new(self, Kept { connection, backend, opened: now, used: now, patience }, permit, false))
@@ -312,7 +314,7 @@ impl<P: Pool> Drop for Lease<P> {
 struct Abandoned<P: Pool> {
     shared: Weak<Shared<P>>,
     closed: super::BoxFuture<'static, ()>,
-    backend: Backend,
+    backend: Option<Backend>,
     _permit: Option<OwnedSemaphorePermit>,
 }
 
@@ -329,11 +331,15 @@ impl<P: Pool> Abandoned<P> {
                 Some(connection) => connection.execute("SELECT 1").await.is_ok(),
                 None => false,
             };
-            if !is_answered {
+            // Behind a pooler a process that works on is the pooler's: it is known by nothing but this connection.
+            if !is_answered && (is_broken || self.backend.is_some()) {
                 pending::<()>().await;
             }
         };
         let let_go = async {
+            let Some(backend) = &self.backend else {
+                return sleep(if is_broken { CHECK } else { FORGOTTEN }).await;
+            };
             let mut is_first = true;
             loop {
                 if !(is_first && is_broken) {
@@ -341,7 +347,7 @@ impl<P: Pool> Abandoned<P> {
                 }
                 is_first = false;
                 let Some(shared) = self.shared.upgrade() else { return };
-                if shared.is_at_work(&self.backend).await == Some(false) {
+                if shared.is_at_work(backend).await == Some(false) {
                     return;
                 }
             }

@@ -26,17 +26,15 @@ pub(super) async fn check<S: Session>(session: &mut S, dialect: Dialect) -> Resu
 }
 
 /// Of processes that start at once, one migrates and the others find it done. Returns whether there was something to do.
-///
-/// `may` says whether there may be.
-pub(super) async fn run<S: Session>(
-    session: &mut S,
-    dialect: Dialect,
-    may: Result<(), StoreError>,
-) -> Result<bool, StoreError> {
+/// Where the session is shared with others (`is_pooled`) there must be nothing.
+pub(super) async fn run<S: Session>(session: &mut S, dialect: Dialect, is_pooled: bool) -> Result<bool, StoreError> {
     if left(session, dialect).await?.is_empty() {
         return Ok(false);
     }
-    may?;
+    if is_pooled {
+        let reason = "the tables are to be migrated on a session of one's own: with the server's URL, past the pooler";
+        return Err(StoreError::new(StoreErrorKind::SchemaMismatch).with_reason(reason));
+    }
     let done = match dialect {
         Dialect::Postgres => run_in_postgres(session).await,
         Dialect::Sqlite => in_transaction(session, |()| true, |session| Box::pin(run_in_sqlite(session))).await,

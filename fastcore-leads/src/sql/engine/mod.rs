@@ -109,11 +109,9 @@ pub trait Connections: Send + Sync {
     /// What the work returns, or that there is no connection.
     async fn write<T: Send + 'static>(&self, work: Work<Self::Session, T>) -> Result<T, StoreError>;
 
-    /// Whether the tables can be changed here, which takes a session of one's own.
-    ///
-    /// # Errors
-    /// [`StoreErrorKind::SchemaMismatch`](crate::StoreErrorKind::SchemaMismatch), with where else, if not.
-    fn may_migrate(&self) -> Result<(), StoreError>;
+    /// Whether a pooler shares sessions with others, a transaction at a time: then tables are not migrated here, which takes a session
+    /// of one's own.
+    fn is_pooled(&self) -> bool;
 
     /// Runs work that writes and may take as long as it takes. Where it returns true, the connection has other settings than
     /// before, and is closed.
@@ -293,8 +291,8 @@ impl<C: Connections> LeadInbox for Engine<C> {
 #[async_trait]
 impl<C: Connections> LeadMigrations for Engine<C> {
     async fn migrate(&self) -> Result<(), StoreError> {
-        let may = self.0.may_migrate();
-        self.0.migrate(Box::new(|session| Box::pin(migrate::run(session, C::DIALECT, may)))).await
+        let is_pooled = self.0.is_pooled();
+        self.0.migrate(Box::new(move |session| Box::pin(migrate::run(session, C::DIALECT, is_pooled)))).await
     }
 
     async fn adoption_problems(&self) -> Result<Vec<String>, StoreError> {
@@ -312,10 +310,15 @@ impl<C: Connections> LeadMigrations for Engine<C> {
                 read_answers(&self.0.write(Box::new(|session| session.answers(ask))).await?)?
             }
         };
-        Ok(match C::DIALECT {
+        let mut warnings = match C::DIALECT {
             Dialect::Postgres => super::postgres::settings_warnings(&asked),
             Dialect::Sqlite => super::sqlite::settings_warnings(&asked),
-        })
+        };
+        if self.0.is_pooled() {
+            let missing = self.answers(Statement::of(C::DIALECT, super::postgres::MISSING_OF_POOLED_ROLE)).await?;
+            warnings.extend(missing.iter().filter_map(|name| super::postgres::pooled_warning(name)));
+        }
+        Ok(warnings)
     }
 
     async fn missing_guards(&self) -> Result<Vec<String>, StoreError> {

@@ -53,8 +53,8 @@ impl<S: PgIngest + Session> PgSession for S {}
 pub enum Sessions {
     /// The store: the pool was made for it.
     Own,
-    /// The host, whose pool it is. How long a connection that writes waits for a lock is set all the same.
-    Hosts,
+    /// The host whose pool it is. How long a connection that writes waits for a lock is set all the same.
+    Host,
     /// Nobody: a pooler hands each transaction on to any of the server's connections.
     Pooled,
 }
@@ -135,16 +135,18 @@ impl<P: Pool> PgConnections<P> {
     pub async fn open(&self, connections: usize) -> Result<(), StoreError> {
         let mut opened = vec![within(self.timeout, self.shared.take(self.timeout)).await?];
         while opened.len() < connections {
-            let Ok(open) = within(self.timeout, self.shared.take(self.timeout)).await else {
-                tracing::warn!(
-                    opened = opened.len(),
-                    wanted = connections,
-                    "the database, or a pooler in front of it, has no more connections: give it more, or let this service have no \
-                     more than its share (max_connections)"
-                );
-                break;
-            };
-            opened.push(open);
+            match within(self.timeout, self.shared.take(self.timeout)).await {
+                Ok(open) => opened.push(open),
+                Err(error) => {
+                    tracing::warn!(
+                        opened = opened.len(),
+                        wanted = connections,
+                        "not as many connections as wanted could be opened ({error}): where the database, or a pooler in front of it, has no \
+                         more, give it more, or set max_connections (`serve --max-db-connections`) to this service's share"
+                    );
+                    break;
+                }
+            }
         }
         let ask = Statement::of(Dialect::Postgres, sql::IS_IN_CLEAR);
         // A pooler in between may not tell.
@@ -154,14 +156,14 @@ impl<P: Pool> PgConnections<P> {
                 "the connection to the database on another machine is not encrypted: set sslmode=verify-full"
             );
         }
-        if self.shared.pool.sessions() == Sessions::Pooled {
-            let ask = Statement::of(Dialect::Postgres, sql::WAITS_FOR_EVER);
-            let waits = within(self.timeout, opened[0].connection()?.answers(ask)).await;
-            if waits.is_ok_and(|answers| answers == ["true"]) {
-                tracing::warn!(
-                    "the role has no lock_timeout, and behind a pooler in transaction mode no connection sets one: \
-                     see pooled_role (`leadctl grants --pooler`)"
-                );
+        if self.is_pooled() {
+            let ask = Statement::of(Dialect::Postgres, sql::MISSING_OF_POOLED_ROLE);
+            let missing = within(self.timeout, opened[0].connection()?.answers(ask)).await?;
+            for (name, warning) in missing.iter().filter_map(|name| Some((name, sql::pooled_warning(name)?))) {
+                if name == "synchronous_commit" {
+                    return Err(StoreError::new(StoreErrorKind::Misconfigured).with_reason(warning));
+                }
+                tracing::warn!("{warning}");
             }
         }
         opened.into_iter().for_each(super::lease::Open::give_back);
@@ -328,12 +330,8 @@ impl<P: Pool> Connections for PgConnections<P> {
         .await
     }
 
-    fn may_migrate(&self) -> Result<(), StoreError> {
-        if self.shared.pool.sessions() != Sessions::Pooled {
-            return Ok(());
-        }
-        let reason = "the tables are to be migrated on a session of one's own: with the server's URL, past the pooler";
-        Err(StoreError::new(StoreErrorKind::SchemaMismatch).with_reason(reason))
+    fn is_pooled(&self) -> bool {
+        self.shared.pool.sessions() == Sessions::Pooled
     }
 
     async fn migrate(&self, work: Work<Self::Session, bool>) -> Result<(), StoreError> {

@@ -5,15 +5,18 @@
 mod node;
 mod processes;
 
-use std::{fs, path::PathBuf, process::Command, thread, time::Instant};
+use std::{
+    fs,
+    path::Path,
+    process::Command,
+    thread,
+    time::{Duration, Instant},
+};
 
 use serde_json::{Value, json};
 
-pub use self::node::Node;
-use self::{
-    node::Ports,
-    processes::{Processes, installed},
-};
+pub use self::node::{Node, Ports};
+use self::processes::{Process, Watch, installed};
 use super::{
     TempDir,
     postgres::{free_port, run_as_server_user, runs_as_root, server_user},
@@ -28,18 +31,18 @@ const NODES: usize = 3;
 /// The password of everybody in it.
 const PASSWORD: &str = "the-kit-s-own";
 /// Nothing takes longer: not a start, not a fail-over, not a copy of a node.
-const PATIENCE: std::time::Duration = std::time::Duration::from_secs(120);
+const PATIENCE: Duration = Duration::from_secs(120);
 
 /// A cluster of a test's own. It ends, with all of its processes and files, when this value is dropped, and also when the
 /// test's process ends in any other way.
 #[derive(Debug)]
 pub struct PatroniCluster {
     nodes: Vec<Node>,
-    etcd: processes::Process,
-    _haproxy: processes::Process,
+    etcd: Process,
+    _haproxy: Process,
     haproxy_port: u16,
     // Dropped last: they end what is left.
-    _processes: Processes,
+    _watch: Watch,
     _dir: TempDir,
 }
 
@@ -50,49 +53,30 @@ impl PatroniCluster {
     /// Where Patroni, etcd or HAProxy is not installed, with what to install.
     pub fn start() -> Self {
         let dir = TempDir::new();
-        let own = |folder: &PathBuf| {
-            fs::create_dir_all(folder).expect("the temporary directory can be written");
-            if runs_as_root() {
-                let is_done = Command::new("chown").arg(server_user()).arg(folder).status();
-                assert!(is_done.is_ok_and(|status| status.success()), "chown failed");
-            }
-        };
-        own(&dir.path().to_owned());
-        let processes = Processes::watched_in(dir.path());
+        // As processes have it that work there.
+        let root = dir.path().canonicalize().expect("the temporary directory is there");
+        make_own(&root);
+        let watch = Watch::over(&root);
         let etcd_port = free_port();
-        let etcd = {
-            let folder = dir.path().join("etcd");
-            own(&folder);
-            let (client, peer) = (format!("http://127.0.0.1:{etcd_port}"), format!("http://127.0.0.1:{}", free_port()));
-            let mut etcd = run_as_server_user(&installed("etcd", "etcd-server"));
-            etcd.arg("--data-dir").arg(folder.join("data"));
-            etcd.args(["--listen-client-urls", &client, "--advertise-client-urls", &client]);
-            etcd.args(["--listen-peer-urls", &peer, "--initial-advertise-peer-urls", &peer]);
-            etcd.args(["--initial-cluster", &format!("default={peer}")]);
-            processes.start(etcd, &folder)
-        };
-        let settings = dir.path().join("patroni.yml");
-        fs::write(&settings, PATRONI_YML).expect("the temporary directory can be written");
+        let etcd = start_etcd(&root, etcd_port);
+        for (file, text) in
+            [("server.pem", include_str!("../tls/server.pem")), ("server.key", include_str!("../tls/server.key"))]
+        {
+            write_own(&root.join(file), text);
+        }
+        write_own(&root.join("patroni.yml"), &patroni_here(&root));
         let nodes: Vec<Node> = (1..=NODES)
             .map(|number| {
-                let folder = dir.path().join(format!("node{number}"));
-                own(&folder);
-                let node = Node::new(format!("node{number}"), folder, settings.clone(), etcd_port);
+                let folder = root.join(format!("node{number}"));
+                make_own(&folder);
+                let node = Node::new(format!("node{number}"), folder, root.join("patroni.yml"), etcd_port);
                 node.start();
                 node
             })
             .collect();
         let haproxy_port = free_port();
-        let ports: Vec<Ports> = nodes.iter().map(Node::ports).collect();
-        let folder = dir.path().join("haproxy");
-        own(&folder);
-        let file = folder.join("haproxy.cfg");
-        fs::write(&file, with_ports(HAPROXY_CFG, haproxy_port, &ports))
-            .expect("the temporary directory can be written");
-        let mut haproxy = Command::new(installed("haproxy", "haproxy"));
-        haproxy.arg("-f").arg(&file);
-        let haproxy = processes.start(haproxy, &folder);
-        let cluster = Self { nodes, etcd, _haproxy: haproxy, haproxy_port, _processes: processes, _dir: dir };
+        let haproxy = start_haproxy(&root, haproxy_port, &nodes);
+        let cluster = Self { nodes, etcd, _haproxy: haproxy, haproxy_port, _watch: watch, _dir: dir };
         cluster.wait_until_whole();
         cluster
     }
@@ -121,7 +105,7 @@ impl PatroniCluster {
     /// The node that commits wait for, as the one that leads has it.
     pub fn standby_that_is_waited_for(&self) -> &Node {
         let name = "SELECT application_name FROM pg_stat_replication WHERE sync_state = 'sync'";
-        wait_until("commits wait for a node", || {
+        self.wait_until("commits wait for a node", || {
             let (_, answer) = self.leader()?.try_psql("postgres", name);
             self.nodes.iter().find(|node| node.name() == answer)
         })
@@ -129,7 +113,7 @@ impl PatroniCluster {
 
     /// Waits for a node that leads.
     pub fn wait_for_leader(&self) -> &Node {
-        wait_until("a node leads", || self.leader())
+        self.wait_until("a node leads", || self.leader())
     }
 
     /// Waits until a node leads and all others follow it, one of them as the one that commits wait for, and Patroni has noted
@@ -139,7 +123,7 @@ impl PatroniCluster {
         let followers =
             "SELECT count(*) FILTER (WHERE state = 'streaming') || ' ' || count(*) FILTER (WHERE sync_state = 'sync')
                            FROM pg_stat_replication WHERE application_name LIKE 'node%'";
-        wait_until("every node has its place", || {
+        self.wait_until("every node has its place", || {
             let leader = self.leader()?;
             let (is_done, answer) = leader.try_psql("postgres", followers);
             let is_whole = is_done && answer == format!("{} 1", NODES - 1);
@@ -153,9 +137,12 @@ impl PatroniCluster {
     pub fn switch_over(&self) -> &Node {
         let leader = self.wait_for_leader();
         let order = json!({"leader": leader.name()}).to_string();
-        let answer = wait_until("Patroni takes the order", || leader.ask_patroni("POST", "/switchover", &order));
-        assert_eq!(answer.0, 200, "Patroni does not switch over: {}", answer.1);
-        wait_until("another node leads", || self.leader().filter(|next| next.name() != leader.name()))
+        // It refuses as long as it knows no candidate.
+        self.wait_until("Patroni switches over", || {
+            let (status, _) = leader.ask_patroni("POST", "/switchover", &order)?;
+            (status == 200).then_some(())
+        });
+        self.wait_until("another node leads", || self.leader().filter(|next| next.name() != leader.name()))
     }
 
     /// Stops etcd where it stands, as a network without it does.
@@ -168,6 +155,14 @@ impl PatroniCluster {
         self.etcd.signal("-CONT");
     }
 
+    fn wait_until<T>(&self, what: &str, answer: impl FnMut() -> Option<T>) -> T {
+        let state = || {
+            let logs = self.nodes.iter().map(|node| format!("\n{}: {}", node.name(), node.log()));
+            self.described() + &logs.collect::<String>()
+        };
+        wait_until(what, state, answer)
+    }
+
     /// What Patroni knows of the cluster, for messages of tests.
     pub fn described(&self) -> String {
         let known = self.nodes.iter().find_map(|node| node.ask_patroni("GET", "/cluster", ""));
@@ -175,15 +170,71 @@ impl PatroniCluster {
     }
 }
 
-/// The file with this machine's ports in place of the addresses of another network.
-fn with_ports(file: &str, listen: u16, nodes: &[Ports]) -> String {
-    let mut file = file.replace("10.0.1.10:5432", &format!("127.0.0.1:{listen}"));
-    for (number, ports) in nodes.iter().enumerate() {
+fn start_etcd(root: &Path, port: u16) -> Process {
+    let folder = root.join("etcd");
+    make_own(&folder);
+    let (client, peer) = (format!("http://127.0.0.1:{port}"), format!("http://127.0.0.1:{}", free_port()));
+    let mut etcd = run_as_server_user(&installed("etcd", "etcd-server"));
+    etcd.arg("--data-dir").arg(folder.join("data"));
+    etcd.args(["--listen-client-urls", &client, "--advertise-client-urls", &client]);
+    etcd.args(["--listen-peer-urls", &peer, "--initial-advertise-peer-urls", &peer]);
+    etcd.args(["--initial-cluster", &format!("default={peer}")]);
+    Process::start(etcd, &folder)
+}
+
+fn start_haproxy(root: &Path, port: u16, nodes: &[Node]) -> Process {
+    let folder = root.join("haproxy");
+    make_own(&folder);
+    let mut file = replaced(HAPROXY_CFG, "127.0.0.1:5432", &format!("127.0.0.1:{port}"));
+    for (number, node) in nodes.iter().enumerate() {
         let written = format!("10.0.1.1{}:5432 check port 8008", number + 1);
-        assert!(file.contains(&written), "haproxy.cfg names no {written}");
-        file = file.replace(&written, &format!("127.0.0.1:{} check port {}", ports.postgres, ports.patroni));
+        let here = format!("127.0.0.1:{} check port {}", node.ports().postgres, node.ports().patroni);
+        file = replaced(&file, &written, &here);
+    }
+    write_own(&folder.join("haproxy.cfg"), &file);
+    let mut haproxy = run_as_server_user(&installed("haproxy", "haproxy"));
+    haproxy.arg("-f").arg(folder.join("haproxy.cfg"));
+    Process::start(haproxy, &folder)
+}
+
+/// Patroni's file with what this machine has. Nobody here can be reset by a watchdog.
+fn patroni_here(root: &Path) -> String {
+    let mut file = PATRONI_YML.to_owned();
+    for (written, here) in [
+        ("10.0.1.0/24", "127.0.0.1/32"),
+        ("10.0.2.0/24", "127.0.0.1/32"),
+        ("/etc/patroni/", &format!("{}/", root.display())),
+        ("mode: required", "mode: \"off\""),
+    ] {
+        file = replaced(&file, written, here);
     }
     file
+}
+
+fn replaced(file: &str, written: &str, here: &str) -> String {
+    assert!(file.contains(written), "the file has no {written}");
+    file.replace(written, here)
+}
+
+/// Makes a folder that belongs to whom servers run as.
+fn make_own(folder: &Path) {
+    fs::create_dir_all(folder).expect("the temporary directory can be written");
+    give_away(folder);
+}
+
+/// Writes a file that nobody but whom servers run as may read.
+fn write_own(file: &Path, text: &str) {
+    fs::write(file, text).expect("the temporary directory can be written");
+    let is_done = Command::new("chmod").arg("600").arg(file).status();
+    assert!(is_done.is_ok_and(|status| status.success()), "chmod failed");
+    give_away(file);
+}
+
+fn give_away(path: &Path) {
+    if runs_as_root() {
+        let is_done = Command::new("chown").arg(server_user()).arg(path).status();
+        assert!(is_done.is_ok_and(|status| status.success()), "chown failed");
+    }
 }
 
 fn members(answer: &str) -> Vec<Value> {
@@ -197,14 +248,14 @@ fn summary(answer: &str) -> String {
     shown.collect::<Vec<_>>().join(", ")
 }
 
-/// Asks again and again.
-fn wait_until<T>(what: &str, mut answer: impl FnMut() -> Option<T>) -> T {
+/// Asks again and again; `state` is shown where it was in vain.
+fn wait_until<T>(what: &str, state: impl Fn() -> String, mut answer: impl FnMut() -> Option<T>) -> T {
     let end = Instant::now() + PATIENCE;
     loop {
         if let Some(answer) = answer() {
             return answer;
         }
-        assert!(Instant::now() < end, "after {PATIENCE:?} it is not so that {what}");
-        thread::sleep(std::time::Duration::from_millis(50));
+        assert!(Instant::now() < end, "after {PATIENCE:?} it is not so that {what}: {}", state());
+        thread::sleep(Duration::from_millis(50));
     }
 }

@@ -17,6 +17,8 @@ use super::{
 };
 use crate::testing::postgres::{children_of, free_port, is_alive, program, run_as_server_user};
 
+/// `patroni` with the password of everybody (RFC 7617).
+const REST_AUTHORIZATION: &str = "Basic cGF0cm9uaTp0aGUta2l0LXMtb3du";
 /// A node that is frozen answers nothing; nobody waits longer for it.
 const ANSWER: Duration = Duration::from_secs(1);
 
@@ -68,10 +70,13 @@ impl Node {
             (format!("127.0.0.1:{}", self.ports.postgres), format!("127.0.0.1:{}", self.ports.patroni));
         let mut command = run_as_server_user(&installed("patroni", "patroni"));
         command.arg(&self.settings).env("PATRONI_NAME", &self.name);
+        // Where libpq looks for certificates, and must be allowed to.
+        command.env("HOME", &self.folder);
         command.env("PATRONI_POSTGRESQL_DATA_DIR", file("data")).env("PATRONI_POSTGRESQL_PGPASS", file("pgpass"));
         command.env("PATRONI_POSTGRESQL_BIN_DIR", program("pg_controldata").parent().expect("it is in a folder"));
         command.env("PATRONI_POSTGRESQL_LISTEN", &postgres).env("PATRONI_POSTGRESQL_CONNECT_ADDRESS", &postgres);
         command.env("PATRONI_RESTAPI_LISTEN", &patroni).env("PATRONI_RESTAPI_CONNECT_ADDRESS", &patroni);
+        command.env("PATRONI_RESTAPI_USERNAME", "patroni").env("PATRONI_RESTAPI_PASSWORD", PASSWORD);
         command.env("PATRONI_ETCD3_HOSTS", format!("127.0.0.1:{}", self.etcd));
         command.env("PATRONI_SUPERUSER_PASSWORD", PASSWORD).env("PATRONI_REPLICATION_PASSWORD", PASSWORD);
         *self.lock() = Some(Process::start(command, &self.folder));
@@ -79,15 +84,11 @@ impl Node {
 
     /// Kills Patroni and PostgreSQL, as a power cut would, and waits until all of it has ended. A frozen node, too.
     pub fn kill(&self) {
-        let server = self.processes();
-        if let Some(patroni) = self.lock().take() {
-            patroni.signal("-KILL");
-            patroni.wait();
-        }
-        // What Patroni started meanwhile belongs to it as well.
-        let server = [server, self.processes()].concat();
+        drop(self.lock().take());
+        let server = self.stopped();
         send("-KILL", &server);
-        wait_until("the server has ended", || (!server.iter().any(|id| is_alive(id))).then_some(()));
+        wait_until("the server has ended", String::new, || (!server.iter().any(|id| is_alive(id))).then_some(()));
+        // Until somebody waits for the ended process, its number looks alive to the next start.
         let _ = fs::remove_file(self.folder.join("data/postmaster.pid"));
     }
 
@@ -96,7 +97,7 @@ impl Node {
         if let Some(patroni) = &*self.lock() {
             patroni.signal("-STOP");
         }
-        send("-STOP", &self.processes());
+        self.stopped();
     }
 
     /// Lets them go on, as if nothing had been.
@@ -140,11 +141,28 @@ impl Node {
         let patience = if body.is_empty() { ANSWER } else { super::PATIENCE };
         stream.set_read_timeout(Some(patience)).ok()?;
         let length = body.len();
-        write!(stream, "{method} {path} HTTP/1.0\r\ncontent-length: {length}\r\n\r\n{body}").ok()?;
+        let order = format!(
+            "{method} {path} HTTP/1.0\r\nauthorization: {REST_AUTHORIZATION}\r\ncontent-length: {length}\r\n\r\n{body}"
+        );
+        stream.write_all(order.as_bytes()).ok()?;
         let mut answer = String::new();
         stream.read_to_string(&mut answer).ok()?;
         let (head, body) = answer.split_once("\r\n\r\n")?;
         Some((head.split_whitespace().nth(1)?.parse().ok()?, body.to_owned()))
+    }
+
+    /// Stops PostgreSQL, the first of its processes before the others, so that none is missing. Answers their numbers.
+    fn stopped(&self) -> Vec<String> {
+        send("-STOP", &self.processes()[..]);
+        let all = self.processes();
+        send("-STOP", &all);
+        all
+    }
+
+    /// The end of its log.
+    pub(super) fn log(&self) -> String {
+        let log = fs::read(self.folder.join("log")).unwrap_or_default();
+        String::from_utf8_lossy(&log[log.len().saturating_sub(2000)..]).into_owned()
     }
 
     /// The numbers of PostgreSQL's processes.

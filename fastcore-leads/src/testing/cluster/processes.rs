@@ -8,55 +8,54 @@ use std::{
     sync::Mutex,
 };
 
-use crate::testing::postgres::is_alive;
+use crate::testing::postgres::{is_alive, run_as_server_user};
 
 /// Kills every process that works in the folder, wherever it came from, once nobody holds the other end of the pipe; then the
-/// folder goes. Twice, since one that is being killed may have started another.
-const WATCH: &str = r#"trap '' INT TERM HUP; cd /; read -r _
-for _ in 1 2; do
+/// folder goes. Again until none is found, since one that is being killed may have started another.
+const WATCH: &str = r#"trap '' INT TERM HUP
+read -r _
+for _ in 1 2 3 4 5 6 7 8 9; do
+    found=
     for process in /proc/[0-9]*; do
         case "$(readlink "$process/cwd")" in
-        "$1" | "$1"/*) kill -KILL "${process#/proc/}" 2>/dev/null ;;
+        "$1" | "$1"/*) found=1; kill -KILL "${process#/proc/}" ;;
         esac
     done
+    [ -n "$found" ] || break
+    sleep 0.1
 done
 rm -rf "$1""#;
 
-/// All that are started in a folder.
+/// Looks after all processes that work in a folder. It is their user's, and may look at them.
 #[derive(Debug)]
-pub(super) struct Processes {
-    watch: Child,
+pub(super) struct Watch {
+    shell: Child,
     /// The shell reads from it.
     lifeline: Option<ChildStdin>,
 }
 
-/// One of them.
+impl Watch {
+    pub(super) fn over(folder: &Path) -> Self {
+        let mut shell = run_as_server_user(Path::new("sh"));
+        shell.args(["-c", WATCH, "sh"]).arg(folder).current_dir("/");
+        shell.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null());
+        let mut shell = shell.spawn().expect("sh can be run");
+        let lifeline = shell.stdin.take();
+        Self { shell, lifeline }
+    }
+}
+
+impl Drop for Watch {
+    fn drop(&mut self) {
+        drop(self.lifeline.take());
+        let _ = self.shell.wait();
+    }
+}
+
+/// A process that works in a folder, where its log is. It ends when dropped.
 #[derive(Debug)]
 pub(super) struct Process {
     child: Mutex<Child>,
-}
-
-impl Processes {
-    pub(super) fn watched_in(folder: &Path) -> Self {
-        let mut watch = Command::new("sh");
-        watch.args(["-c", WATCH, "sh"]).arg(folder).stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null());
-        let mut watch = watch.spawn().expect("sh can be run");
-        let lifeline = watch.stdin.take();
-        Self { watch, lifeline }
-    }
-
-    /// Starts a program in a folder of its own, where its log is.
-    #[allow(clippy::unused_self, reason = "nothing is started that nobody watches")]
-    pub(super) fn start(&self, command: Command, folder: &Path) -> Process {
-        Process::start(command, folder)
-    }
-}
-
-impl Drop for Processes {
-    fn drop(&mut self) {
-        drop(self.lifeline.take());
-        let _ = self.watch.wait();
-    }
 }
 
 impl Process {
@@ -70,13 +69,6 @@ impl Process {
     pub(super) fn signal(&self, signal: &str) {
         let id = self.locked(|child| child.id());
         send(signal, &[id.to_string()]);
-    }
-
-    /// Waits for its end.
-    pub(super) fn wait(&self) {
-        self.locked(|child| {
-            let _ = child.wait();
-        });
     }
 
     fn locked<T>(&self, use_it: impl FnOnce(&mut Child) -> T) -> T {

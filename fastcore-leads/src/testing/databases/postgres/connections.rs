@@ -12,6 +12,7 @@ use crate::{
     audit::Actor,
     inbox::{InboxExt, Target},
     ingest::{Ingest, IngestError},
+    sql::postgres as sql,
     store::{Insertion, NewLead, StoreErrorKind},
     testing::{
         databases::{CANARY, Database, Open},
@@ -192,17 +193,19 @@ pub async fn of_several_hosts_the_one_that_takes_writes_is_found(open: Open) {
     }
 }
 
-/// Where a pooler shares sessions, a setting would be somebody else's a moment later: none is changed but within a transaction. Nor are
-/// tables migrated there.
+/// Where a pooler shares sessions, a setting would be somebody else's a moment later: none is changed but within a transaction, and the role
+/// brings them along. Nor are tables migrated there.
 pub async fn behind_a_pooler_no_setting_of_a_session_is_changed(open: Open) {
-    let cluster = Cluster::start(&["fsync=off", "log_statement=all"]);
+    let cluster = Cluster::start(&["fsync=off", "log_statement=all", "log_parameter_max_length=0"]);
     let url = cluster.database();
+    cluster.psql(&url, "CREATE ROLE service LOGIN SUPERUSER");
+    let url = url.replace("postgres@", "service@");
     let pooled = format!("{url}?pooler=transaction");
     let database = open(pooled.clone()).await.expect("it opens");
     let error = database.migrate().await.expect_err("not on a shared session");
     assert!(error.kind() == StoreErrorKind::SchemaMismatch && error.to_string().contains("pooler"), "{error}");
-    open(url).await.expect("it opens").migrate().await.expect("migrated");
-    for (url, is_pooled) in [(&pooled, true), (&cluster.url(name_of(&pooled)), false)] {
+    open(url.clone()).await.expect("it opens").migrate().await.expect("migrated");
+    for (url, is_pooled) in [(&pooled, true), (&url, false)] {
         let before = cluster.log().len();
         let database = open(url.clone()).await.expect("it opens");
         database.migrate().await.expect("nothing is to be done");
@@ -219,16 +222,30 @@ pub async fn behind_a_pooler_no_setting_of_a_session_is_changed(open: Open) {
         let settings: Vec<&str> = log[before..].lines().filter(|line| changes_a_session(line)).collect();
         assert_eq!(settings.is_empty(), is_pooled, "{settings:?}");
     }
+
+    let warnings = async || -> Vec<&'static str> {
+        let database = open(pooled.clone()).await.expect("it opens");
+        let all = database.settings_warnings().await.expect("settings");
+        all.into_iter().filter(|warning| warning.contains("pooler=transaction")).collect()
+    };
+    assert_eq!(warnings().await.len(), 4, "all but synchronous_commit");
+    cluster.psql(&url, "ALTER ROLE service SET synchronous_commit = off");
+    let refused = open(pooled.clone()).await.err().expect("acknowledged leads could be lost");
+    assert!(refused.to_string().contains("synchronous_commit is off"), "{refused}");
+    cluster.psql(&url, &sql::pooled_role("service", Duration::from_secs(2)));
+    assert_eq!(warnings().await, [""; 0]);
 }
 
-fn name_of(url: &str) -> &str {
-    url.rsplit('/').next().and_then(|name| name.split('?').next()).unwrap_or_default()
-}
-
-/// A line of the server's log. Where a statement goes on in the next one, an `UPDATE` may have a `SET` there.
+/// A line of the server's log. Where a statement goes on in the next one, an `UPDATE` may have a `SET` there. Two settings are each
+/// client's own behind PgBouncer, which keeps them in mind: diesel sends them.
 fn changes_a_session(line: &str) -> bool {
-    let sets = |statement: &str| statement.trim_start().starts_with("SET ") && !statement.contains("SET LOCAL");
-    line.split_once("LOG:  statement: ").is_some_and(|(_, statements)| statements.split(';').any(sets))
+    let sets = |statement: &str| {
+        let statement = statement.trim_start();
+        statement.starts_with("SET ")
+            && !["SET LOCAL", "SET TIME ZONE ", "SET CLIENT_ENCODING "].iter().any(|known| statement.starts_with(known))
+    };
+    let statements = line.split_once("LOG:  ").and_then(|(_, logged)| logged.split_once(": "));
+    statements.is_some_and(|(_, statements)| statements.split(';').any(sets))
         || (line.contains("set_config(") && line.contains("false)"))
 }
 

@@ -331,6 +331,8 @@ pub async fn settings_that_log_leads_are_named(open: Open) {
         ("log_min_duration_statement", "-1", false),
         ("log_statement", "mod", true),
         ("log_statement", "ddl", false),
+        ("log_transaction_sample_rate", "0.5", true),
+        ("log_transaction_sample_rate", "0", false),
         ("log_min_duration_sample", "0", true),
         ("log_parameter_max_length", "0", false),
     ] {
