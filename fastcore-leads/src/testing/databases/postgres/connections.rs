@@ -198,7 +198,10 @@ pub async fn of_several_hosts_the_one_that_takes_writes_is_found(open: Open) {
 pub async fn behind_a_pooler_no_setting_of_a_session_is_changed(open: Open) {
     let cluster = Cluster::start(&["fsync=off", "log_statement=all", "log_parameter_max_length=0"]);
     let url = cluster.database();
-    cluster.psql(&url, "CREATE ROLE service LOGIN SUPERUSER");
+    cluster.psql(
+        &url,
+        "CREATE ROLE service LOGIN SUPERUSER; ALTER ROLE service SET log_parameter_max_length_on_error = -1",
+    );
     let url = url.replace("postgres@", "service@");
     let pooled = format!("{url}?pooler=transaction");
     let database = open(pooled.clone()).await.expect("it opens");
