@@ -122,7 +122,7 @@ async fn services_behind_a_balancer_are_restarted_one_after_the_other() {
             service.signal("-TERM");
             assert!(service.wait().success(), "{}", service.logs());
             if address == addresses[0] {
-                // As a newer version leaves the tables that comes first to one of them; the other one serves throughout.
+                // The tables are as a newer version leaves them, which has come to the first one; the other one serves throughout.
                 Cluster::shared().psql(&url, sql_of_a_newer_version());
             }
             *service = start(address);

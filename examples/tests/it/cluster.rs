@@ -23,7 +23,7 @@ use crate::{
     service::{Service, get},
 };
 
-/// In the short form: three fail-overs, and no standby. `./test --cluster` makes 105, of which 45 are fail-overs.
+/// In the short form: three fail-overs, and once no standby that is left. `./test --cluster` makes 105, of which 45 are fail-overs.
 const FAULTS: usize = 4;
 /// A fault comes once so many leads were taken in behind the one before.
 const BETWEEN: usize = 200;

@@ -1,7 +1,7 @@
 use std::{str::FromStr, sync::atomic::AtomicUsize, time::Duration};
 
 use fastcore_leads::{
-    StoreError,
+    StoreError, StoreErrorKind,
     sql::{
         PgHost, PgOptions, PgUrl, SslMode,
         engine::{Engine, MAX_IDLE, PgConnections},
@@ -50,6 +50,9 @@ pub(super) async fn connect(
     let pool = Pool { inner: pool, servers: Some(servers.into()), server: AtomicUsize::new(0), is_pooled };
     let connections = PgConnections::over(pool, options.get_timeout());
     if let Err(error) = connections.open(options.get_min_connections() as usize).await {
+        if error.kind() == StoreErrorKind::Misconfigured {
+            return Err(error);
+        }
         // sqlx's pool keeps to itself why it tried again: a refused connection, a name that is not known.
         return match timeout(connect_timeout, first.connect()).await {
             Ok(Err(reason)) => Err(while_connecting(reason)),

@@ -33,7 +33,8 @@ impl PgLeadStore {
     /// # Errors
     /// [`StoreErrorKind::Internal`](fastcore_leads::StoreErrorKind::Internal) where the URL cannot be read,
     /// [`StoreErrorKind::Unavailable`](fastcore_leads::StoreErrorKind::Unavailable) where the database cannot be reached in
-    /// time.
+    /// time, [`StoreErrorKind::Misconfigured`](fastcore_leads::StoreErrorKind::Misconfigured) where `pooler=transaction` meets
+    /// a role whose `synchronous_commit` is off.
     pub async fn connect(url: &str) -> Result<Self, StoreError> {
         Self::open(url, PgOptions::new()).await
     }
@@ -54,6 +55,8 @@ impl PgLeadStore {
 
     /// Connects with options of sqlx's own, for what a URL cannot say.
     ///
+    /// Settings of the session are changed: behind a pooler in transaction mode, [`open`](Self::open) a URL instead.
+    ///
     /// # Errors
     /// As [`connect`](Self::connect).
     pub async fn connect_with(server: PgConnectOptions, options: PgOptions) -> Result<Self, StoreError> {
@@ -62,8 +65,8 @@ impl PgLeadStore {
     }
 
     /// Uses a pool that the host has already. As many of its connections as write at once are kept for writing, at most half
-    /// of them. Their `lock_timeout` is set, and they are closed, not given back. Not for a pool behind a pooler in transaction mode, where
-    /// others would have that setting: open a URL with `pooler=transaction` instead.
+    /// of them. Their `lock_timeout` is set, and they are closed, not given back. Behind a pooler in transaction mode others
+    /// would have that setting: [`open`](Self::open) a URL with `pooler=transaction` there.
     ///
     /// `acquire_timeout` of the pool does not matter: waiting for a connection is bounded by
     /// [`with_timeout`](Self::with_timeout). Set a `statement_timeout` of about as much on the pool's connections, so that

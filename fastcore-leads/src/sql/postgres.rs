@@ -224,13 +224,16 @@ pub fn pooled_role(writer: &str, statement_timeout: Duration) -> String {
     [
         ("client_min_messages", "error"),
         ("log_parameter_max_length_on_error", "0"),
-        ("synchronous_commit", "on"),
+        (SYNCHRONOUS_COMMIT, "on"),
         ("lock_timeout", "100ms"),
         ("statement_timeout", &statement_timeout),
     ]
     .map(|(name, value)| format!("ALTER ROLE {writer} SET {name} = '{value}';\n"))
     .concat()
 }
+
+/// The one of these settings without which acknowledged leads could be lost.
+pub const SYNCHRONOUS_COMMIT: &str = "synchronous_commit";
 
 /// What it means that a session lacks a setting of [`pooled_role`]: one of [`MISSING_OF_POOLED_ROLE`].
 pub fn pooled_warning(missing: &str) -> Option<&'static str> {
@@ -243,7 +246,7 @@ pub fn pooled_warning(missing: &str) -> Option<&'static str> {
             "pooler=transaction, and the role has no log_parameter_max_length_on_error = 0: the server may log a lead that it refuses \
              (`leadctl grants --pooler`)"
         }
-        "synchronous_commit" => {
+        SYNCHRONOUS_COMMIT => {
             "pooler=transaction, and synchronous_commit is off: a crash of the database would lose the leads acknowledged last \
              (`leadctl grants --pooler`)"
         }

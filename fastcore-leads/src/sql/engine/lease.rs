@@ -50,7 +50,7 @@ pub(super) struct Shared<P: Pool> {
 /// A connection that has written before.
 struct Kept<C> {
     connection: C,
-    /// None: it goes back to a host that has but this one, or a pooler gives each transaction another process.
+    /// None: the pool has but this one, or a pooler gives each transaction another process.
     backend: Option<Backend>,
     opened: Instant,
     used: Instant,
@@ -61,8 +61,9 @@ struct Kept<C> {
 /// Which process of the server serves a connection: its number, since when, and how long it waits for a lock.
 type Backend = (i32, String, String);
 
-/// How long the place of a connection that is silent stays taken, where nothing is known of the server's process.
-const FORGOTTEN: Duration = Duration::from_secs(5 * 60);
+/// How long the place of a connection that is silent stays taken, where nothing is known of the server's process: a commit that waits for
+/// a standby may take for ever, and a connection that was forgotten on the way never answers.
+const FORGOTTEN: Duration = MAX_IDLE;
 
 impl<P: Pool> Shared<P> {
     pub(super) fn over(pool: P) -> Arc<Self> {

@@ -316,7 +316,9 @@ impl<C: Connections> LeadMigrations for Engine<C> {
         };
         if self.0.is_pooled() {
             let missing = self.answers(Statement::of(C::DIALECT, super::postgres::MISSING_OF_POOLED_ROLE)).await?;
-            warnings.extend(missing.iter().filter_map(|name| super::postgres::pooled_warning(name)));
+            // That one is told of whatever sets it.
+            let missing = missing.iter().filter(|name| *name != super::postgres::SYNCHRONOUS_COMMIT);
+            warnings.extend(missing.filter_map(|name| super::postgres::pooled_warning(name)));
         }
         Ok(warnings)
     }

@@ -100,7 +100,8 @@ pub trait Pool: Send + Sync + 'static {
 /// PostgreSQL behind a driver's pool.
 ///
 /// Up to half of the pool's connections write, and are kept between batches. One that does not answer in time keeps its place
-/// until the server has let go of it, so that the server never sees more of them than the pool may have.
+/// until the server has let go of it, so that the server never sees more of them than the pool may have. Behind a pooler in transaction mode the
+/// server's process is not known: there the place is free once the connection answers or breaks, or after a minute.
 pub struct PgConnections<P: Pool> {
     shared: Arc<Shared<P>>,
     timeout: Duration,
@@ -131,7 +132,8 @@ impl<P: Pool> PgConnections<P> {
     /// there are not so many.
     ///
     /// # Errors
-    /// [`StoreErrorKind::Unavailable`] where the database cannot be reached in time.
+    /// [`StoreErrorKind::Unavailable`] where the database cannot be reached in time; [`StoreErrorKind::Misconfigured`] where it does not wait
+    /// for the disk at a commit, and a pooler shares its sessions, so that nobody here can have it wait.
     pub async fn open(&self, connections: usize) -> Result<(), StoreError> {
         let mut opened = vec![within(self.timeout, self.shared.take(self.timeout)).await?];
         while opened.len() < connections {
@@ -158,12 +160,14 @@ impl<P: Pool> PgConnections<P> {
         }
         if self.is_pooled() {
             let ask = Statement::of(Dialect::Postgres, sql::MISSING_OF_POOLED_ROLE);
-            let missing = within(self.timeout, opened[0].connection()?.answers(ask)).await?;
-            for (name, warning) in missing.iter().filter_map(|name| Some((name, sql::pooled_warning(name)?))) {
-                if name == "synchronous_commit" {
-                    return Err(StoreError::new(StoreErrorKind::Misconfigured).with_reason(warning));
-                }
-                tracing::warn!("{warning}");
+            let missing = within(self.timeout, opened[0].connection()?.answers(ask)).await;
+            let missing = missing.map_err(|error| error.into_kind(StoreErrorKind::Unavailable))?;
+            if let Some(name) = missing.iter().find(|name| *name == sql::SYNCHRONOUS_COMMIT) {
+                let error = StoreError::new(StoreErrorKind::Misconfigured);
+                return Err(match sql::pooled_warning(name) {
+                    Some(reason) => error.with_reason(reason),
+                    None => error,
+                });
             }
         }
         opened.into_iter().for_each(super::lease::Open::give_back);

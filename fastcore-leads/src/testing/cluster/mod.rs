@@ -53,7 +53,7 @@ impl PatroniCluster {
     /// Where Patroni, etcd or HAProxy is not installed, with what to install.
     pub fn start() -> Self {
         let dir = TempDir::new();
-        // As processes have it that work there.
+        // As /proc shows it for processes that work there.
         let root = dir.path().canonicalize().expect("the temporary directory is there");
         make_own(&root);
         let watch = Watch::over(&root);
@@ -197,7 +197,7 @@ fn start_haproxy(root: &Path, port: u16, nodes: &[Node]) -> Process {
     Process::start(haproxy, &folder)
 }
 
-/// Patroni's file with what this machine has. Nobody here can be reset by a watchdog.
+/// Patroni's file with what this machine has: no watchdog.
 fn patroni_here(root: &Path) -> String {
     let mut file = PATRONI_YML.to_owned();
     for (written, here) in [

@@ -153,7 +153,7 @@ impl Node {
 
     /// Stops PostgreSQL, the first of its processes before the others, so that none is missing. Answers their numbers.
     fn stopped(&self) -> Vec<String> {
-        send("-STOP", &self.processes()[..]);
+        send("-STOP", &self.processes());
         let all = self.processes();
         send("-STOP", &all);
         all
