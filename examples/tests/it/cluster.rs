@@ -84,7 +84,7 @@ impl World {
     fn services(&self, drivers: [&str; 2]) -> [Service; 2] {
         let ports: Vec<u16> = self.network.iter().map(Proxy::port).collect();
         let urls = [self.cluster.url(DATABASE), self.cluster.url_at(DATABASE, &ports)];
-        [0, 1].map(|i| Service::start(&["--database-url", &urls[i], "--driver", drivers[i]]))
+        [0, 1].map(|i| Service::start_again_and_again(&["--database-url", &urls[i], "--driver", drivers[i]]))
     }
 
     /// Does something to the cluster that takes its time.
@@ -223,7 +223,7 @@ async fn report_what_thaws_lose(world: &World, thaws: usize) {
 /// Services that know one server only, which leads no more once another one does: they say that they take no leads.
 async fn switched_over(world: &World) {
     let url = world.with(|cluster| cluster.wait_until_whole().url(DATABASE)).await;
-    let services = DRIVERS.map(|driver| Service::start(&["--database-url", &url, "--driver", driver]));
+    let services = DRIVERS.map(|driver| Service::start_again_and_again(&["--database-url", &url, "--driver", driver]));
     for service in &services {
         assert_eq!(readiness(service).await, 200);
     }

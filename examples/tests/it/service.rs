@@ -68,7 +68,25 @@ impl Service {
         self.child.stderr.take().unwrap()
     }
 
-    fn spawn(mut command: Command, dir: TempDir) -> Self {
+    /// As a service manager does: again where it ended since the database did not answer in time.
+    pub(crate) fn start_again_and_again(options: &[&str]) -> Self {
+        let end = Instant::now() + PATIENCE;
+        loop {
+            let dir = TempDir::new();
+            let variables = [("FASTCORE_SITE_INGEST_TOKEN", TOKEN)];
+            match Self::try_spawn(command(Command::new(SERVE), &dir, options, &variables), dir) {
+                Ok(service) => return service,
+                Err(log) => assert!(Instant::now() < end, "serve ended: {log}"),
+            }
+        }
+    }
+
+    fn spawn(command: Command, dir: TempDir) -> Self {
+        Self::try_spawn(command, dir).unwrap_or_else(|log| panic!("serve ended: {log}"))
+    }
+
+    /// `Err`: what it said before it ended.
+    fn try_spawn(mut command: Command, dir: TempDir) -> Result<Self, String> {
         let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
         let mut banner = String::new();
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
@@ -76,13 +94,13 @@ impl Service {
             let Some(Ok(line)) = lines.next() else {
                 let _ = child.kill();
                 let _ = child.wait();
-                panic!("serve ended: {}", read(&dir));
+                return Err(read(&dir));
             };
             banner.push_str(&line);
             banner.push('\n');
         }
         let address = banner.lines().find_map(|line| line.strip_prefix("Listening on http://")).unwrap();
-        Self { child, dir, address: address.parse().unwrap(), banner }
+        Ok(Self { child, dir, address: address.parse().unwrap(), banner })
     }
 
     /// What it logged so far. Lines are written behind those who log: until no more come.
