@@ -216,9 +216,10 @@ async fn the_service_is_killed_twenty_times() {
 
 /// Every lead has exactly one audit row and the reverse, every acknowledged id is there.
 const BROKEN_PAIRS: &str = "SELECT count(*) FROM lead_inbox
-     WHERE (SELECT count(*) FROM audit_log WHERE audit_log.lead_id = lead_inbox.id) <> 1
+      LEFT JOIN (SELECT lead_id, count(*) AS audits FROM audit_log GROUP BY lead_id) AS audited ON audited.lead_id = lead_inbox.id
+     WHERE coalesce(audits, 0) <> 1
      UNION ALL
-    SELECT count(*) FROM audit_log WHERE lead_id NOT IN (SELECT id FROM lead_inbox)";
+    SELECT count(*) FROM audit_log LEFT JOIN lead_inbox ON lead_inbox.id = audit_log.lead_id WHERE lead_inbox.id IS NULL";
 
 /// Asks a PostgreSQL whether it is so.
 pub(crate) fn check(psql: impl Fn(&str) -> String, acknowledged: &HashSet<String>) {
