@@ -78,10 +78,8 @@ impl Cluster {
         let dir = TempDir::new();
         let data = dir.path().join("data");
         fs::create_dir(&data).expect("the temporary directory can be written");
-        if runs_as_root() {
-            let is_done = Command::new("chown").arg(server_user()).arg(dir.path()).arg(&data).status();
-            assert!(is_done.is_ok_and(|status| status.success()), "chown failed");
-        }
+        give_to_server_user(dir.path());
+        give_to_server_user(&data);
         let output = run_as_server_user(&program("initdb"))
             .args(["--username=postgres", "--auth=trust", "--encoding=UTF8", "--locale=C", "--no-sync", "-D"])
             .arg(&data)
@@ -171,13 +169,7 @@ impl Cluster {
     /// As [`psql`](Self::psql), for statements that may fail: whether they went through, and what was printed.
     pub fn try_psql(&self, database: &str, sql: &str) -> (bool, String) {
         let database = database.rsplit('/').next().unwrap_or(database);
-        let output = Command::new(program("psql"))
-            .args(["-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1", "-h", "127.0.0.1", "-U", "postgres"])
-            .args(["-p", &self.port.to_string(), "-d", database, "-c", sql])
-            .output()
-            .expect(NO_SERVER);
-        let text = [output.stdout, output.stderr].concat();
-        (output.status.success(), String::from_utf8_lossy(&text).trim().to_owned())
+        run_psql(self.port, database, sql, &[])
     }
 
     /// Runs statements in a session that stays open until the answer is dropped, such as one that holds a lock.
@@ -206,10 +198,7 @@ impl Cluster {
 
     /// The numbers of the server's processes, that of the first one first.
     pub fn processes(&self) -> Vec<String> {
-        let file = File::open(self.data().join("postmaster.pid")).ok();
-        let pid = file.and_then(|file| BufReader::new(file).lines().next()?.ok()).expect("the server runs");
-        let children = children_of(&pid);
-        [vec![pid], children].concat()
+        processes_of(&self.data()).expect("the server runs")
     }
 
     fn signal(&self, signal: &str) {
@@ -301,19 +290,46 @@ pub fn run_as_server_user(program: &Path) -> Command {
     command
 }
 
-pub(super) fn server_user() -> &'static str {
+/// Lets servers have what is at a path.
+pub(super) fn give_to_server_user(path: &Path) {
+    if runs_as_root() {
+        let is_done = Command::new("chown").arg(server_user()).arg(path).status();
+        assert!(is_done.is_ok_and(|status| status.success()), "chown failed");
+    }
+}
+
+/// Runs statements at a server of this machine: whether they went through, and what was printed, unaligned.
+pub(super) fn run_psql(port: u16, database: &str, sql: &str, variables: &[(&str, &str)]) -> (bool, String) {
+    let output = Command::new(program("psql"))
+        .args(["-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1", "-h", "127.0.0.1", "-U", "postgres"])
+        .args(["-p", &port.to_string(), "-d", database, "-c", sql])
+        .envs(variables.iter().copied())
+        .output()
+        .expect(NO_SERVER);
+    let text = [output.stdout, output.stderr].concat();
+    (output.status.success(), String::from_utf8_lossy(&text).trim().to_owned())
+}
+
+/// The numbers of the processes of the server with this data directory, that of the first one first; `None` where none has started.
+pub(super) fn processes_of(data: &Path) -> Option<Vec<String>> {
+    let pid = BufReader::new(File::open(data.join("postmaster.pid")).ok()?).lines().next()?.ok()?;
+    let children = children_of(&pid);
+    Some([vec![pid], children].concat())
+}
+
+fn server_user() -> &'static str {
     let has_postgres =
         fs::read_to_string("/etc/passwd").is_ok_and(|users| users.lines().any(|user| user.starts_with("postgres:")));
     if has_postgres { "postgres" } else { "nobody" }
 }
 
-pub(super) fn runs_as_root() -> bool {
+fn runs_as_root() -> bool {
     let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
     let uid = status.lines().find_map(|line| line.strip_prefix("Uid:"));
     uid.and_then(|ids| ids.split_whitespace().nth(1)) == Some("0")
 }
 
-pub(super) fn children_of(pid: &str) -> Vec<String> {
+fn children_of(pid: &str) -> Vec<String> {
     let path = format!("/proc/{pid}/task/{pid}/children");
     fs::read_to_string(path).unwrap_or_default().split_whitespace().map(str::to_owned).collect()
 }

@@ -19,7 +19,7 @@ pub use self::node::{Node, Ports};
 use self::processes::{Process, Watch, installed};
 use super::{
     TempDir,
-    postgres::{free_port, run_as_server_user, runs_as_root, server_user},
+    postgres::{free_port, give_to_server_user, run_as_server_user},
 };
 
 /// The settings of each node.
@@ -219,7 +219,7 @@ fn replaced(file: &str, written: &str, here: &str) -> String {
 /// Makes a folder that belongs to whom servers run as.
 fn make_own(folder: &Path) {
     fs::create_dir_all(folder).expect("the temporary directory can be written");
-    give_away(folder);
+    give_to_server_user(folder);
 }
 
 /// Writes a file that nobody but whom servers run as may read.
@@ -227,14 +227,7 @@ fn write_own(file: &Path, text: &str) {
     fs::write(file, text).expect("the temporary directory can be written");
     let is_done = Command::new("chmod").arg("600").arg(file).status();
     assert!(is_done.is_ok_and(|status| status.success()), "chmod failed");
-    give_away(file);
-}
-
-fn give_away(path: &Path) {
-    if runs_as_root() {
-        let is_done = Command::new("chown").arg(server_user()).arg(path).status();
-        assert!(is_done.is_ok_and(|status| status.success()), "chown failed");
-    }
+    give_to_server_user(file);
 }
 
 fn members(answer: &str) -> Vec<Value> {

@@ -1,11 +1,10 @@
 //! One PostgreSQL server and the Patroni beside it.
 
 use std::{
-    fs::{self, File},
-    io::{BufRead, BufReader, Read, Write},
+    fs,
+    io::{Read, Write},
     net::TcpStream,
     path::PathBuf,
-    process::Command,
     sync::{Mutex, PoisonError},
     time::Duration,
 };
@@ -15,7 +14,7 @@ use super::{
     processes::{Process, installed, send},
     wait_until,
 };
-use crate::testing::postgres::{children_of, free_port, is_alive, program, run_as_server_user};
+use crate::testing::postgres::{free_port, is_alive, processes_of, program, run_as_server_user, run_psql};
 
 /// `patroni` with the password of everybody (RFC 7617).
 const REST_AUTHORIZATION: &str = "Basic cGF0cm9uaTp0aGUta2l0LXMtb3du";
@@ -115,15 +114,8 @@ impl Node {
 
     /// Runs statements with `psql`, as another program than ours: whether they went through, and what was printed.
     pub fn try_psql(&self, database: &str, sql: &str) -> (bool, String) {
-        let output = Command::new(program("psql"))
-            .args(["-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1", "-h", "127.0.0.1", "-U", "postgres"])
-            .args(["-p", &self.ports.postgres.to_string(), "-d", database, "-c", sql])
-            .env("PGPASSWORD", PASSWORD)
-            .env("PGCONNECT_TIMEOUT", "2")
-            .output()
-            .expect("psql can be run");
-        let text = [output.stdout, output.stderr].concat();
-        (output.status.success(), String::from_utf8_lossy(&text).trim().to_owned())
+        // A node that is frozen takes connections, and never answers.
+        run_psql(self.ports.postgres, database, sql, &[("PGPASSWORD", PASSWORD), ("PGCONNECT_TIMEOUT", "2")])
     }
 
     /// As [`try_psql`](Self::try_psql), for statements that do not fail.
@@ -167,11 +159,7 @@ impl Node {
 
     /// The numbers of PostgreSQL's processes.
     fn processes(&self) -> Vec<String> {
-        let file = File::open(self.folder.join("data/postmaster.pid")).ok();
-        let id = file.and_then(|file| BufReader::new(file).lines().next()?.ok());
-        let Some(id) = id.filter(|id| is_alive(id)) else { return Vec::new() };
-        let children = children_of(&id);
-        [vec![id], children].concat()
+        processes_of(&self.folder.join("data")).filter(|ids| is_alive(&ids[0])).unwrap_or_default()
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, Option<Process>> {
