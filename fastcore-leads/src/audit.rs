@@ -42,6 +42,11 @@ pub const LEADS_EXPORTED: &str = "LEADS_EXPORTED";
 /// The event of a lead that nobody has worked on for longer than the service level allows.
 pub const LEAD_UNANSWERED: &str = "LEAD_UNANSWERED";
 
+/// The event of an audit row that was redacted: its details name the row, and say why.
+pub const AUDIT_REDACTED: &str = "AUDIT_REDACTED";
+/// The event of a log whose tree was begun anew: its details name what was signed before, and say why.
+pub const AUDIT_RESTARTED: &str = "AUDIT_RESTARTED";
+
 /// One row of the audit log, as stored. `Debug` leaves the details out.
 #[derive(Clone, PartialEq)]
 #[non_exhaustive]

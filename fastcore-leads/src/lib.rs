@@ -2,6 +2,8 @@
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 pub mod audit;
+#[cfg(any(feature = "outbox", feature = "proof"))]
+mod burst;
 #[cfg(feature = "client")]
 #[cfg_attr(docsrs, doc(cfg(feature = "client")))]
 pub mod client;
@@ -19,6 +21,7 @@ pub mod outbox;
 mod pace;
 #[cfg(feature = "client")]
 mod private;
+pub mod proof;
 #[cfg(feature = "client")]
 #[cfg_attr(docsrs, doc(cfg(feature = "client")))]
 pub mod pseudonym;
@@ -49,8 +52,8 @@ pub use self::{
     lead::{ConsentPolicy, EmailAddress, Lead, LeadDraft, LeadId, LeadStatus, ParseError, RequestId, Service},
     mask::mask_email,
     store::{
-        Insertion, LeadDatabase, LeadInbox, LeadMigrations, LeadOutbox, LeadStore, MemoryLeadStore, NewLead, Receipt,
-        StoreError, StoreErrorKind, StoredLead, settle, unsettled,
+        Insertion, LeadDatabase, LeadInbox, LeadLog, LeadMigrations, LeadOutbox, LeadStore, MemoryLeadStore, NewLead,
+        Receipt, StoreError, StoreErrorKind, StoredLead, settle, unsettled,
     },
     token::{Scope, Token, TokenSet},
     transport::Transport,

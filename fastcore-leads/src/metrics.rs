@@ -68,6 +68,15 @@ pub const DELIVERIES_DEAD: &str = "fastcore_leads_deliveries_dead";
 /// Gauge: 1 while a `destination` is paused.
 pub const DESTINATION_PAUSED: &str = "fastcore_leads_destination_paused";
 
+/// Gauge: how long ago the oldest audit row was written that is not [sealed](crate::proof), in seconds.
+pub const AUDIT_LAG: &str = "fastcore_leads_audit_lag_seconds";
+/// Gauge: audit rows that are sealed.
+pub const AUDIT_SEALED: &str = "fastcore_leads_audit_sealed_rows";
+/// Gauge: audit rows that have a number and are not sealed.
+pub const AUDIT_UNSEALED: &str = "fastcore_leads_audit_unsealed_rows";
+/// Gauge: 1 while the audit log cannot be sealed, or its head is not one to sign.
+pub const AUDIT_FAILING: &str = "fastcore_leads_audit_failing";
+
 /// Counter: leads that were found unanswered for longer than the service level allows, by a dispatcher of the [outbox](crate::outbox) that
 /// has one.
 pub const UNANSWERED: &str = "fastcore_leads_unanswered_total";
@@ -97,6 +106,10 @@ pub fn describe() {
     describe_gauge!(DELIVERIES_DUE, Unit::Count, "Deliveries that are due, now or later");
     describe_gauge!(DELIVERIES_DEAD, Unit::Count, "Deliveries that were given up");
     describe_gauge!(DESTINATION_PAUSED, "Whether a destination is paused");
+    describe_gauge!(AUDIT_LAG, Unit::Seconds, "How long ago the oldest audit row was written that is not sealed");
+    describe_gauge!(AUDIT_SEALED, Unit::Count, "Audit rows that are sealed");
+    describe_gauge!(AUDIT_UNSEALED, Unit::Count, "Audit rows that have a number and are not sealed");
+    describe_gauge!(AUDIT_FAILING, "Whether the audit log cannot be sealed, or its head is not one to sign");
     describe_counter!(UNANSWERED, Unit::Count, "Leads unanswered for longer than the service level allows");
     describe_gauge!(OLDEST_UNANSWERED, Unit::Seconds, "How long ago the oldest lead came that nobody works on");
     describe_gauge!(SETTING, "Settings of the ingest workflow, by name");

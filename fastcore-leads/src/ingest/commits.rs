@@ -27,7 +27,7 @@ impl Commits {
     }
 
     /// How many leads were committed so far.
-    #[cfg(feature = "outbox")]
+    #[cfg(any(feature = "outbox", feature = "proof"))]
     pub(crate) fn leads(&self) -> u64 {
         self.leads.load(Ordering::Relaxed)
     }

@@ -3,6 +3,7 @@
 pub mod engine;
 pub mod inbox;
 mod location;
+pub(crate) mod log;
 mod migration;
 pub mod outbox;
 mod pg_options;

@@ -54,6 +54,7 @@ pub const MIGRATIONS: &[Migration] = &[
         before: &["DROP INDEX CONCURRENTLY IF EXISTS ix_audit_log_request_id"],
         ..Migration::new(7, "fewer_indexes", include_str!("../../sql/postgres/migrations/0007_fewer_indexes.sql"))
     },
+    Migration::new(8, "proof", include_str!("../../sql/postgres/migrations/0008_proof.sql")),
 ];
 
 /// Makes the bookkeeping table where it is missing.
@@ -184,7 +185,8 @@ pub fn grants(owner: &str, writer: &str) -> String {
     let (owner, writer) = (quoted(owner), quoted(writer));
     let outbox = ["lead_event", "lead_sequencer", "lead_destination", "lead_delivery"];
     let search = ["lead_search", "lead_search_progress"];
-    let tables = [&["lead_inbox", "audit_log", super::MIGRATIONS_TABLE][..], &outbox, &search].concat();
+    let proof = ["audit_tile", "audit_seal"];
+    let tables = [&["lead_inbox", "audit_log", super::MIGRATIONS_TABLE][..], &outbox, &search, &proof].concat();
     let ownership: String = tables.iter().map(|table| format!("ALTER TABLE {table} OWNER TO {owner};\n")).collect();
     let all = tables.join(", ");
     format!(
@@ -208,6 +210,8 @@ pub fn grants(owner: &str, writer: &str) -> String {
          GRANT SELECT, INSERT, UPDATE, DELETE ON lead_delivery TO {writer};\n\
          GRANT SELECT, INSERT ON lead_search TO {writer};\n\
          GRANT SELECT, UPDATE ON lead_search_progress TO {writer};\n\
+         GRANT SELECT, INSERT, UPDATE ON audit_tile TO {writer};\n\
+         GRANT SELECT, UPDATE ON audit_seal TO {writer};\n\
          COMMIT;\n",
         migrations = super::MIGRATIONS_TABLE
     )

@@ -21,6 +21,7 @@ pub const MIGRATIONS: &[Migration] = &[
     Migration::new(5, "search", include_str!("../../sql/sqlite/migrations/0005_search.sql")),
     Migration::new(6, "erasures", include_str!("../../sql/sqlite/migrations/0006_erasures.sql")),
     Migration::new(7, "fewer_indexes", include_str!("../../sql/sqlite/migrations/0007_fewer_indexes.sql")),
+    Migration::new(8, "proof", include_str!("../../sql/sqlite/migrations/0008_proof.sql")),
 ];
 
 /// Makes the bookkeeping table where it is missing.

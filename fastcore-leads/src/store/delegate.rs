@@ -1,15 +1,16 @@
 use std::sync::Arc;
 
-use super::{LeadInbox, LeadMigrations, LeadOutbox, LeadStore};
+use super::{LeadInbox, LeadLog, LeadMigrations, LeadOutbox, LeadStore};
 
 /// Gives a store the traits of another one, which it holds.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __delegate {
-    ($self:ident => $to:expr; [$($store:tt)*] [$($inbox:tt)*] [$($outbox:tt)*] [$($database:tt)*]) => {
+    ($self:ident => $to:expr; [$($store:tt)*] [$($inbox:tt)*] [$($outbox:tt)*] [$($log:tt)*] [$($database:tt)*]) => {
         $crate::__delegate_store! { $self => $to; [$($store)*] }
         $crate::__delegate_inbox! { $self => $to; [$($inbox)*] }
         $crate::__delegate_outbox! { $self => $to; [$($outbox)*] }
+        $crate::__delegate_log! { $self => $to; [$($log)*] }
         $crate::__delegate_migrations! { $self => $to; [$($database)*] }
     };
 }
@@ -243,6 +244,67 @@ macro_rules! __delegate_outbox {
     };
 }
 
+/// [`LeadLog`] alone.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __delegate_log {
+    ($self:ident => $to:expr; [$($head:tt)*]) => {
+        #[$crate::__async_trait]
+        $($head)* {
+            async fn sealed(&$self) -> Result<$crate::proof::SealState, $crate::StoreError> {
+                $crate::LeadLog::sealed($to).await
+            }
+
+            async fn seal_lag(&$self) -> Result<$crate::proof::SealLag, $crate::StoreError> {
+                $crate::LeadLog::seal_lag($to).await
+            }
+
+            async fn entries(
+                &$self,
+                from: u64,
+                limit: u32,
+            ) -> Result<Vec<$crate::proof::LogEntry>, $crate::StoreError> {
+                $crate::LeadLog::entries($to, from, limit).await
+            }
+
+            async fn seal(&$self, seal: &$crate::proof::Seal) -> Result<bool, $crate::StoreError> {
+                $crate::LeadLog::seal($to, seal).await
+            }
+
+            async fn tiles(
+                &$self,
+                ids: &[$crate::proof::TileId],
+            ) -> Result<Vec<$crate::proof::Tile>, $crate::StoreError> {
+                $crate::LeadLog::tiles($to, ids).await
+            }
+
+            async fn keep_checkpoint(&$self, size: u64, checkpoint: &str) -> Result<(), $crate::StoreError> {
+                $crate::LeadLog::keep_checkpoint($to, size, checkpoint).await
+            }
+
+            async fn receipt_of(&$self, id: $crate::LeadId) -> Result<Option<u64>, $crate::StoreError> {
+                $crate::LeadLog::receipt_of($to, id).await
+            }
+
+            async fn strays(
+                &$self,
+                after: &str,
+                limit: u32,
+            ) -> Result<(Vec<String>, Option<String>), $crate::StoreError> {
+                $crate::LeadLog::strays($to, after, limit).await
+            }
+
+            async fn redact(&$self, row_id: &str, record: &$crate::AuditRecord) -> Result<bool, $crate::StoreError> {
+                $crate::LeadLog::redact($to, row_id, record).await
+            }
+
+            async fn restart_log(&$self, record: &$crate::AuditRecord) -> Result<(), $crate::StoreError> {
+                $crate::LeadLog::restart_log($to, record).await
+            }
+        }
+    };
+}
+
 /// [`LeadMigrations`] alone.
 #[doc(hidden)]
 #[macro_export]
@@ -279,6 +341,7 @@ macro_rules! delegate_store {
             [impl $crate::LeadStore for $store]
             [impl $crate::LeadInbox for $store]
             [impl $crate::LeadOutbox for $store]
+            [impl $crate::LeadLog for $store]
             [impl $crate::LeadMigrations for $store]
         }
     };
@@ -288,6 +351,7 @@ macro_rules! delegate_store {
             [impl $crate::LeadStore for $store]
             [impl $crate::LeadInbox for $store]
             [impl $crate::LeadOutbox for $store]
+            [impl $crate::LeadLog for $store]
             [impl $crate::LeadMigrations for $store]
         }
     };
@@ -298,6 +362,7 @@ __delegate! {
     [impl<S: LeadStore + ?Sized> LeadStore for Arc<S>]
     [impl<S: LeadInbox + ?Sized> LeadInbox for Arc<S>]
     [impl<S: LeadOutbox + ?Sized> LeadOutbox for Arc<S>]
+    [impl<S: LeadLog + ?Sized> LeadLog for Arc<S>]
     [impl<S: LeadMigrations + ?Sized> LeadMigrations for Arc<S>]
 }
 __delegate! {
@@ -305,5 +370,6 @@ __delegate! {
     [impl<S: LeadStore + ?Sized> LeadStore for Box<S>]
     [impl<S: LeadInbox + ?Sized> LeadInbox for Box<S>]
     [impl<S: LeadOutbox + ?Sized> LeadOutbox for Box<S>]
+    [impl<S: LeadLog + ?Sized> LeadLog for Box<S>]
     [impl<S: LeadMigrations + ?Sized> LeadMigrations for Box<S>]
 }

@@ -2,6 +2,7 @@
 
 mod delegate;
 mod error;
+mod log;
 mod memory;
 mod new_lead;
 mod outbox;
@@ -13,6 +14,7 @@ use async_trait::async_trait;
 pub(crate) use self::stored::NOTES;
 pub use self::{
     error::{StoreError, StoreErrorKind},
+    log::LeadLog,
     memory::MemoryLeadStore,
     new_lead::NewLead,
     outbox::LeadOutbox,
@@ -232,10 +234,10 @@ pub trait LeadMigrations: LeadStore {
     async fn missing_guards(&self) -> Result<Vec<String>, StoreError>;
 }
 
-/// A store that does all: takes leads in, works the inbox, tells others, and keeps its tables.
-pub trait LeadDatabase: LeadOutbox + LeadMigrations {}
+/// A store that does all: takes leads in, works the inbox, tells others, proves its log, and keeps its tables.
+pub trait LeadDatabase: LeadLog + LeadMigrations {}
 
-impl<S: LeadOutbox + LeadMigrations + ?Sized> LeadDatabase for S {}
+impl<S: LeadLog + LeadMigrations + ?Sized> LeadDatabase for S {}
 
 /// What became of one lead of a batch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -8,6 +8,7 @@ pub mod cluster;
 pub mod databases;
 pub mod http;
 pub mod inbox;
+pub mod log;
 mod logs;
 pub mod outbox;
 pub mod pairs;

@@ -15,6 +15,7 @@ mod many;
 mod meta;
 mod metrics;
 mod outbox;
+mod proof;
 mod properties;
 mod pseudonyms;
 mod schedules;

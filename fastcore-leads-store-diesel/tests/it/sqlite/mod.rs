@@ -20,9 +20,9 @@ use fastcore_leads_store_diesel::SqliteLeadStore;
 mod stores {
     use std::sync::Arc;
 
-    use fastcore_leads::{LeadOutbox, testing::TempDir};
+    use fastcore_leads::{LeadLog, testing::TempDir};
 
-    async fn fresh() -> (Arc<dyn LeadOutbox>, TempDir) {
+    async fn fresh() -> (Arc<dyn LeadLog>, TempDir) {
         let (store, dir) = super::migrated().await;
         (Arc::new(store), dir)
     }
@@ -30,6 +30,7 @@ mod stores {
     fastcore_leads::store_conformance!(fresh);
     fastcore_leads::inbox_conformance!(fresh);
     fastcore_leads::outbox_conformance!(fresh);
+    fastcore_leads::log_conformance!(fresh);
 }
 
 mod host;
@@ -80,5 +81,6 @@ fn no_case_of_the_suites_is_missing() {
     fastcore_leads::testing::assert_listed("sqlite::stores", fastcore_leads::testing::stores::CASES);
     fastcore_leads::testing::assert_listed("sqlite::stores", fastcore_leads::testing::inbox::CASES);
     fastcore_leads::testing::assert_listed("sqlite::stores", fastcore_leads::testing::outbox::CASES);
+    fastcore_leads::testing::assert_listed("sqlite::stores", fastcore_leads::testing::log::CASES);
     fastcore_leads::testing::assert_listed("sqlite::databases", fastcore_leads::testing::databases::sqlite::CASES);
 }

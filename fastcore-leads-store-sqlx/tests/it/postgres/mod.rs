@@ -11,15 +11,16 @@ use fastcore_leads_store_sqlx::PgLeadStore;
 mod stores {
     use std::sync::Arc;
 
-    use fastcore_leads::LeadOutbox;
+    use fastcore_leads::LeadLog;
 
-    async fn fresh() -> (Arc<dyn LeadOutbox>, ()) {
+    async fn fresh() -> (Arc<dyn LeadLog>, ()) {
         (Arc::new(super::migrated().await.0), ())
     }
 
     fastcore_leads::store_conformance!(fresh);
     fastcore_leads::inbox_conformance!(fresh);
     fastcore_leads::outbox_conformance!(fresh);
+    fastcore_leads::log_conformance!(fresh);
 }
 
 mod host;
@@ -51,5 +52,6 @@ fn no_case_of_the_suites_is_missing() {
     fastcore_leads::testing::assert_listed("postgres::stores", fastcore_leads::testing::stores::CASES);
     fastcore_leads::testing::assert_listed("postgres::stores", fastcore_leads::testing::inbox::CASES);
     fastcore_leads::testing::assert_listed("postgres::stores", fastcore_leads::testing::outbox::CASES);
+    fastcore_leads::testing::assert_listed("postgres::stores", fastcore_leads::testing::log::CASES);
     fastcore_leads::testing::assert_listed("postgres::databases", fastcore_leads::testing::databases::postgres::CASES);
 }

@@ -8,9 +8,9 @@ use tokio::{
     time::{Instant, sleep, sleep_until},
 };
 
-use super::{Shared, burst};
+use super::Shared;
 use crate::{
-    jitter,
+    burst, jitter,
     lead::LeadId,
     outbox::{Attempt, AttemptOutcome, Claim, Delivery, Destination, Message, Place, Settled, Settlement, Subject},
     store::{StoreError, StoreErrorKind},

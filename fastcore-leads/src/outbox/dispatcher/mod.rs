@@ -1,4 +1,3 @@
-mod burst;
 mod courier;
 mod sequencer;
 mod watch;
@@ -10,9 +9,8 @@ use tokio::{
     task::{JoinHandle, JoinSet},
 };
 
-use self::burst::Burst;
 use super::{Destination, metrics::Metrics};
-use crate::{inbox::ServiceLevel, ingest::Commits, store::LeadOutbox};
+use crate::{burst::Burst, inbox::ServiceLevel, ingest::Commits, store::LeadOutbox};
 
 /// How often the database is asked for what other processes wrote, and for what is due again.
 const POLL: Duration = Duration::from_secs(1);

@@ -8,8 +8,8 @@ use tokio::{
     time::{Instant, sleep, timeout},
 };
 
-use super::{Shared, burst};
-use crate::{jitter, outbox::Destination, pace, store::StoreError, time};
+use super::Shared;
+use crate::{burst, jitter, outbox::Destination, pace, store::StoreError, time};
 
 /// Rows of one transaction: few enough that nobody waits long for it.
 const AT_ONCE: u32 = 500;

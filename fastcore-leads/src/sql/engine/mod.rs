@@ -7,6 +7,7 @@
 
 mod change;
 mod lease;
+mod log;
 mod migrate;
 mod novelty;
 mod outbox;

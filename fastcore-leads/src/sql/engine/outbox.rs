@@ -138,7 +138,7 @@ impl<C: Connections> LeadOutbox for Engine<C> {
 }
 
 impl<C: Connections> Engine<C> {
-    async fn ask<T: DeserializeOwned>(&self, statement: Statement) -> Result<Vec<T>, StoreError> {
+    pub(super) async fn ask<T: DeserializeOwned>(&self, statement: Statement) -> Result<Vec<T>, StoreError> {
         read_answers(&self.answers(statement).await?)
     }
 }

@@ -273,6 +273,6 @@ fn unsigned(sequence: i64) -> u64 {
 }
 
 /// Structs of texts and numbers always serialise.
-fn json(rows: &(impl Serialize + ?Sized)) -> String {
+pub(super) fn json(rows: &(impl Serialize + ?Sized)) -> String {
     serde_json::to_string(rows).unwrap_or_default()
 }

@@ -1,3 +1,4 @@
+mod log;
 mod outbox;
 
 use std::{
@@ -35,6 +36,7 @@ struct State {
     requests: HashMap<Uuid, Uuid>,
     audit: Vec<AuditRecord>,
     outbox: outbox::Outbox,
+    log: log::Log,
 }
 
 impl MemoryLeadStore {

@@ -29,6 +29,24 @@ pub(super) struct Outbox {
     deliveries: BTreeMap<(u64, String), Row>,
 }
 
+impl State {
+    /// Numbers rows, up to so many. Returns how many it numbered.
+    pub(super) fn number(&mut self, limit: u32) -> u32 {
+        let numbered = self.outbox.events.len();
+        let rows: Vec<_> = self.audit.iter().skip(numbered).take(limit.max(1) as usize).cloned().collect();
+        let events: Vec<_> = rows.iter().zip(number(numbered) + 1..).map(|(row, n)| self.event(row, n)).collect();
+        self.outbox.events.extend(events);
+        u32::try_from(rows.len()).unwrap_or(u32::MAX)
+    }
+}
+
+impl Outbox {
+    /// How many rows have a number: the first of the log.
+    pub(super) fn numbered(&self) -> usize {
+        self.events.len()
+    }
+}
+
 #[derive(Default)]
 struct Destination {
     position: u64,
@@ -48,12 +66,7 @@ struct Row {
 #[async_trait]
 impl LeadOutbox for MemoryLeadStore {
     async fn sequence(&self, limit: u32) -> Result<u32, StoreError> {
-        let mut state = self.lock();
-        let numbered = state.outbox.events.len();
-        let rows: Vec<_> = state.audit.iter().skip(numbered).take(limit.max(1) as usize).cloned().collect();
-        let events: Vec<_> = rows.iter().zip(number(numbered) + 1..).map(|(row, n)| state.event(row, n)).collect();
-        state.outbox.events.extend(events);
-        Ok(u32::try_from(rows.len()).unwrap_or(u32::MAX))
+        Ok(self.lock().number(limit))
     }
 
     async fn events(&self, after: u64, limit: u32) -> Result<Vec<Event>, StoreError> {

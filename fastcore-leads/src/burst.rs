@@ -16,11 +16,13 @@ const WINDOW: Duration = Duration::from_millis(200);
 /// How long a burst lasts at most: what goes on for longer is the usual, and others are told beside it.
 const LONGEST: Duration = Duration::from_secs(60);
 /// How many events are told each time in a burst.
-pub(super) const AT_ONCE: u32 = 50;
+#[cfg(feature = "outbox")]
+pub(crate) const AT_ONCE: u32 = 50;
 /// How often others are told in a burst.
-pub(super) const REST: Duration = Duration::from_secs(1);
+#[cfg(feature = "outbox")]
+pub(crate) const REST: Duration = Duration::from_secs(1);
 
-pub(super) struct Burst {
+pub(crate) struct Burst {
     commits: Arc<Commits>,
     sample: Mutex<Sample>,
 }
@@ -32,19 +34,20 @@ struct Sample {
 }
 
 impl Burst {
-    pub(super) fn of(commits: Arc<Commits>) -> Self {
+    pub(crate) fn of(commits: Arc<Commits>) -> Self {
         let sample = Sample { at: Instant::now(), leads: commits.leads(), burst_since: None };
         Self { commits, sample: Mutex::new(sample) }
     }
 
     /// Returns once something was committed.
-    pub(super) async fn next_commit(&self) {
+    #[cfg(feature = "outbox")]
+    pub(crate) async fn next_commit(&self) {
         self.commits.next().await;
     }
 
     /// Whether there is one just now.
     #[allow(clippy::cast_precision_loss, reason = "a rate need not be exact to the last of so many")]
-    pub(super) fn is_on(&self) -> bool {
+    pub(crate) fn is_on(&self) -> bool {
         let (now, leads) = (Instant::now(), self.commits.leads());
         let mut sample = self.sample.lock().unwrap_or_else(PoisonError::into_inner);
         let elapsed = now - sample.at;

@@ -1,0 +1,201 @@
+use std::{
+    fs::{self, File, OpenOptions},
+    io::{self, ErrorKind, Write},
+    path::{Path, PathBuf},
+};
+
+use super::{Checkpoint, InvalidNote, SignedNote, TILE_WIDTH, Tile, TileId};
+
+/// The last checkpoint.
+const CHECKPOINT: &str = "checkpoint";
+/// All checkpoints, in the order in which they were published: it only grows.
+const CHECKPOINTS: &str = "checkpoints";
+
+/// A folder that a log is published to, with the paths of [tlog-tiles](https://c2sp.org/tlog-tiles): `checkpoint` is the last one,
+/// `checkpoints` has all of them, each behind the one before, and `tile/` the hashes. None of it is personal: hashes are salted. Put it
+/// where the database's owner cannot change what was published, such as object storage that keeps versions, or a git repository.
+///
+/// Full tiles are written once and never again. Its methods block.
+#[derive(Clone, Debug)]
+pub struct Folder {
+    path: PathBuf,
+}
+
+impl Folder {
+    /// Opens a folder, and makes it where it is missing.
+    ///
+    /// # Errors
+    /// [`FolderError::Io`] if it cannot be made.
+    pub fn open(path: impl Into<PathBuf>) -> Result<Self, FolderError> {
+        let folder = Self { path: path.into() };
+        fs::create_dir_all(&folder.path).map_err(|error| folder.failed("", error))?;
+        Ok(folder)
+    }
+
+    /// Where it is.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The checkpoint that was published last. Nobody's signature is looked at.
+    ///
+    /// # Errors
+    /// [`FolderError`] if it cannot be read, or is no note.
+    pub fn last(&self) -> Result<Option<SignedNote>, FolderError> {
+        match fs::read_to_string(self.path.join(CHECKPOINT)) {
+            Ok(note) => Ok(Some(note.parse()?)),
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(self.failed(CHECKPOINT, error)),
+        }
+    }
+
+    /// All checkpoints that were published, the oldest first.
+    ///
+    /// # Errors
+    /// As [`last`](Self::last).
+    pub fn all(&self) -> Result<Vec<SignedNote>, FolderError> {
+        let text = match fs::read_to_string(self.path.join(CHECKPOINTS)) {
+            Ok(text) => text,
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
+            Err(error) => return Err(self.failed(CHECKPOINTS, error)),
+        };
+        // Each ends in an empty line. What an interrupted write left behind is no checkpoint.
+        let (mut notes, mut rest) = (Vec::new(), text.as_str());
+        while let Some(end) = end_of_note(rest) {
+            notes.extend(rest[..end].parse::<SignedNote>());
+            rest = &rest[end + 1..];
+        }
+        Ok(notes)
+    }
+
+    /// A tile, with as many hashes as it has in a tree of so many leaves. None where it was not published.
+    ///
+    /// # Errors
+    /// [`FolderError`] if it cannot be read, or has another length.
+    pub fn tile(&self, id: TileId, size: u64) -> Result<Option<Tile>, FolderError> {
+        let width = id.width(size);
+        let full = (TILE_WIDTH, id.to_string());
+        for (has, path) in [full, (width, partial(id, width))] {
+            match fs::read(self.path.join(&path)) {
+                Ok(bytes) => {
+                    let tile = Tile::from_bytes(id, &bytes, &[]).filter(|tile| tile.hashes.len() as u64 == has);
+                    let mut tile = tile.ok_or(FolderError::Tile { path })?;
+                    tile.hashes.truncate(usize::try_from(width).unwrap_or(usize::MAX));
+                    return Ok(Some(tile));
+                }
+                Err(error) if error.kind() == ErrorKind::NotFound => {}
+                Err(error) => return Err(self.failed(&path, error)),
+            }
+        }
+        Ok(None)
+    }
+
+    /// Writes a tile, and sees to it that it is on the disk.
+    ///
+    /// # Errors
+    /// [`FolderError::Differs`] if the tile was published with other hashes; then nothing is written.
+    pub fn put_tile(&self, tile: &Tile) -> Result<(), FolderError> {
+        let (width, path) = (tile.hashes.len() as u64, tile.id.to_string());
+        let name = if width == TILE_WIDTH { path.clone() } else { partial(tile.id, width) };
+        match fs::read(self.path.join(&name)) {
+            Ok(bytes) if bytes == tile.hash_bytes() => return Ok(()),
+            // What an interrupted write left is shorter.
+            Ok(bytes) if bytes.len() == tile.hash_bytes().len() => return Err(FolderError::Differs { path: name }),
+            _ => {}
+        }
+        self.replace(&name, &tile.hash_bytes())?;
+        if width == TILE_WIDTH {
+            // What is a part of it is of no use any more.
+            match fs::remove_dir_all(self.path.join(format!("{path}.p"))) {
+                Err(error) if error.kind() != ErrorKind::NotFound => return Err(self.failed(&path, error)),
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// Publishes a checkpoint, whose tiles are there.
+    ///
+    /// # Errors
+    /// [`FolderError::Io`].
+    pub fn put_checkpoint(&self, note: &SignedNote) -> Result<(), FolderError> {
+        let path = self.path.join(CHECKPOINTS);
+        let append = || {
+            let mut file = OpenOptions::new().create(true).append(true).open(&path)?;
+            file.write_all(format!("{note}\n").as_bytes())?;
+            file.sync_all()
+        };
+        append().map_err(|error| self.failed(CHECKPOINTS, error))?;
+        self.replace(CHECKPOINT, note.to_string().as_bytes())
+    }
+
+    /// The heads of all checkpoints that were published, as they say they are.
+    pub(super) fn heads(&self) -> Result<Vec<(SignedNote, Checkpoint)>, FolderError> {
+        let with_head = |note: SignedNote| note.text().parse().ok().map(|head| (note, head));
+        Ok(self.all()?.into_iter().chain(self.last()?).filter_map(with_head).collect())
+    }
+
+    /// Writes a file whole, or leaves the one that is there.
+    fn replace(&self, name: &str, bytes: &[u8]) -> Result<(), FolderError> {
+        let path = self.path.join(name);
+        let beside = path.with_added_extension("new");
+        let write = || {
+            if let Some(folder) = path.parent() {
+                fs::create_dir_all(folder)?;
+            }
+            let mut file = File::create(&beside)?;
+            file.write_all(bytes)?;
+            file.sync_all()?;
+            fs::rename(&beside, &path)?;
+            match path.parent() {
+                #[cfg(unix)]
+                Some(folder) => File::open(folder)?.sync_all(),
+                _ => Ok(()),
+            }
+        };
+        write().map_err(|error: io::Error| self.failed(name, error))
+    }
+
+    fn failed(&self, name: &str, source: io::Error) -> FolderError {
+        FolderError::Io { path: self.path.join(name), source }
+    }
+}
+
+fn partial(id: TileId, width: u64) -> String {
+    format!("{id}.p/{width}")
+}
+
+/// Where the first note ends: at the second empty line, behind its signatures.
+fn end_of_note(notes: &str) -> Option<usize> {
+    let signatures = notes.find("\n\n")? + 2;
+    Some(signatures + notes[signatures..].find("\n\n")? + 1)
+}
+
+/// A log cannot be published to a folder, or read from it.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum FolderError {
+    /// A file cannot be read or written.
+    #[error("`{}` cannot be read or written: {source}", path.display())]
+    Io {
+        /// Which one.
+        path: PathBuf,
+        /// What the system says.
+        source: io::Error,
+    },
+    /// A tile has not the hashes that it should have.
+    #[error("the published `{path}` is no tile of this log")]
+    Tile {
+        /// Which one, in the folder.
+        path: String,
+    },
+    /// A tile was published before, with other hashes.
+    #[error("`{path}` was published with other hashes: what was sealed is not what it was; see `leadctl audit verify`")]
+    Differs {
+        /// Which one, in the folder.
+        path: String,
+    },
+    /// A checkpoint is none.
+    #[error("a published checkpoint cannot be read: {0}")]
+    Checkpoint(#[from] InvalidNote),
+}

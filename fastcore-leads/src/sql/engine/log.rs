@@ -1,0 +1,116 @@
+use async_trait::async_trait;
+
+use super::{Connections, Engine, Execute, Session, ask, sqlite};
+use crate::{
+    audit::AuditRecord,
+    lead::LeadId,
+    proof::{LogEntry, Seal, SealLag, SealState, Tile, TileId},
+    sql::{
+        inbox::Dialect,
+        log::{EntryRow, LagRow, StateRow, TileRow},
+    },
+    store::{LeadLog, LeadOutbox, StoreError},
+};
+
+/// Rows that are numbered in one transaction.
+const AT_ONCE: u32 = 500;
+
+#[async_trait]
+impl<C: Connections> LeadLog for Engine<C> {
+    async fn sealed(&self) -> Result<SealState, StoreError> {
+        let rows: Vec<StateRow> = self.ask(C::DIALECT.sealed()).await?;
+        rows.into_iter().next().map_or(Ok(SealState::default()), StateRow::read)
+    }
+
+    async fn seal_lag(&self) -> Result<SealLag, StoreError> {
+        let rows: Vec<LagRow> = self.ask(C::DIALECT.seal_lag()).await?;
+        Ok(rows.into_iter().next().map_or_else(SealLag::default, LagRow::read))
+    }
+
+    async fn entries(&self, from: u64, limit: u32) -> Result<Vec<LogEntry>, StoreError> {
+        let rows: Vec<EntryRow> = self.ask(C::DIALECT.entries(from, limit)).await?;
+        let mut entries = Vec::with_capacity(rows.len());
+        let mut next = from;
+        for entry in rows.into_iter().map(|row| row.read(C::DIALECT)) {
+            // Of a number that was taken away nothing is left but its place.
+            entries.extend((next..entry.index).map(|index| LogEntry { index, row_id: None, row: None }));
+            next = entry.index + 1;
+            entries.push(entry);
+        }
+        entries.truncate(limit as usize);
+        Ok(entries)
+    }
+
+    async fn seal(&self, seal: &Seal) -> Result<bool, StoreError> {
+        let (extend, add) = (C::DIALECT.extend(seal), C::DIALECT.add_to_tiles(&seal.added));
+        self.transact(move |session| {
+            Box::pin(async move {
+                let is_next = !session.answers(extend).await?.is_empty();
+                if is_next {
+                    session.write(add).await?;
+                }
+                Ok(is_next)
+            })
+        })
+        .await
+    }
+
+    async fn tiles(&self, ids: &[TileId]) -> Result<Vec<Tile>, StoreError> {
+        if ids.is_empty() {
+            return Ok(Vec::new());
+        }
+        let rows: Vec<TileRow> = self.ask(C::DIALECT.tiles(ids)).await?;
+        rows.into_iter().map(TileRow::read).collect()
+    }
+
+    async fn keep_checkpoint(&self, size: u64, checkpoint: &str) -> Result<(), StoreError> {
+        let statement = C::DIALECT.keep_checkpoint(size, checkpoint);
+        self.connections().write(Box::new(|session| session.write(statement))).await.map(|_rows| ())
+    }
+
+    async fn receipt_of(&self, id: LeadId) -> Result<Option<u64>, StoreError> {
+        Ok(self.ask(C::DIALECT.receipt_of(id)).await?.pop())
+    }
+
+    async fn strays(&self, after: &str, limit: u32) -> Result<(Vec<String>, Option<String>), StoreError> {
+        let mut rows: Vec<(Option<String>, Vec<String>)> = self.ask(C::DIALECT.strays(after, limit)).await?;
+        Ok(rows.pop().map_or_else(Default::default, |(last, strays)| (strays, last)))
+    }
+
+    async fn redact(&self, row_id: &str, record: &AuditRecord) -> Result<bool, StoreError> {
+        let (row_id, append) = (row_id.to_owned(), C::DIALECT.append(&[record]));
+        let redacted = self
+            .transact(move |session| {
+                Box::pin(async move {
+                    let place: Vec<u64> = ask(session, C::DIALECT.lock_sealed(&row_id)).await?;
+                    let Some(index) = place.into_iter().next() else { return Ok(false) };
+                    session.write(C::DIALECT.remove_salt(index)).await?;
+                    session.execute(C::DIALECT.unguard()).await?;
+                    session.write(C::DIALECT.blank(&row_id)).await?;
+                    session.execute(C::DIALECT.guard()).await?;
+                    session.write(append).await?;
+                    Ok(true)
+                })
+            })
+            .await?;
+        while redacted && self.sequence(AT_ONCE).await? >= AT_ONCE {}
+        if redacted && C::DIALECT == Dialect::Sqlite {
+            // What was there is in the log beside the file until it is emptied: with the next erasure at the latest.
+            let _ = self.connections().write(Box::new(|session| Box::pin(sqlite::empty_log(session)))).await;
+        }
+        Ok(redacted)
+    }
+
+    async fn restart_log(&self, record: &AuditRecord) -> Result<(), StoreError> {
+        let append = C::DIALECT.append(&[record]);
+        self.transact(move |session| {
+            Box::pin(async move {
+                for statement in C::DIALECT.restart_log() {
+                    session.write(statement).await?;
+                }
+                session.write(append).await.map(|_rows| ())
+            })
+        })
+        .await
+    }
+}

@@ -1,0 +1,141 @@
+//! What is sealed, signed and published, and what is refused.
+
+use std::sync::Arc;
+
+use fastcore_leads::{
+    LeadLog, MemoryLeadStore,
+    proof::{
+        Audit, Checkpoint, Finding, Folder, FolderError, NoteKey, SealError, Sealer, TileId, WitnessError, cosign,
+        tiles_of_consistency, tiles_of_root,
+    },
+    testing::{TempDir, log},
+};
+
+struct World {
+    store: MemoryLeadStore,
+    key: NoteKey,
+    folder: Folder,
+    _dir: TempDir,
+}
+
+fn world() -> World {
+    let dir = TempDir::new();
+    let folder = Folder::open(dir.path().join("published")).expect("a folder");
+    World { store: MemoryLeadStore::new(), key: log::key(), folder, _dir: dir }
+}
+
+impl World {
+    async fn seal(&self) -> Result<u64, SealError> {
+        Sealer::builder(self.store.clone(), self.key.clone()).publish(self.folder.clone()).seal_all().await
+    }
+
+    async fn receive_and_seal(&self, leads: usize) -> u64 {
+        log::receive(&self.store, leads).await;
+        self.seal().await.expect("sealed")
+    }
+
+    fn head(&self) -> Checkpoint {
+        let note = self.folder.last().expect("read").expect("published");
+        Checkpoint::open(&note, &[self.key.verifier()]).expect("signed")
+    }
+}
+
+#[tokio::test]
+async fn what_is_published_makes_the_roots_that_were_signed() {
+    let world = world();
+    for leads in [5, 251, 1, 700] {
+        world.receive_and_seal(leads).await;
+    }
+    let heads = world.folder.all().expect("read");
+    let heads: Vec<_> =
+        heads.iter().map(|note| Checkpoint::open(note, &[world.key.verifier()]).expect("signed")).collect();
+    assert_eq!(heads.iter().map(|head| head.size).collect::<Vec<_>>(), [5, 256, 257, 957]);
+    assert_eq!(world.head(), *heads.last().expect("a head"));
+    let last = world.head();
+    let witness = NoteKey::generate("witness.example").expect("a key");
+    let note = world.folder.last().expect("read").expect("published");
+    for seen in &heads {
+        let ids = tiles_of_consistency(seen.size, last.size).into_iter().chain(tiles_of_root(last.size));
+        let tiles = ids.filter_map(|id| Some((id, world.folder.tile(id, last.size).expect("read")?))).collect();
+        let cosigned = cosign(&note, &[world.key.verifier()], Some(seen), &tiles, &witness, 1).expect("it extends");
+        assert_eq!(cosigned.note.verify(&[witness.cosigner()]).expect("cosigned").len(), 1);
+        let forked = Checkpoint { root: fastcore_leads::proof::EMPTY_ROOT, ..seen.clone() };
+        let refused = cosign(&note, &[world.key.verifier()], Some(&forked), &tiles, &witness, 1).expect_err("a fork");
+        assert!(matches!(refused, WitnessError::Forked { .. }), "{refused}");
+        let longer = Checkpoint { size: last.size + 1, ..seen.clone() };
+        let refused = cosign(&note, &[world.key.verifier()], Some(&longer), &tiles, &witness, 1).expect_err("shorter");
+        assert!(matches!(refused, WitnessError::Shorter { .. }), "{refused}");
+    }
+}
+
+/// As after a restore of a back-up: leads are taken in, and nothing is signed.
+#[tokio::test]
+async fn a_log_that_was_put_back_is_not_signed() {
+    let world = world();
+    world.receive_and_seal(300).await;
+    let restored = World { store: MemoryLeadStore::new(), ..world };
+    log::receive(&restored.store, 299).await;
+    let refused = restored.seal().await.expect_err("it is shorter than what was published");
+    assert!(matches!(refused, SealError::Fork(WitnessError::Shorter { .. })), "{refused}");
+    // Nor once it has as many rows again, which are others.
+    let elsewhere = Sealer::builder(restored.store.clone(), restored.key.clone());
+    log::receive(&restored.store, 50).await;
+    assert_eq!(elsewhere.seal_all().await.expect("signed, as nobody knew better"), 349);
+    let refused = restored.seal().await.expect_err("a fork");
+    assert!(matches!(refused, SealError::Fork(WitnessError::Forked { .. })), "{refused}");
+    assert_eq!(restored.head().size, 300, "what was published stays");
+    let audit = Audit::new().known([restored.key.verifier()]).published(restored.folder.clone());
+    let report = audit.run(&restored.store, |_, _| {}).await.expect("read");
+    assert!(report.findings.contains(&Finding::Root { signed: 300 }), "{:?}", report.findings);
+    assert!(matches!(report.findings.first(), Some(Finding::Resealed { index: 0, .. })), "{:?}", report.findings);
+}
+
+#[tokio::test]
+async fn a_published_tile_is_never_another() {
+    let world = world();
+    world.receive_and_seal(256).await;
+    let id = TileId::of_leaves(0);
+    let mut tile = world.folder.tile(id, 256).expect("read").expect("published");
+    tile.hashes.swap(0, 1);
+    assert!(matches!(world.folder.put_tile(&tile), Err(FolderError::Differs { .. })));
+    tile.hashes.swap(0, 1);
+    world.folder.put_tile(&tile).expect("the same once more");
+    assert!(!world.folder.path().join("tile/0/000.p").exists(), "parts of a full tile are of no use");
+}
+
+/// An interrupted write leaves what others can pass over, and the next one goes on.
+#[tokio::test]
+async fn what_an_interrupted_write_left_is_passed_over() {
+    let world = world();
+    world.receive_and_seal(10).await;
+    let path = world.folder.path().join("checkpoints");
+    let text = std::fs::read_to_string(&path).expect("read");
+    std::fs::write(&path, format!("{text}{}", &text[..30])).expect("written");
+    let partial = world.folder.path().join("tile/0/000.p/20");
+    std::fs::write(&partial, [0; 100]).expect("written");
+    assert_eq!(world.receive_and_seal(10).await, 20);
+    assert_eq!(world.head().size, 20);
+    assert_eq!(std::fs::metadata(&partial).expect("there").len(), 20 * 32);
+    assert_eq!(world.receive_and_seal(10).await, 30);
+    let heads = world.folder.all().expect("read");
+    assert!(heads.iter().any(|note| note.text().contains("\n30\n")));
+}
+
+/// It seals by itself, and ends when it is told to.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_sealer_follows_the_log() {
+    let world = world();
+    let builder = Sealer::builder(world.store.clone(), world.key.clone()).publish(world.folder.clone());
+    let sealer = builder.poll(std::time::Duration::from_millis(5)).start();
+    for size in [3, 6] {
+        log::receive(&world.store, 3).await;
+        while world.folder.last().expect("read").is_none_or(|note| !note.text().contains(&format!("\n{size}\n"))) {
+            tokio::task::yield_now().await;
+        }
+    }
+    sealer.shutdown().await;
+    let store: Arc<dyn LeadLog> = Arc::new(world.store.clone());
+    let report = log::audit(&*store, &world.key, Some(&world.folder)).await;
+    assert!(report.is_sound(), "{:?}", report.findings);
+    assert_eq!(report.rows, 6);
+}
