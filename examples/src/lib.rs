@@ -5,6 +5,7 @@ pub mod contract;
 pub mod database;
 pub mod destinations;
 pub mod environment;
+pub mod keys;
 pub mod logs;
 pub mod metrics;
 pub mod site;

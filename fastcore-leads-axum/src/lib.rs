@@ -40,6 +40,16 @@ where
     inbox_paths().fold(Router::new(), |router, path| router.route(path, any(inbox))).with_state(endpoint)
 }
 
+/// The same for the proofs of the audit log, with the feature `proof`, to be mounted beside [`router`].
+#[cfg(feature = "proof")]
+pub fn audit_router<S>(endpoint: fastcore_leads::AuditEndpoint) -> Router<S>
+where
+    S: Clone + Send + Sync + 'static,
+{
+    let paths = fastcore_leads::endpoint::audit_paths();
+    paths.fold(Router::new(), |router, path| router.route(path, any(audit))).with_state(endpoint)
+}
+
 /// The handler, for a path of the host's own choice: `.route("/leads", any(ingest).with_state(endpoint))`.
 pub async fn ingest(State(endpoint): State<Endpoint>, request: Request) -> Response {
     endpoint.handle(request).await.map(Body::from)
@@ -47,6 +57,12 @@ pub async fn ingest(State(endpoint): State<Endpoint>, request: Request) -> Respo
 
 /// The handler of the feed, for a path of the host's own choice.
 pub async fn events(State(endpoint): State<EventsEndpoint>, request: Request) -> Response {
+    endpoint.handle(request).await.map(Body::from)
+}
+
+/// With the feature `proof`, the handler of the proofs. It looks at the request's path, so that it is of use behind a prefix that the host takes off.
+#[cfg(feature = "proof")]
+pub async fn audit(State(endpoint): State<fastcore_leads::AuditEndpoint>, request: Request) -> Response {
     endpoint.handle(request).await.map(Body::from)
 }
 

@@ -23,6 +23,11 @@ mod feed {
     fastcore_leads::events_conformance!(super::serve_events);
 }
 
+#[cfg(feature = "proof")]
+mod proofs {
+    fastcore_leads::proofs_conformance!(super::serve_proofs);
+}
+
 fn serve(endpoint: Endpoint) -> BoxFuture<Server> {
     Box::pin(serve_router(fastcore_leads_axum::router(endpoint)))
 }
@@ -33,6 +38,11 @@ async fn serve_router(router: Router) -> Server {
 
 fn serve_events(feed: EventsEndpoint) -> BoxFuture<Server> {
     Box::pin(serve_router(fastcore_leads_axum::events_router(feed)))
+}
+
+#[cfg(feature = "proof")]
+fn serve_proofs(proofs: fastcore_leads::AuditEndpoint) -> BoxFuture<Server> {
+    Box::pin(serve_router(fastcore_leads_axum::audit_router(proofs)))
 }
 
 fn serve_inbox(inbox: InboxEndpoint) -> BoxFuture<Server> {
@@ -72,4 +82,6 @@ fn no_case_of_the_suite_is_missing() {
     fastcore_leads::testing::assert_listed("conformance", fastcore_leads::testing::http::CASES);
     fastcore_leads::testing::assert_listed("inbox", fastcore_leads::testing::http::INBOX_CASES);
     fastcore_leads::testing::assert_listed("feed", fastcore_leads::testing::http::EVENTS_CASES);
+    #[cfg(feature = "proof")]
+    fastcore_leads::testing::assert_listed("proofs", fastcore_leads::testing::http::PROOFS_CASES);
 }

@@ -34,6 +34,21 @@ pub fn events_filter(endpoint: EventsEndpoint) -> impl Filter<Extract = (impl Re
         .then(move |method, query, headers| events(endpoint.clone(), method, query, headers))
 }
 
+/// The same for the proofs of the audit log, with the feature `proof`, to be combined with [`filter`].
+#[cfg(feature = "proof")]
+pub fn audit_filter(
+    endpoint: fastcore_leads::AuditEndpoint,
+) -> impl Filter<Extract = (impl Reply,), Error = Rejection> + Clone {
+    path::tail()
+        .and_then(|tail: Tail| {
+            let path = format!("/{}", tail.as_str());
+            ready(if fastcore_leads::AuditEndpoint::serves(&path) { Ok(path) } else { Err(reject::not_found()) })
+        })
+        .and(warp::method())
+        .and(warp::header::headers_cloned())
+        .then(move |path, method, headers| audit(endpoint.clone(), method, path, headers))
+}
+
 /// The same for the inbox, to be mounted for the staff: on a port of its own, or behind a prefix where [`filter()`] is on the same
 /// port, since both have an answer for `/inbound/leads`.
 pub fn inbox_filter(endpoint: InboxEndpoint) -> impl Filter<Extract = (impl Reply,), Error = Rejection> + Clone {
@@ -83,6 +98,22 @@ pub async fn events(endpoint: EventsEndpoint, method: Method, query: String, hea
     *request.method_mut() = method;
     // It was part of a target before.
     *request.uri_mut() = Uri::try_from(format!("{INBOUND_EVENTS_PATH}?{query}")).unwrap_or_default();
+    *request.headers_mut() = headers;
+    endpoint.handle(request).await
+}
+
+/// With the feature `proof`, the handler of the proofs, for a path of the host's own choice; `path` is the one that the endpoint looks at.
+#[cfg(feature = "proof")]
+pub async fn audit(
+    endpoint: fastcore_leads::AuditEndpoint,
+    method: Method,
+    path: String,
+    headers: HeaderMap,
+) -> Response<Bytes> {
+    let mut request = Request::new(());
+    *request.method_mut() = method;
+    // It was a part of a target before.
+    *request.uri_mut() = Uri::try_from(path).unwrap_or_default();
     *request.headers_mut() = headers;
     endpoint.handle(request).await
 }

@@ -23,12 +23,22 @@ mod feed {
     fastcore_leads::events_conformance!(super::serve_events);
 }
 
+#[cfg(feature = "proof")]
+mod proofs {
+    fastcore_leads::proofs_conformance!(super::serve_proofs);
+}
+
 fn serve(endpoint: Endpoint) -> BoxFuture<Server> {
     Box::pin(Server::spawn(|listener| warp::serve(fastcore_leads_warp::filter(endpoint)).incoming(listener).run()))
 }
 
 fn serve_events(feed: EventsEndpoint) -> BoxFuture<Server> {
     Box::pin(Server::spawn(|listener| warp::serve(fastcore_leads_warp::events_filter(feed)).incoming(listener).run()))
+}
+
+#[cfg(feature = "proof")]
+fn serve_proofs(proofs: fastcore_leads::AuditEndpoint) -> BoxFuture<Server> {
+    Box::pin(Server::spawn(|listener| warp::serve(fastcore_leads_warp::audit_filter(proofs)).incoming(listener).run()))
 }
 
 fn serve_inbox(inbox: InboxEndpoint) -> BoxFuture<Server> {
@@ -64,4 +74,6 @@ fn no_case_of_the_suite_is_missing() {
     fastcore_leads::testing::assert_listed("conformance", fastcore_leads::testing::http::CASES);
     fastcore_leads::testing::assert_listed("inbox", fastcore_leads::testing::http::INBOX_CASES);
     fastcore_leads::testing::assert_listed("feed", fastcore_leads::testing::http::EVENTS_CASES);
+    #[cfg(feature = "proof")]
+    fastcore_leads::testing::assert_listed("proofs", fastcore_leads::testing::http::PROOFS_CASES);
 }

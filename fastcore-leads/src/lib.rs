@@ -41,6 +41,9 @@ pub use {bytes, chrono, http, http_body, serde_json, uuid};
 #[doc(hidden)]
 pub use async_trait::async_trait as __async_trait;
 
+#[cfg(feature = "proof")]
+#[cfg_attr(docsrs, doc(cfg(feature = "proof")))]
+pub use self::endpoint::{AuditEndpoint, AuditProblem};
 pub use self::{
     audit::{Actor, AuditRecord},
     endpoint::{

@@ -24,7 +24,7 @@ use fastcore_leads::{
 use ipnet::IpNet;
 use serde::Deserialize;
 
-use crate::toml_file;
+use crate::{keys::read_keys, toml_file};
 
 /// How long a receiver's machine may take to answer a connection.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
@@ -257,17 +257,6 @@ impl Entry {
 
 fn within(value: u64, range: RangeInclusive<u64>, member: &str) -> Result<(), String> {
     if range.contains(&value) { Ok(()) } else { Err(format!("{member}: from {} to {}", range.start(), range.end())) }
-}
-
-/// Keys from a file, one a line; empty lines and lines that begin with `#` are left out.
-///
-/// # Errors
-/// A sentence for the operator, without the key.
-pub fn read_keys<K: std::str::FromStr<Err: Display>>(file: &Path) -> Result<Vec<K>, String> {
-    let shown = file.display();
-    let text = std::fs::read_to_string(file).map_err(|error| format!("{shown}: {error}"))?;
-    let lines = text.lines().map(str::trim).enumerate().filter(|(_, line)| !line.is_empty() && !line.starts_with('#'));
-    lines.map(|(i, line)| line.parse().map_err(|error| format!("{shown}, line {}: {error}", i + 1))).collect()
 }
 
 fn each<T: std::str::FromStr<Err: Display>>(texts: &[String], member: &str) -> Result<Vec<T>, String> {

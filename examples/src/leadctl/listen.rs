@@ -8,7 +8,7 @@ use fastcore_leads::outbox::{
     SigningKey, VerifyingKey,
     signature::{WEBHOOK_ID, verify},
 };
-use fastcore_leads_examples::destinations::read_keys;
+use fastcore_leads_examples::keys::read_keys;
 use http::{HeaderMap, StatusCode};
 use tokio::{net::TcpListener, sync::Mutex};
 

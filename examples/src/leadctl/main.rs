@@ -2,6 +2,7 @@
 
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a tool for the command line")]
 
+mod audit;
 mod check;
 mod dump;
 mod find;
@@ -27,7 +28,7 @@ use fastcore_leads_examples::{
 };
 
 use self::{
-    options::{Command, NotifyCommand, Options},
+    options::{AuditCommand, Command, NotifyCommand, Options},
     outcome::{Failure, Outcome},
 };
 
@@ -84,6 +85,9 @@ async fn run(options: &Options) -> Outcome {
         }
         Command::Listen { listen, keys } => listen::run(listen, keys.as_deref()).await,
         Command::WebhookKey { private } => outbox::key(*private),
+        Command::Audit(AuditCommand::Key { name, of }) => audit::key(name.as_deref(), of.as_deref()),
+        Command::Audit(AuditCommand::Check { receipt, known }) => audit::check(options, receipt, known),
+        Command::Audit(AuditCommand::Witness { log, known, key, seen }) => audit::witness(log, known, key, seen).await,
         Command::Migrate => {
             let database = open(options).await?;
             database.migrate().await?;
@@ -137,6 +141,7 @@ async fn run(options: &Options) -> Outcome {
                 Command::Pause { destination } => outbox::pause(&*database, destination, true).await,
                 Command::Resume { destination } => outbox::pause(&*database, destination, false).await,
                 Command::Forget { destination, yes } => outbox::forget(&*database, destination, *yes).await,
+                Command::Audit(command) => audit_log(options, database, command).await,
                 Command::Events { after, follow } => outbox::events(&*database, *after, *follow).await,
                 Command::Notify(_)
                 | Command::Listen { .. }
@@ -149,6 +154,20 @@ async fn run(options: &Options) -> Outcome {
                 | Command::Check => Ok(()),
             }
         }
+    }
+}
+
+async fn audit_log(options: &Options, database: Arc<dyn LeadDatabase>, command: &AuditCommand) -> Outcome {
+    match command {
+        AuditCommand::Status => audit::status(options, &*database).await,
+        AuditCommand::Seal { keys, publish } => audit::seal(database, keys, publish.as_deref()).await,
+        AuditCommand::Verify(asked) => audit::verify(options, &*database, asked).await,
+        AuditCommand::Prove { id, output } => audit::prove(&*database, *id, output.as_deref()).await,
+        AuditCommand::Redact { row, reason, yes } => audit::redact(options, &*database, *row, reason, *yes).await,
+        AuditCommand::Restart { former, reason, yes } => {
+            audit::restart(options, &*database, former.as_deref(), reason, *yes).await
+        }
+        AuditCommand::Key { .. } | AuditCommand::Check { .. } | AuditCommand::Witness { .. } => Ok(()),
     }
 }
 

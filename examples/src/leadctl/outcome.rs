@@ -20,6 +20,8 @@ pub(crate) enum Failure {
     SomeRefused(String),
     /// 7: the question was answered with no, or nobody was there to answer it.
     Declined(String),
+    /// 8: the audit log, or a receipt of it, is not as it was sealed.
+    Unsound(String),
 }
 
 impl Failure {
@@ -31,6 +33,7 @@ impl Failure {
             Self::BadInput(_) => 5,
             Self::SomeRefused(_) => 6,
             Self::Declined(_) => 7,
+            Self::Unsound(_) => 8,
         })
     }
 }
@@ -43,7 +46,8 @@ impl fmt::Display for Failure {
             | Self::Refused(text)
             | Self::BadInput(text)
             | Self::SomeRefused(text)
-            | Self::Declined(text) => f.write_str(text),
+            | Self::Declined(text)
+            | Self::Unsound(text) => f.write_str(text),
         }
     }
 }

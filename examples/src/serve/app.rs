@@ -4,7 +4,7 @@ use std::{convert::Infallible, net::IpAddr};
 
 use axum::Router;
 use bytes::{Buf, Bytes};
-use fastcore_leads::{Endpoint, EventsEndpoint, InboxEndpoint};
+use fastcore_leads::{AuditEndpoint, Endpoint, EventsEndpoint, InboxEndpoint};
 use fastcore_leads_examples::staff::{Staff, StaffBody};
 use futures_util::{Stream, TryStreamExt};
 use http::{Extensions, HeaderMap, Method, Request, Response, Uri};
@@ -20,6 +20,7 @@ use crate::{options::StaffPath, rest::Rest, server::Peer};
 pub(crate) struct Parts {
     pub(crate) endpoint: Option<Endpoint>,
     pub(crate) feed: Option<EventsEndpoint>,
+    pub(crate) proofs: Option<AuditEndpoint>,
     pub(crate) inbox: Option<(StaffPath, InboxEndpoint)>,
     pub(crate) staff: Option<Staff>,
     pub(crate) rest: Rest,
@@ -27,13 +28,16 @@ pub(crate) struct Parts {
 
 /// The service over axum.
 pub(crate) fn axum(parts: Parts) -> Router {
-    let Parts { endpoint, feed, inbox, staff, rest } = parts;
+    let Parts { endpoint, feed, proofs, inbox, staff, rest } = parts;
     let mut router = Router::new();
     if let Some(endpoint) = endpoint {
         router = router.merge(fastcore_leads_axum::router(endpoint));
     }
     if let Some(feed) = feed {
         router = router.merge(fastcore_leads_axum::events_router(feed));
+    }
+    if let Some(proofs) = proofs {
+        router = router.merge(fastcore_leads_axum::audit_router(proofs));
     }
     if let Some((path, inbox)) = inbox {
         router = router.nest(path.as_str(), fastcore_leads_axum::inbox_router(inbox));
@@ -61,7 +65,7 @@ pub(crate) fn warp(
 > + Clone
 + Send
 + 'static {
-    let Parts { endpoint, feed, inbox, staff, rest } = parts;
+    let Parts { endpoint, feed, proofs, inbox, staff, rest } = parts;
     let query = warp::query::raw().map(Some).or(warp::any().map(|| None)).unify();
     let others = warp::method()
         .and(warp::path::full())
@@ -94,6 +98,9 @@ pub(crate) fn warp(
             .fold(warp::any().boxed(), |prefix, segment| prefix.and(warp::path(segment.to_owned())).boxed());
         let inbox = prefix.and(fastcore_leads_warp::inbox_filter(inbox));
         service = inbox.map(Reply::into_response).or(service).unify().boxed();
+    }
+    if let Some(proofs) = proofs {
+        service = fastcore_leads_warp::audit_filter(proofs).map(Reply::into_response).or(service).unify().boxed();
     }
     if let Some(feed) = feed {
         service = fastcore_leads_warp::events_filter(feed).map(Reply::into_response).or(service).unify().boxed();

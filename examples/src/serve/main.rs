@@ -15,6 +15,7 @@ mod options;
 mod plan;
 mod probe;
 mod rest;
+mod sealing;
 mod server;
 mod started;
 mod stop;
@@ -134,7 +135,7 @@ async fn run(options: &Options, is_trial: bool, is_traced: bool, mut signals: St
         wants_peer: plan.has_site || plan.tokens.has_operators,
     };
     let made = plan.tokens.made.clone();
-    let Started { address, listener, inner, ingest, telling, site, admin, parts } = tokio::select! {
+    let Started { address, listener, inner, ingest, telling, sealing, site, admin, parts } = tokio::select! {
         started = Started::all(options, plan, settings) => started?,
         () = signals.received() => {
             tracing::info!("stopped before it served");
@@ -166,6 +167,10 @@ async fn run(options: &Options, is_trial: bool, is_traced: bool, mut signals: St
     if let Some(telling) = telling {
         let untold = "not all that is told to others was answered in time: it is told again";
         in_time(left, telling.finish(), untold).await;
+    }
+    if let Some(sealing) = sealing {
+        let unsealed = "the audit log could not be sealed in time: that goes on with the next start";
+        in_time(left, sealing.finish(), unsealed).await;
     }
     if let Some(admin) = admin {
         admin.finish().await;

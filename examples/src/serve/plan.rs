@@ -1,18 +1,24 @@
 //! What this process is to be, before anything is made: a setting that cannot be used changes nothing.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use fastcore_leads::token::TOKEN_VARIABLE;
+use fastcore_leads::{
+    proof::{Folder, NoteKey},
+    token::TOKEN_VARIABLE,
+};
 use fastcore_leads_examples::{
     database::Url,
     destinations::{self, Told},
+    keys::read_keys,
 };
 
-use crate::{options::Options, tokens::Tokens};
+use crate::{options::Options, sealing::Seals, tokens::Tokens};
 
 /// What is said where something is asked for that is of leads which are not kept here.
 const TELLS_NOBODY: &str =
     "FASTCORE_DESTINATIONS is set, but FASTCORE_BASE_URL is another service, which keeps the leads: set it there";
+const SEALS_NOTHING: &str =
+    "FASTCORE_AUDIT_KEYS is set, but FASTCORE_BASE_URL is another service, which keeps the leads: set it there";
 const HAS_NO_EVENTS: &str =
     "there is a token for events, but FASTCORE_BASE_URL is another service, which keeps the leads: set it there";
 const HAS_NO_INBOX: &str =
@@ -23,6 +29,8 @@ pub(crate) struct Plan {
     pub(crate) tokens: Tokens,
     /// Who is told of leads, and the file that says so.
     pub(crate) told: Option<(PathBuf, Told)>,
+    /// What the audit log is sealed with.
+    pub(crate) seals: Option<Seals>,
     pub(crate) has_site: bool,
     /// Leads go to another service: there is nothing to keep here.
     pub(crate) is_site_only: bool,
@@ -51,6 +59,11 @@ impl Plan {
             Some(file) => Some((file.clone(), destinations::read(file)?)),
             None => None,
         };
+        let seals = match &options.audit_keys {
+            Some(_) if is_site_only => return Err(SEALS_NOTHING.to_owned()),
+            Some(file) => Some(seals(file, options.publish.as_deref())?),
+            None => None,
+        };
         if is_site_only && tokens.has_events {
             return Err(HAS_NO_EVENTS.to_owned());
         }
@@ -62,6 +75,13 @@ impl Plan {
                 "DATABASE_URL is not used: this process serves the site alone, and its leads go to FASTCORE_BASE_URL"
             );
         }
-        Ok(Self { tokens, told, has_site, is_site_only })
+        Ok(Self { tokens, told, seals, has_site, is_site_only })
     }
+}
+
+fn seals(file: &Path, publish: Option<&Path>) -> Result<Seals, String> {
+    let mut keys = read_keys::<NoteKey>(file)?.into_iter();
+    let key = keys.next().ok_or_else(|| format!("{}: there is no key in it; `leadctl audit key` makes one", file.display()))?;
+    let folder = publish.map(Folder::open).transpose().map_err(|error| error.to_string())?;
+    Ok(Seals { key, also: keys.collect(), folder })
 }

@@ -5,7 +5,7 @@ use std::{
     sync::Arc,
 };
 
-use fastcore_leads::{Commits, Endpoint, EventsEndpoint, InboxEndpoint, Ingest};
+use fastcore_leads::{AuditEndpoint, Commits, Endpoint, EventsEndpoint, InboxEndpoint, Ingest};
 use fastcore_leads_examples::{
     metrics,
     site::Site,
@@ -14,8 +14,8 @@ use fastcore_leads_examples::{
 use tokio::net::TcpListener;
 
 use crate::{
-    Failure, admin::Admin, app::Parts, database::Database, options::Options, plan::Plan, rest::Rest, server::Settings,
-    telling::Telling,
+    Failure, admin::Admin, app::Parts, database::Database, options::Options, plan::Plan, rest::Rest,
+    sealing::Sealing, server::Settings, telling::Telling,
 };
 
 /// All of them. What is none is not there.
@@ -26,6 +26,7 @@ pub(crate) struct Started {
     pub(crate) inner: Option<TcpListener>,
     pub(crate) ingest: Option<Ingest>,
     pub(crate) telling: Option<Telling>,
+    pub(crate) sealing: Option<Sealing>,
     pub(crate) site: Option<Site>,
     pub(crate) admin: Option<Admin>,
     /// What is served.
@@ -35,12 +36,12 @@ pub(crate) struct Started {
 impl Started {
     /// Store, ingest, endpoint, feed, inbox and staff, those who are told, listener, site, and the door for whoever runs all of it.
     pub(crate) async fn all(options: &Options, plan: Plan, settings: Settings) -> Result<Self, Failure> {
-        let Plan { tokens, told, has_site, is_site_only } = plan;
+        let Plan { tokens, told, seals, has_site, is_site_only } = plan;
         let metrics = metrics::install().map_err(|error| Failure::Failed(error.to_string()))?;
         let database =
             if is_site_only { None } else { Some(Database::open(options, has_site).await.map_err(Failure::Failed)?) };
-        let (committed, appended) = (Commits::new(), Commits::new());
-        let wake = [Arc::clone(&committed), Arc::clone(&appended)];
+        let [committed, appended, sealed] = [(); 3].map(|()| Commits::new());
+        let wake = [&committed, &appended, &sealed].map(Arc::clone);
         let ingest = database.clone().map(|database| options.ingest(database, wake));
         let endpoint = ingest.clone().map(|ingest| {
             let endpoint = Endpoint::new(ingest, tokens.set.clone()).consent_policy(options.consent_policy());
@@ -65,6 +66,9 @@ impl Started {
         let inbox = inbox.map(|inbox| (options.staff_path.clone(), inbox));
         let telling =
             told.zip(database.clone()).map(|((file, told), database)| Telling::start(file, told, database, committed));
+        let proofs = database.clone().filter(|_| seals.is_some());
+        let proofs = proofs.map(|database| AuditEndpoint::new(database, tokens.set.clone()));
+        let sealing = seals.zip(database.clone()).map(|(seals, database)| Sealing::start(seals, database, sealed));
         let listener = TcpListener::bind(&options.listen).await.map_err(|error| {
             Failure::Failed(format!("cannot listen on {}: {error}; choose another --listen", options.listen))
         })?;
@@ -85,8 +89,8 @@ impl Started {
             Some(listen) => Some(Admin::start(listen, rest.clone(), settings).await.map_err(Failure::Failed)?),
             None => None,
         };
-        let parts = Parts { endpoint, feed, inbox, staff, rest };
-        Ok(Self { address, listener, inner, ingest, telling, site, admin, parts })
+        let parts = Parts { endpoint, feed, proofs, inbox, staff, rest };
+        Ok(Self { address, listener, inner, ingest, telling, sealing, site, admin, parts })
     }
 }
 

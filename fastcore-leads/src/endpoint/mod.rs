@@ -3,6 +3,8 @@
 //! Every decision about a status, a header or a message is made here, once; an adapter only converts bodies.
 
 mod answer;
+#[cfg(feature = "proof")]
+mod audit;
 mod body;
 mod events;
 mod inbox;
@@ -26,6 +28,12 @@ use self::{
     answer::{PROBLEM_JSON, RETRY_AFTER_SECONDS, challenge, finish, or_bare, to_bytes},
     body::Unread,
     refusals::Refusals,
+};
+#[cfg(feature = "proof")]
+#[cfg_attr(docsrs, doc(cfg(feature = "proof")))]
+pub use self::{
+    audit::{AuditEndpoint, audit_paths},
+    problem::AuditProblem,
 };
 pub use self::{
     events::{EventsEndpoint, EventsEndpointBuilder, INBOUND_EVENTS_PATH},

@@ -124,6 +124,29 @@ problems! {
         "Try again after Retry-After with the same cursor";
 }
 
+#[cfg(feature = "proof")]
+problems! {
+    /// The closed list of problems that [`AuditEndpoint`](super::AuditEndpoint) answers with.
+    AuditProblem:
+    /// No token, or one that is not valid.
+    Unauthorized = "unauthorized", UNAUTHORIZED, "The request is not authorized",
+        "Send one Authorization header with a valid bearer token";
+    /// The token is for something else.
+    ScopeMissing = "scope_missing", FORBIDDEN, "The token is not for this", "Send a token for posting or reading leads";
+    /// No lead and no request has this id, or the token may not see its source; or the tree has no such tile.
+    NotFound = "not_found", NOT_FOUND, "There is nothing here", "Check the id, or the path of the tile";
+    /// Not a GET.
+    MethodNotAllowed = "method_not_allowed", METHOD_NOT_ALLOWED, "The method is not allowed", "Use GET";
+    /// The row was redacted: nothing can be shown of it any more.
+    Redacted = "redacted", GONE, "The audit row was redacted", "There is no receipt any more: do not ask again";
+    /// A fault of the service, or of its log.
+    Internal = "internal", INTERNAL_SERVER_ERROR, "The service has a fault", "Tell its operators";
+    /// The row is not sealed yet, or nothing is.
+    NotSealed = "not_sealed", SERVICE_UNAVAILABLE, "This is not sealed yet", "Try again after Retry-After";
+    /// The log cannot be read now.
+    Unavailable = "unavailable", SERVICE_UNAVAILABLE, "The log cannot be read now", "Try again after Retry-After";
+}
+
 problems! {
     /// The closed list of problems that [`InboxEndpoint`](super::InboxEndpoint) answers with.
     InboxProblem:
@@ -206,6 +229,14 @@ impl InboxProblem {
     /// Writes the answer's body. `lead_status` is what the lead is in, where that stands in the way.
     pub(super) fn to_json(self, lead_status: Option<LeadStatus>) -> Bytes {
         answer::to_bytes(&answer::Document { lead_status, ..self.document(self.status()) })
+    }
+}
+
+#[cfg(feature = "proof")]
+impl AuditProblem {
+    /// Writes the answer's body.
+    pub(super) fn to_json(self) -> Bytes {
+        answer::to_bytes(&self.document(self.status()))
     }
 }
 

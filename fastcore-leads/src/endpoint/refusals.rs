@@ -5,6 +5,8 @@ use std::{
     time::{Duration, Instant},
 };
 
+#[cfg(feature = "proof")]
+use super::AuditProblem;
 use super::{EventsProblem, InboxProblem, Problem};
 use crate::{lead::Violation, store::StoreError};
 
@@ -60,6 +62,11 @@ macro_rules! refusals {
     };
 }
 
+#[cfg(feature = "proof")]
+refusals! {
+    /// The same for those who ask for proofs.
+    AuditRefusals, AuditProblem, "request for a proof refused"
+}
 refusals! {
     /// The same for those who ask for events.
     EventsRefusals, EventsProblem, "request for events refused"

@@ -80,13 +80,19 @@ impl Audit {
                 heads.push(Checkpoint::open(&note, &self.known)?);
             }
         }
+        let mut is_forged = false;
         if let Some(note) = state.checkpoint.as_deref().filter(|_| !self.known.is_empty()) {
             let opened = note.parse().map_err(InvalidCheckpoint::Note);
-            heads.extend(opened.and_then(|note| Checkpoint::open(&note, &self.known)));
+            let opened = opened.and_then(|note| Checkpoint::open(&note, &self.known));
+            is_forged = opened.is_err();
+            heads.extend(opened);
         }
         heads.sort_by_key(|head| head.size);
         heads.dedup();
         let mut walk = Walk::new(state.size, &heads, self.folder);
+        if is_forged {
+            walk.report.add(Finding::Checkpoint);
+        }
         let tiles = state.size.div_ceil(TILE_WIDTH);
         for first in (0..tiles).step_by(AT_ONCE as usize) {
             walk.tiles(store, first, tiles.min(first + AT_ONCE)).await?;

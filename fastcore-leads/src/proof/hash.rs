@@ -1,4 +1,4 @@
-use std::{fmt, str::FromStr};
+use std::fmt;
 
 /// A SHA-256 of the tree: a leaf, a node, a root. As a text, base64 (RFC 4648, section 4).
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -39,7 +39,7 @@ impl fmt::Display for Hash {
 }
 
 #[cfg(feature = "proof")]
-impl FromStr for Hash {
+impl std::str::FromStr for Hash {
     type Err = InvalidHash;
 
     fn from_str(text: &str) -> Result<Self, InvalidHash> {

@@ -58,7 +58,7 @@ pub use self::{
     folder::{Folder, FolderError},
     leaf::{entry_bytes, leaf_hash},
     note::{InvalidKey, InvalidNote, NoteKey, NoteVerifier, SignedNote},
-    receipt::{InvalidReceipt, Receipt},
+    receipt::{InvalidReceipt, Receipt, ReceiptState},
     sealer::{SealError, Sealer, SealerBuilder},
     tree::{
         EMPTY_ROOT, Growth, consistency_proof, grow, inclusion_proof, node_hash, root, tiles_of_consistency,

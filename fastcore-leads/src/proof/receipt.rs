@@ -31,23 +31,19 @@ pub struct Receipt {
 }
 
 impl Receipt {
-    /// The media type of its text.
-    pub const MEDIA_TYPE: &'static str = "text/plain; charset=utf-8";
-
-    /// The receipt of a lead, by the checkpoint that was signed last. None where there is no such lead, or its row is not in that yet,
-    /// which takes some seconds, or was redacted.
+    /// The receipt of a lead, by the checkpoint that was signed last.
     ///
     /// # Errors
     /// [`StoreError`] if the database does not answer;
     /// [`StoreErrorKind::Internal`](crate::StoreErrorKind::Internal) if what it holds is not what was sealed.
-    pub async fn of(store: &dyn LeadLog, id: LeadId) -> Result<Option<Self>, StoreError> {
+    pub async fn of(store: &dyn LeadLog, id: LeadId) -> Result<ReceiptState, StoreError> {
         let torn = || StoreError::new(StoreErrorKind::Internal).with_reason("the audit log is not as it was sealed");
-        let Some(index) = store.receipt_of(id).await? else { return Ok(None) };
-        let Some(note) = store.sealed().await?.checkpoint else { return Ok(None) };
+        let Some(index) = store.receipt_of(id).await? else { return Ok(ReceiptState::NotSealed) };
+        let Some(note) = store.sealed().await?.checkpoint else { return Ok(ReceiptState::NotSealed) };
         let checkpoint: SignedNote = note.parse().map_err(|_| torn())?;
         let head: Checkpoint = checkpoint.text().parse().map_err(|_| torn())?;
         if index >= head.size {
-            return Ok(None);
+            return Ok(ReceiptState::NotSealed);
         }
         let leaves = TileId::of_leaves(index / TILE_WIDTH);
         let ids: Vec<_> = tiles_of_inclusion(index, head.size).into_iter().chain([leaves]).collect();
@@ -55,13 +51,13 @@ impl Receipt {
         let place = usize::try_from(index % TILE_WIDTH).map_err(|_| torn())?;
         let salt = tiles.get(&leaves).and_then(|tile| tile.salts.get(place)).ok_or_else(torn)?;
         if salt.is_removed() {
-            return Ok(None);
+            return Ok(ReceiptState::Redacted);
         }
         let entry = store.entries(index, 1).await?.into_iter().next().ok_or_else(torn)?;
         let proof = inclusion_proof(index, head.size, &tiles).ok_or_else(torn)?;
         let receipt = Self { entry: entry_bytes(&entry, salt), index, proof, checkpoint };
         let is_shown = verify_inclusion(&leaf_hash(&receipt.entry), index, head.size, &receipt.proof, &head.root);
-        if is_shown { Ok(Some(receipt)) } else { Err(torn()) }
+        if is_shown { Ok(ReceiptState::Sealed(Box::new(receipt))) } else { Err(torn()) }
     }
 
     /// The row, as canonical JSON. None where the entry is none.
@@ -118,6 +114,24 @@ impl fmt::Display for Receipt {
 impl fmt::Debug for Receipt {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Receipt").field("index", &self.index).finish_non_exhaustive()
+    }
+}
+
+/// Whether there is a receipt of a lead.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ReceiptState {
+    /// Here it is.
+    Sealed(Box<Receipt>),
+    /// There is no row of such a lead, or none that the last checkpoint has: that takes some seconds.
+    NotSealed,
+    /// The row was redacted: nothing can be shown of it any more.
+    Redacted,
+}
+
+impl ReceiptState {
+    /// The receipt, if there is one.
+    pub fn sealed(self) -> Option<Receipt> {
+        if let Self::Sealed(receipt) = self { Some(*receipt) } else { None }
     }
 }
 

@@ -246,6 +246,12 @@ impl Dialect {
         statement
     }
 
+    /// Whether the role has the rights of the log's owner. Answers a boolean. None where a database knows no roles.
+    pub(super) fn is_owner(self) -> Option<Statement> {
+        let text = "SELECT pg_has_role(relowner, 'USAGE')::text AS answer FROM pg_class WHERE oid = to_regclass('audit_log')";
+        (self == Self::Postgres).then(|| Statement::of(self, text))
+    }
+
     /// Lets an audit row be changed, until [`guard`](Self::guard), in the same transaction.
     pub(super) fn unguard(self) -> &'static str {
         match self {

@@ -11,7 +11,7 @@ use std::{
 use async_trait::async_trait;
 use bytes::Bytes;
 use fastcore_leads::{
-    Actor, ConsentPolicy, Endpoint, EventsProblem, InboxProblem, Ingest, Insertion, LeadStore, MemoryLeadStore,
+    Actor, AuditProblem, ConsentPolicy, Endpoint, EventsProblem, InboxProblem, Ingest, Insertion, LeadStore, MemoryLeadStore,
     NewLead, Problem, StoreError, StoreErrorKind, Token, TokenSet,
     testing::{self, Logs, TOKEN, body, post},
 };
@@ -350,6 +350,7 @@ fn the_page_lists_every_problem_and_code() {
         };
     }
     assert_listed!(Problem);
+    assert_listed!(AuditProblem);
     assert_listed!(EventsProblem);
     assert_listed!(InboxProblem);
     for code in fastcore_leads::lead::ViolationCode::ALL {
@@ -357,8 +358,8 @@ fn the_page_lists_every_problem_and_code() {
         assert!(page.contains(&row), "{row}");
     }
     let rows = page.lines().filter(|line| line.starts_with("| ") && line.contains('`')).count();
-    let problems = Problem::ALL.len() + EventsProblem::ALL.len() + InboxProblem::ALL.len();
-    assert_eq!(rows, problems + fastcore_leads::lead::ViolationCode::ALL.len() + 3, "and the heads of three tables");
+    let problems = Problem::ALL.len() + AuditProblem::ALL.len() + EventsProblem::ALL.len() + InboxProblem::ALL.len();
+    assert_eq!(rows, problems + fastcore_leads::lead::ViolationCode::ALL.len() + 4, "and the heads of four tables");
 }
 
 struct Always<F>(F);

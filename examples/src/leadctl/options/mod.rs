@@ -1,3 +1,4 @@
+mod audit;
 mod files;
 mod inbox;
 mod outbox;
@@ -15,6 +16,7 @@ use fastcore_leads_examples::database::Driver;
 
 use self::parse::{OPERATOR, actor, bound, note, reason, status};
 pub(crate) use self::{
+    audit::{AuditCommand, VerifyArguments},
     files::{DumpArguments, DumpFormat, ImportArguments},
     inbox::{FilterArguments, ListArguments, PurgeArguments, SearchArguments, StatsArguments},
     outbox::{DeliveryArguments, NotifyCommand},
@@ -26,7 +28,7 @@ use crate::zone::Zone;
 ///
 /// Personal data is shown masked; --reveal shows it. Exit codes: 0 done, 1 the database or the file system failed, 2 unknown
 /// options, 3 no such lead, 4 the lead's state does not allow it, 5 the input cannot be used, 6 some lines of an import were
-/// refused, 7 not confirmed.
+/// refused, 7 not confirmed, 8 the audit log, or a receipt, is not as it was sealed.
 #[derive(Debug, Parser)]
 #[command(name = "leadctl", version)]
 pub(crate) struct Options {
@@ -235,6 +237,9 @@ pub(crate) enum Command {
         #[arg(long)]
         follow: bool,
     },
+    /// Proves that the audit log is as it was: seals it, verifies it, cosigns it, hands out receipts.
+    #[command(subcommand)]
+    Audit(AuditCommand),
     /// Tries destinations out. Needs no database.
     #[command(subcommand)]
     Notify(NotifyCommand),

@@ -51,6 +51,15 @@ pub(crate) struct Options {
     #[arg(long, env = "FASTCORE_EVENTS_PAYLOAD", default_value = "thin")]
     pub(crate) events_payload: Payload,
 
+    /// The file of the keys that the audit log is sealed with, one a line, the log's own first: `leadctl audit key` makes one. GET
+    /// /audit/checkpoint and /inbound/leads/<id>/receipt are on then. Nothing is sealed without it.
+    #[arg(long, env = "FASTCORE_AUDIT_KEYS")]
+    pub(crate) audit_keys: Option<PathBuf>,
+
+    /// The folder that checkpoints of the audit log and its hashes are published to: one that the database's owner cannot change.
+    #[arg(long, env = "FASTCORE_AUDIT_PUBLISH", requires = "audit_keys")]
+    pub(crate) publish: Option<PathBuf>,
+
     /// The path of the staff's pages, and that the inbox is mounted under: `{path}/inbound/leads` and below. Both are on where
     /// `FASTCORE_OPERATOR_TOKENS` holds a token for it, or several separated by commas, each as name:read+reveal+work=token; the
     /// scopes are read, reveal, work and erase, and without any all but erase.
@@ -132,7 +141,7 @@ impl Options {
     }
 
     /// The ingest workflow over a store.
-    pub(crate) fn ingest(&self, store: impl LeadStore + 'static, commits: [Arc<Commits>; 2]) -> Ingest {
+    pub(crate) fn ingest(&self, store: impl LeadStore + 'static, commits: [Arc<Commits>; 3]) -> Ingest {
         commits
             .into_iter()
             .fold(Ingest::builder(store), IngestBuilder::followed_by)

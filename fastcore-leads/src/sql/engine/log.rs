@@ -9,7 +9,7 @@ use crate::{
         inbox::Dialect,
         log::{EntryRow, LagRow, StateRow, TileRow},
     },
-    store::{LeadLog, LeadOutbox, StoreError},
+    store::{LeadLog, LeadOutbox, StoreError, StoreErrorKind},
 };
 
 /// Rows that are numbered in one transaction.
@@ -82,6 +82,7 @@ impl<C: Connections> LeadLog for Engine<C> {
         let redacted = self
             .transact(move |session| {
                 Box::pin(async move {
+                    check_owner(session, C::DIALECT).await?;
                     let place: Vec<u64> = ask(session, C::DIALECT.lock_sealed(&row_id)).await?;
                     let Some(index) = place.into_iter().next() else { return Ok(false) };
                     session.write(C::DIALECT.remove_salt(index)).await?;
@@ -105,6 +106,7 @@ impl<C: Connections> LeadLog for Engine<C> {
         let append = C::DIALECT.append(&[record]);
         self.transact(move |session| {
             Box::pin(async move {
+                check_owner(session, C::DIALECT).await?;
                 for statement in C::DIALECT.restart_log() {
                     session.write(statement).await?;
                 }
@@ -113,4 +115,15 @@ impl<C: Connections> LeadLog for Engine<C> {
         })
         .await
     }
+}
+
+/// Says so at once where the rights are missing: not every driver tells why a statement was refused.
+async fn check_owner<S: Session>(session: &mut S, dialect: Dialect) -> Result<(), StoreError> {
+    let Some(is_owner) = dialect.is_owner() else { return Ok(()) };
+    let answered: Vec<bool> = ask(session, is_owner).await?;
+    if answered == [true] {
+        return Ok(());
+    }
+    let reason = "this takes the rights of the role that owns the table `audit_log`: connect as that role";
+    Err(StoreError::new(StoreErrorKind::Misconfigured).with_reason(reason))
 }

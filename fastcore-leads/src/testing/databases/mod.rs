@@ -3,6 +3,7 @@
 //! [`postgres_conformance!`](crate::postgres_conformance) and [`sqlite_conformance!`](crate::sqlite_conformance) make
 //! each case a test of its own, on a fresh database.
 
+mod log;
 pub mod postgres;
 pub mod sqlite;
 

@@ -1,5 +1,6 @@
 //! SQLite. Looks at the file by a function of the caller's, which runs statements on a connection of its own.
 
+use super::log::{Owner, histories, older_rows_come_first, raises_no_alarm, whatever_is_done_is_found};
 use super::{
     CANARY, Database, Open, Person, all_migrate, assert_buckets_are_crossed, assert_erased, assert_mismatch,
     assert_poison_fails_alone, assert_refused_alone, assert_still_ready, assert_unknown_status_is_seen,
@@ -58,6 +59,9 @@ cases! {
     pages_are_read_from_an_index
     searches_are_read_from_an_index
     a_search_looks_into_every_bucket
+    whatever_its_owner_does_to_the_log_is_found
+    an_honest_history_raises_no_alarm
+    rows_that_are_older_than_the_log_are_sealed_first
     a_walk_of_a_hundred_thousand_leads_sees_each_once
 }
 
@@ -249,6 +253,62 @@ pub async fn a_fault_of_the_set_up_is_no_leads_fault(open: Open, execute: Execut
         let error = database.insert(&[new_lead(), new_lead()]).await.expect_err("there is no such table");
         assert_eq!(error.kind(), StoreErrorKind::Misconfigured, "{fault}: {error}");
     }
+}
+
+/// As many as `TAMPERINGS` says.
+pub async fn whatever_its_owner_does_to_the_log_is_found(open: Open, execute: Execute) {
+    let (database, dir) = migrated(open).await;
+    whatever_is_done_is_found(database, owner(execute, &dir)).await;
+}
+
+/// As many as `HISTORIES` says.
+pub async fn an_honest_history_raises_no_alarm(open: Open, execute: Execute) {
+    for mut random in histories() {
+        let dir = TempDir::new();
+        let database = open(dir.sqlite_url()).await.expect("it opens");
+        let owner = owner(execute, &dir);
+        if random.one_in(2) {
+            older_rows(execute, &dir, random.below(400)).await;
+        }
+        database.migrate().await.expect("it migrates");
+        raises_no_alarm(database, owner, &mut random).await;
+    }
+}
+
+/// In the order of their time, whatever comes behind them.
+pub async fn rows_that_are_older_than_the_log_are_sealed_first(open: Open, execute: Execute) {
+    let dir = TempDir::new();
+    let database = open(dir.sqlite_url()).await.expect("it opens");
+    older_rows(execute, &dir, 300).await;
+    database.migrate().await.expect("it migrates");
+    older_rows_come_first(database, 300).await;
+}
+
+/// Migrates as a version did that knew nothing of events, with rows in the log.
+async fn older_rows(execute: Execute, dir: &TempDir, rows: usize) {
+    run(execute, dir, sql::CREATE_MIGRATIONS_TABLE).await;
+    for migration in &sql::MIGRATIONS[..3] {
+        let (version, name, checksum) = (migration.version, migration.name, migration.checksum());
+        run(execute, dir, migration.sql).await;
+        let note = format!(
+            "INSERT OR IGNORE INTO fastcore_leads_migrations (version, name, checksum) VALUES ({version}, '{name}', '{checksum}')"
+        );
+        run(execute, dir, &note).await;
+    }
+    let insert = format!(
+        "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {rows})
+         INSERT INTO audit_log (id, created_at_utc, event, request_id)
+         SELECT lower(hex(randomblob(4)) || '-' || hex(randomblob(2)) || '-4' || substr(hex(randomblob(2)), 2) || '-8'
+                      || substr(hex(randomblob(2)), 2) || '-' || hex(randomblob(6))),
+                '2024-01-0' || (1 + i % 9) || 'T00:00:00.000000Z', 'LEAD_RECEIVED',
+                '01890000-0000-7000-8000-000000000000' FROM n WHERE i <= {rows}"
+    );
+    run(execute, dir, &insert).await;
+}
+
+fn owner(execute: Execute, dir: &TempDir) -> Owner {
+    let url = dir.sqlite_url();
+    Owner::new(Dialect::Sqlite, move |statement| execute(url.clone(), statement))
 }
 
 /// In no column of any table, in no log, and in no byte of the files.

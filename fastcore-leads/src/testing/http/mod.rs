@@ -7,6 +7,7 @@
 mod client;
 mod events;
 mod inbox;
+mod proofs;
 mod stores;
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};
@@ -19,6 +20,7 @@ pub use self::{
     client::{Answer, authorized, chunked, exchange, lead_request, request, try_exchange},
     events::*,
     inbox::*,
+    proofs::*,
 };
 use super::{BoxFuture, Logs, TOKEN, body};
 use crate::{

@@ -8,7 +8,7 @@ use crate::{
     audit::{AUDIT_RESTARTED, Actor},
     inbox::{InboxExt, Target},
     proof::{
-        Checkpoint, Finding, Hash, LogEntry, Receipt, SealError, SealLag, TILE_WIDTH, TileId, WitnessError,
+        Checkpoint, Finding, Hash, LogEntry, Receipt, ReceiptState, SealError, SealLag, TILE_WIDTH, TileId, WitnessError,
         entry_bytes, leaf_hash, node_hash, root,
     },
     testing::TempDir,
@@ -171,10 +171,10 @@ pub async fn a_receipt_is_that_of_its_lead(store: Log) {
         .transition(moved, crate::LeadStatus::Received, crate::LeadStatus::Processing, marie, None)
         .await
         .expect("moved");
-    assert!(Receipt::of(&*store, moved).await.expect("asked").is_none(), "nothing is sealed");
+    assert!(Receipt::of(&*store, moved).await.expect("asked").sealed().is_none(), "nothing is sealed");
     sealer(&store, &key).seal_all().await.expect("sealed");
     for new in &batch {
-        let receipt = Receipt::of(&*store, new.id()).await.expect("asked").expect("a receipt");
+        let receipt = Receipt::of(&*store, new.id()).await.expect("asked").sealed().expect("a receipt");
         receipt.verify(&[key.verifier()]).expect("it holds");
         let row: Value = serde_json::from_str(receipt.row().expect("a row")).expect("JSON");
         assert_eq!(
@@ -184,7 +184,7 @@ pub async fn a_receipt_is_that_of_its_lead(store: Log) {
     }
     let late = receive(&*store, 1).await;
     number_all(&store).await;
-    assert!(Receipt::of(&*store, late[0].id()).await.expect("asked").is_none(), "it is not sealed yet");
+    assert!(Receipt::of(&*store, late[0].id()).await.expect("asked").sealed().is_none(), "it is not sealed yet");
 }
 
 /// Numbered or not.
@@ -216,7 +216,7 @@ pub async fn a_redacted_row_says_nothing_and_the_tree_holds(store: Log) {
     let report = audit(&*store, &key, None).await;
     assert!(report.is_sound(), "{:?}", report.findings);
     assert_eq!(report.redacted.len(), 5);
-    assert!(Receipt::of(&*store, batch[7].id()).await.expect("asked").is_none());
+    assert_eq!(Receipt::of(&*store, batch[7].id()).await.expect("asked"), ReceiptState::Redacted);
     receive(&*store, 300).await;
     assert_eq!(sealer(&store, &key).seal_all().await.expect("sealed"), 605);
     let again = crate::proof::Audit::new().known([key.verifier()]).against(before).run(&*store, |_, _| {}).await;

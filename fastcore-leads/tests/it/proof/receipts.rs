@@ -16,10 +16,10 @@ async fn a_receipt_is_verified_by_the_key_alone() {
     for _ in 0..300 {
         ids.push(ingest.ingest(parse(&body()), Actor::SITE_INGEST).await.expect("taken in").receipt.lead_id);
     }
-    assert!(Receipt::of(&store, ids[0]).await.expect("asked").is_none(), "nothing is sealed yet");
+    assert!(Receipt::of(&store, ids[0]).await.expect("asked").sealed().is_none(), "nothing is sealed yet");
     assert_eq!(Sealer::builder(store.clone(), key.clone()).seal_all().await.expect("sealed"), 300);
     for id in [ids[0], ids[255], ids[256], ids[299]] {
-        let text = Receipt::of(&store, id).await.expect("asked").expect("a receipt").to_string();
+        let text = Receipt::of(&store, id).await.expect("asked").sealed().expect("a receipt").to_string();
         assert!(text.len() <= 3 * 1024, "{} bytes", text.len());
         let receipt: Receipt = text.parse().expect("a receipt");
         assert_eq!(receipt.verify(&[key.verifier()]).expect("it holds").size, 300);
@@ -38,5 +38,5 @@ async fn a_receipt_is_verified_by_the_key_alone() {
         assert_eq!(moved.verify(&[key.verifier()]), Err(InvalidReceipt::NotIncluded), "another place");
     }
     let unknown = fastcore_leads::LeadId::from_uuid(fastcore_leads::uuid::Uuid::now_v7());
-    assert!(Receipt::of(&store, unknown).await.expect("asked").is_none());
+    assert!(Receipt::of(&store, unknown).await.expect("asked").sealed().is_none());
 }

@@ -4,6 +4,7 @@ mod adoption;
 mod connections;
 mod faults;
 mod inbox;
+mod log;
 mod network;
 mod outbox;
 
@@ -30,6 +31,10 @@ pub use self::inbox::{
     a_search_looks_into_every_bucket, a_walk_of_a_hundred_thousand_leads_sees_each_once, a_writer_cannot_touch_the_log,
     an_erased_person_is_nowhere, an_erasure_leaves_no_words, an_older_version_is_brought_up_to_date, explain,
     pages_are_read_from_an_index, searches_are_read_from_an_index, the_audit_log_never_names_the_person,
+};
+pub use self::log::{
+    a_writer_seals_and_does_not_redact, an_honest_history_raises_no_alarm, rows_that_are_older_than_the_log_are_sealed_first,
+    whatever_its_owner_does_to_the_log_is_found,
 };
 pub use self::network::{
     a_connection_cut_after_its_commit_makes_one_lead, an_outage_of_the_network_is_survived,
@@ -124,6 +129,10 @@ cases! {
     an_erasure_leaves_no_words
     a_search_looks_into_every_bucket
     a_writer_cannot_touch_the_log
+    whatever_its_owner_does_to_the_log_is_found
+    an_honest_history_raises_no_alarm
+    rows_that_are_older_than_the_log_are_sealed_first
+    a_writer_seals_and_does_not_redact
     a_walk_of_a_hundred_thousand_leads_sees_each_once
 }
 
