@@ -81,7 +81,9 @@ impl Plan {
 
 fn seals(file: &Path, publish: Option<&Path>) -> Result<Seals, String> {
     let mut keys = read_keys::<NoteKey>(file)?.into_iter();
-    let key = keys.next().ok_or_else(|| format!("{}: there is no key in it; `leadctl audit key` makes one", file.display()))?;
+    let key = keys
+        .next()
+        .ok_or_else(|| format!("{}: there is no key in it; `leadctl audit key` makes one", file.display()))?;
     let folder = publish.map(Folder::open).transpose().map_err(|error| error.to_string())?;
     Ok(Seals { key, also: keys.collect(), folder })
 }

@@ -14,8 +14,8 @@ use fastcore_leads_examples::{
 use tokio::net::TcpListener;
 
 use crate::{
-    Failure, admin::Admin, app::Parts, database::Database, options::Options, plan::Plan, rest::Rest,
-    sealing::Sealing, server::Settings, telling::Telling,
+    Failure, admin::Admin, app::Parts, database::Database, options::Options, plan::Plan, rest::Rest, sealing::Sealing,
+    server::Settings, telling::Telling,
 };
 
 /// All of them. What is none is not there.

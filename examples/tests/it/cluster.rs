@@ -20,6 +20,7 @@ use tokio::time::sleep;
 use crate::{
     crash::{Writers, check},
     outage::until,
+    sealed::Seals,
     service::{Service, get},
 };
 
@@ -63,6 +64,8 @@ const KINDS: [Fault; 7] = [
 struct World {
     cluster: Arc<PatroniCluster>,
     network: Vec<Proxy>,
+    /// Both seal its log.
+    seals: Seals,
 }
 
 impl World {
@@ -77,14 +80,19 @@ impl World {
             cluster
         })
         .await;
-        Self { cluster: Arc::new(cluster), network }
+        Self { cluster: Arc::new(cluster), network, seals: Seals::new() }
     }
 
     /// Both services, each with a driver of its own.
     fn services(&self, drivers: [&str; 2]) -> [Service; 2] {
         let ports: Vec<u16> = self.network.iter().map(Proxy::port).collect();
         let urls = [self.cluster.url(DATABASE), self.cluster.url_at(DATABASE, &ports)];
-        [0, 1].map(|i| Service::start_again_and_again(&["--database-url", &urls[i], "--driver", drivers[i]]))
+        [0, 1].map(|i| {
+            let seals = self.seals.options(i);
+            let seals: Vec<&str> = seals.iter().map(String::as_str).collect();
+            let options = ["--database-url", &urls[i], "--driver", drivers[i]];
+            Service::start_again_and_again(&[&options, &seals[..]].concat())
+        })
     }
 
     /// Does something to the cluster that takes its time.
@@ -195,6 +203,7 @@ async fn fail_overs_lose_and_double_nothing() {
     writers.wait_for(BETWEEN).await;
     let acknowledged = writers.finish(tasks).await;
     println!("{} leads acknowledged, {}", acknowledged.len(), world.cluster.described());
+    world.seals.verify(&world.cluster.url(DATABASE));
     world.with(move |cluster| check(|sql| cluster.wait_for_leader().psql(DATABASE, sql), &acknowledged)).await;
     report_what_thaws_lose(&world, thaws).await;
 }

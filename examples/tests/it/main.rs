@@ -29,6 +29,7 @@ mod proxied;
 mod pseudonyms;
 mod roles;
 mod running;
+mod sealed;
 mod service;
 mod site;
 mod spool;

@@ -248,7 +248,8 @@ impl Dialect {
 
     /// Whether the role has the rights of the log's owner. Answers a boolean. None where a database knows no roles.
     pub(super) fn is_owner(self) -> Option<Statement> {
-        let text = "SELECT pg_has_role(relowner, 'USAGE')::text AS answer FROM pg_class WHERE oid = to_regclass('audit_log')";
+        let text =
+            "SELECT pg_has_role(relowner, 'USAGE')::text AS answer FROM pg_class WHERE oid = to_regclass('audit_log')";
         (self == Self::Postgres).then(|| Statement::of(self, text))
     }
 

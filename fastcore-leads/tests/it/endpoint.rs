@@ -11,8 +11,8 @@ use std::{
 use async_trait::async_trait;
 use bytes::Bytes;
 use fastcore_leads::{
-    Actor, AuditProblem, ConsentPolicy, Endpoint, EventsProblem, InboxProblem, Ingest, Insertion, LeadStore, MemoryLeadStore,
-    NewLead, Problem, StoreError, StoreErrorKind, Token, TokenSet,
+    Actor, AuditProblem, ConsentPolicy, Endpoint, EventsProblem, InboxProblem, Ingest, Insertion, LeadStore,
+    MemoryLeadStore, NewLead, Problem, StoreError, StoreErrorKind, Token, TokenSet,
     testing::{self, Logs, TOKEN, body, post},
 };
 use http::{Request, Response, StatusCode};

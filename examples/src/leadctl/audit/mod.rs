@@ -9,9 +9,7 @@ use fastcore_leads::{
     audit::{AUDIT_REDACTED, AUDIT_RESTARTED},
     chrono::Utc,
     inbox::{IdPrefix, Reason},
-    proof::{
-        Audit, Checkpoint, Folder, NoteKey, NoteVerifier, Receipt, ReceiptState, Report, Sealer, SignedNote,
-    },
+    proof::{Audit, Checkpoint, Folder, NoteKey, NoteVerifier, Receipt, ReceiptState, Report, Sealer, SignedNote},
     uuid::Uuid,
 };
 use fastcore_leads_examples::keys::read_keys;
@@ -101,7 +99,10 @@ pub(crate) async fn verify(options: &Options, database: &dyn LeadDatabase, asked
     if report.is_sound() {
         return Ok(());
     }
-    Err(Failure::Unsound(format!("{} findings: the audit log is not as it was sealed. Change nothing; keep a copy of all of it", report.found)))
+    Err(Failure::Unsound(format!(
+        "{} findings: the audit log is not as it was sealed. Change nothing; keep a copy of all of it",
+        report.found
+    )))
 }
 
 fn tell(options: &Options, report: &Report) {
@@ -136,7 +137,9 @@ pub(crate) async fn prove(database: &dyn LeadDatabase, id: IdPrefix, output: Opt
             let why = "the lead's row is not sealed yet: `leadctl audit status` says how far sealing is";
             return Err(Failure::Refused(why.to_owned()));
         }
-        ReceiptState::Redacted => return Err(Failure::Refused("the lead's row was redacted: nothing can be shown of it".to_owned())),
+        ReceiptState::Redacted => {
+            return Err(Failure::Refused("the lead's row was redacted: nothing can be shown of it".to_owned()));
+        }
     };
     match output {
         Some(file) => fs::write(file, receipt).map_err(|error| Failure::Failed(format!("{}: {error}", file.display()))),
@@ -164,7 +167,13 @@ pub(crate) fn check(options: &Options, file: &Path, known: &Path) -> Outcome {
 }
 
 /// Removes what a row says of people.
-pub(crate) async fn redact(options: &Options, database: &dyn LeadDatabase, row: Uuid, reason: &Reason, yes: bool) -> Outcome {
+pub(crate) async fn redact(
+    options: &Options,
+    database: &dyn LeadDatabase,
+    row: Uuid,
+    reason: &Reason,
+    yes: bool,
+) -> Outcome {
     let row_id = row.hyphenated().to_string();
     confirm(&format!("Remove what the audit row {row_id} says of people, for ever?"), yes)?;
     let details = json!({"row_id": row_id, "reason": reason.as_str()});

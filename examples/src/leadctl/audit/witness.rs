@@ -14,8 +14,8 @@ use fastcore_leads::{
     chrono::Utc,
     http::{Request, header::AUTHORIZATION},
     proof::{
-        Checkpoint, Folder, NoteKey, NoteVerifier, SignedNote, Tile, TileId, WitnessError, cosign, tiles_of_consistency,
-        tiles_of_root,
+        Checkpoint, Folder, NoteKey, NoteVerifier, SignedNote, Tile, TileId, WitnessError, cosign,
+        tiles_of_consistency, tiles_of_root,
     },
     transport::ReqwestTransport,
 };

@@ -10,8 +10,8 @@ use http::{
     header::{ALLOW, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE},
 };
 
-pub use self::route::audit_paths;
 use self::route::Route;
+pub use self::route::audit_paths;
 use super::{
     answer::{PROBLEM_JSON, RETRY_AFTER_SECONDS, challenge, finish, is_fault, or_bare},
     problem::AuditProblem,

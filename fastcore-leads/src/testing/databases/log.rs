@@ -8,7 +8,8 @@ use crate::{
     inbox::{InboxExt, Target},
     lead::LeadStatus,
     proof::{
-        Finding, Folder, Hash, LogEntry, NoteKey, Report, Salt, TILE_WIDTH, Tile, TileId, entry_bytes, leaf_hash, node_hash,
+        Finding, Folder, Hash, LogEntry, NoteKey, Report, Salt, TILE_WIDTH, Tile, TileId, entry_bytes, leaf_hash,
+        node_hash,
     },
     sql::inbox::Dialect,
     store::{LeadLog, StoredLead},
@@ -131,7 +132,9 @@ impl Found {
             // The first that is named.
             Self::Entry(index) => report.findings.iter().find_map(at) == Some(*index),
             Self::Row(id) => report.findings.iter().any(|finding| *finding == Finding::Inserted { row_id: id.clone() }),
-            Self::CutOff => report.findings.iter().any(|finding| matches!(finding, Finding::CutOff { signed: ROWS, .. })),
+            Self::CutOff => {
+                report.findings.iter().any(|finding| matches!(finding, Finding::CutOff { signed: ROWS, .. }))
+            }
             Self::Tile => report.findings.iter().any(|finding| matches!(finding, Finding::Tile(_))),
         }
     }
@@ -295,7 +298,8 @@ impl World {
             Kind::SwapSalts => {
                 let mut tile = self.tile(0, 0).await;
                 let (first, second) = (index.min(other) % TILE_WIDTH, index.max(other) % TILE_WIDTH);
-                let (first, second) = (first.min(second), if first == second { (first + 1) % 256 } else { first.max(second) });
+                let (first, second) =
+                    (first.min(second), if first == second { (first + 1) % 256 } else { first.max(second) });
                 tile.salts.swap(usize::try_from(first).expect("small"), usize::try_from(second).expect("small"));
                 owner.writes(&tile).await;
                 Found::Entry(first.min(second))
@@ -358,7 +362,9 @@ impl World {
     async fn cuts_off(&self, size: u64) {
         let owner = &self.owner;
         owner
-            .does(format!("DELETE FROM audit_log WHERE id IN (SELECT audit_id FROM lead_event WHERE sequence > {size})"))
+            .does(format!(
+                "DELETE FROM audit_log WHERE id IN (SELECT audit_id FROM lead_event WHERE sequence > {size})"
+            ))
             .await;
         owner.does(format!("DELETE FROM lead_event WHERE sequence > {size}")).await;
         owner.does(format!("UPDATE lead_sequencer SET last_sequence = {size}")).await;
@@ -489,7 +495,10 @@ async fn works(database: &Database, leads: &[crate::LeadId], random: &mut Random
 /// Such as the FastAPI service, or one that writes what nobody understands.
 async fn another_program_writes(owner: &Owner) {
     let (details, id) = match owner.dialect {
-        Dialect::Postgres => ("'{\"z\": 12345678901234567890123, \"a\": {\"y\": 1.0, \"x\": \"\\u00e9\"}}'", "gen_random_uuid()".to_owned()),
+        Dialect::Postgres => (
+            "'{\"z\": 12345678901234567890123, \"a\": {\"y\": 1.0, \"x\": \"\\u00e9\"}}'",
+            "gen_random_uuid()".to_owned(),
+        ),
         Dialect::Sqlite => ("'no JSON {'", format!("'{}'", uuid::Uuid::now_v7())),
     };
     owner

@@ -8,8 +8,8 @@ use crate::{
     audit::{AUDIT_RESTARTED, Actor},
     inbox::{InboxExt, Target},
     proof::{
-        Checkpoint, Finding, Hash, LogEntry, Receipt, ReceiptState, SealError, SealLag, TILE_WIDTH, TileId, WitnessError,
-        entry_bytes, leaf_hash, node_hash, root,
+        Checkpoint, Finding, Hash, LogEntry, Receipt, ReceiptState, SealError, SealLag, TILE_WIDTH, TileId,
+        WitnessError, entry_bytes, leaf_hash, node_hash, root,
     },
     testing::TempDir,
 };

@@ -33,8 +33,8 @@ pub use self::inbox::{
     pages_are_read_from_an_index, searches_are_read_from_an_index, the_audit_log_never_names_the_person,
 };
 pub use self::log::{
-    a_writer_seals_and_does_not_redact, an_honest_history_raises_no_alarm, rows_that_are_older_than_the_log_are_sealed_first,
-    whatever_its_owner_does_to_the_log_is_found,
+    a_writer_seals_and_does_not_redact, an_honest_history_raises_no_alarm,
+    rows_that_are_older_than_the_log_are_sealed_first, whatever_its_owner_does_to_the_log_is_found,
 };
 pub use self::network::{
     a_connection_cut_after_its_commit_makes_one_lead, an_outage_of_the_network_is_survived,
