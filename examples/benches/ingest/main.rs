@@ -9,7 +9,8 @@
 //! `Ingest::ingest_many`; `-- --overload` how quickly a full queue refuses; `-- --import`
 //! `leadctl import`; `-- --telling` what telling others costs, and how soon they hear; `-- --spool` a hundred thousand leads that wait on the site's disk; `-- --inbox` pages of a million leads, and a purge of half of them;
 //! `-- --staff` a million leads over HTTP, and twenty people who work beside the ingest; `-- --cluster` three servers under Patroni beside one,
-//! and two services beside one.
+//! and two services beside one; `-- --proof` what sealing the audit log costs, and how quickly a million rows are sealed and gone through
+//! (`--rows N` for another number; `--seconds 0` for that alone).
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stdout, clippy::print_stderr, missing_docs)]
 #![allow(
@@ -19,6 +20,7 @@
     reason = "figures for people"
 )]
 
+mod beside;
 mod candidates;
 mod cluster;
 mod direct;
@@ -31,6 +33,7 @@ mod long;
 mod overload;
 mod pgbench;
 mod process;
+mod proof;
 mod report;
 mod spool;
 mod staff;
@@ -109,6 +112,10 @@ fn main() {
     }
     if arguments.iter().any(|argument| argument == "--telling") {
         return telling::measure(&cluster, plan.seconds, plan.rounds);
+    }
+    if arguments.iter().any(|argument| argument == "--proof") {
+        let rows = value("--rows").map_or(1_000_000, |text| text.parse().expect("a number"));
+        return proof::measure(&cluster, plan.seconds, plan.rounds, rows);
     }
     if arguments.iter().any(|argument| argument == "--cluster") {
         return cluster::measure(&cluster, plan.seconds, plan.rounds);

@@ -30,15 +30,10 @@ use tokio::time::sleep;
 use uuid::Uuid;
 
 use crate::{
-    candidates::{Candidate, Database, Kind, block_on},
-    load::Load,
+    beside::{self, SERVE},
+    candidates::block_on,
     process::Service,
     report::median,
-};
-
-const SERVE: Candidate = Candidate {
-    name: "sqlx-axum",
-    kind: Kind::Serve { driver: "sqlx", framework: "axum", database: Database::Postgres },
 };
 
 pub(crate) fn measure(cluster: &Cluster, seconds: Duration, rounds: usize) {
@@ -130,31 +125,12 @@ impl Drop for Dispatcher {
 
 /// As many leads as can be taken in, with a destination and without.
 fn ingest_beside(cluster: &Cluster, seconds: Duration, rounds: usize) {
-    println!(
-        "| ingest | connections | without, leads/s | with a destination, leads/s | ratio |\n| --- | ---: | ---: | ---: | ---: |"
-    );
     block_on(async {
         let receiver = Receiver::default();
         let server = receiver.serve().await;
         let destinations = Destinations::of(&[("crm", server.address)]);
-        for connections in [1, 16, 64] {
-            let mut rates = [Vec::new(), Vec::new()];
-            for round in 0..rounds * 2 {
-                // Each goes first in every other round.
-                for which in [round % 2, 1 - round % 2] {
-                    let place = SERVE.place(cluster);
-                    let options = ["--destinations", destinations.path()];
-                    let service = Service::start_with(&SERVE, &place, &options[..which * 2]);
-                    let load = Load { connections, warm_up: Duration::from_millis(500), seconds };
-                    let address = service.address();
-                    let result = tokio::task::spawn_blocking(move || load.run(address)).await.expect("it ran");
-                    rates[which].push(result.per_second);
-                }
-            }
-            let [without, with] = &mut rates;
-            let (without, with) = (median(without), median(with));
-            println!("| sqlx-axum | {connections} | {without:.0} | {with:.0} | {:.2} |", with / without);
-        }
+        let options = || vec!["--destinations".to_owned(), destinations.path().to_owned()];
+        beside::measure(cluster, "a destination", seconds, rounds, options).await;
     });
 }
 
