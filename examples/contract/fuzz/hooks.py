@@ -35,7 +35,8 @@ def map_path_parameters(ctx, path_parameters):
     id = (path_parameters or {}).get("id")
     if isinstance(id, str) and re.fullmatch("[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", id) and int(id[-1], 16) % 2:
         known = known_leads()
-        path_parameters["id"] = known[int(id[:8], 16) % len(known)]
+        if known:
+            path_parameters["id"] = known[int(id[:8], 16) % len(known)]
     return path_parameters
 
 

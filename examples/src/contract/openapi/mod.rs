@@ -1,5 +1,6 @@
 //! The OpenAPI 3.1 documents of the endpoints.
 
+mod audit;
 mod events;
 mod inbox;
 mod problems;
@@ -33,6 +34,7 @@ pub fn document() -> Value {
         .schema("Problem", problems::schema())
         .schema("Events", events::page())
         .schema("EventsProblem", problems::schema_of_events())
+        .schema("AuditProblem", problems::schema_of_audit())
         .security_scheme(TOKEN, token());
     let about = "Takes in website leads, and tells of them. A 2xx means that the lead and its audit row are committed together, \
                  durably; the same request_id never makes a second lead; the caller always learns whether to retry.";
@@ -40,11 +42,14 @@ pub fn document() -> Value {
         .tags(Some([
             TagBuilder::new().name("leads").description(Some("Taking in leads")).build(),
             TagBuilder::new().name("events").description(Some("Hearing of leads")).build(),
+            TagBuilder::new().name("audit").description(Some("Proofs of the audit log, where it is sealed")).build(),
         ]))
         .paths(
             PathsBuilder::new()
                 .path(INBOUND_LEADS_PATH, PathItem::new(HttpMethod::Post, operation()))
-                .path(INBOUND_EVENTS_PATH, PathItem::new(HttpMethod::Get, events::operation())),
+                .path(INBOUND_EVENTS_PATH, PathItem::new(HttpMethod::Get, events::operation()))
+                .path("/audit/checkpoint", PathItem::new(HttpMethod::Get, audit::checkpoint()))
+                .path("/inbound/leads/{id}/receipt", PathItem::new(HttpMethod::Get, audit::receipt())),
         )
         .components(Some(components.build()))
         .build();

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use fastcore_leads::{
     LeadStatus, Problem,
-    endpoint::{EventsProblem, InboxProblem},
+    endpoint::{AuditProblem, EventsProblem, InboxProblem},
     lead::ViolationCode,
 };
 use serde_json::{Value, json};
@@ -67,7 +67,7 @@ macro_rules! shown {
     };
 }
 
-shown! { EventsProblem InboxProblem }
+shown! { AuditProblem EventsProblem InboxProblem }
 
 impl Shown {
     fn sample(&self) -> Value {
@@ -109,7 +109,7 @@ fn response(problems: &[Shown]) -> ResponseBuilder {
             "unauthorized" => {
                 response = response.header("www-authenticate", header(text(), "The challenge (RFC 6750, section 3)"));
             }
-            "unavailable" => {
+            "unavailable" | "not_sealed" => {
                 let seconds = ObjectBuilder::new().schema_type(Type::Integer).minimum(Some(0));
                 response = response.header("retry-after", header(seconds, "When to try again, in seconds"));
             }
@@ -135,6 +135,10 @@ pub(super) fn schema() -> Object {
 
 pub(super) fn schema_of_events() -> Object {
     document(EventsProblem::ALL.iter().map(|problem| problem.as_str())).build()
+}
+
+pub(super) fn schema_of_audit() -> Object {
+    document(AuditProblem::ALL.iter().map(|problem| problem.as_str())).build()
 }
 
 pub(super) fn schema_of_inbox() -> Object {
