@@ -15,12 +15,13 @@ const CREDENTIALS: &str = "CREDENTIALS_DIRECTORY";
 const FILE: &str = "_FILE";
 
 /// Variables that hold a secret: each may come from a file, and none of them is blank by intent.
-pub const SECRETS: [&str; 5] = [
+pub const SECRETS: [&str; 6] = [
     "DATABASE_URL",
     "FASTCORE_SITE_INGEST_TOKEN",
     "FASTCORE_EVENTS_TOKEN",
     "FASTCORE_OPERATOR_TOKENS",
     "FASTCORE_IP_PEPPER",
+    "FASTCORE_AUDIT_TOKEN",
 ];
 
 /// Reads a secret: from the variable of this name, from the file that the variable with `_FILE` behind its name names, or from the

@@ -8,6 +8,7 @@ pub mod environment;
 pub mod keys;
 pub mod logs;
 pub mod metrics;
+pub mod seals;
 pub mod site;
 pub mod staff;
 pub mod telemetry;

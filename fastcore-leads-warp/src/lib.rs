@@ -39,11 +39,7 @@ pub fn events_filter(endpoint: EventsEndpoint) -> impl Filter<Extract = (impl Re
 pub fn audit_filter(
     endpoint: fastcore_leads::AuditEndpoint,
 ) -> impl Filter<Extract = (impl Reply,), Error = Rejection> + Clone {
-    path::tail()
-        .and_then(|tail: Tail| {
-            let path = format!("/{}", tail.as_str());
-            ready(if fastcore_leads::AuditEndpoint::serves(&path) { Ok(path) } else { Err(reject::not_found()) })
-        })
+    served(fastcore_leads::AuditEndpoint::serves)
         .and(warp::method())
         .and(warp::header::headers_cloned())
         .then(move |path, method, headers| audit(endpoint.clone(), method, path, headers))
@@ -52,11 +48,7 @@ pub fn audit_filter(
 /// The same for the inbox, to be mounted for the staff: on a port of its own, or behind a prefix where [`filter()`] is on the same
 /// port, since both have an answer for `/inbound/leads`.
 pub fn inbox_filter(endpoint: InboxEndpoint) -> impl Filter<Extract = (impl Reply,), Error = Rejection> + Clone {
-    path::tail()
-        .and_then(|tail: Tail| {
-            let path = format!("/{}", tail.as_str());
-            ready(if InboxEndpoint::serves(&path) { Ok(path) } else { Err(reject::not_found()) })
-        })
+    served(InboxEndpoint::serves)
         .and(warp::method())
         .and(query::raw().or(any().map(String::new)).unify())
         .and(warp::header::headers_cloned())
@@ -69,12 +61,24 @@ pub fn inbox_filter(endpoint: InboxEndpoint) -> impl Filter<Extract = (impl Repl
 
 /// The whole of what is left of the path.
 fn exactly(path: &'static str) -> impl Filter<Extract = (), Error = Rejection> + Clone {
-    path::tail()
-        .and_then(move |tail: Tail| {
-            let is_ours = path.strip_prefix('/') == Some(tail.as_str());
-            ready(if is_ours { Ok(()) } else { Err(reject::not_found()) })
-        })
-        .untuple_one()
+    served(move |tail| tail == path).map(|_| ()).untuple_one()
+}
+
+/// What is left of the path, if it is one that is served.
+fn served(serves: impl Fn(&str) -> bool + Clone + Send) -> impl Filter<Extract = (String,), Error = Rejection> + Clone {
+    path::tail().and_then(move |tail: Tail| {
+        let path = format!("/{}", tail.as_str());
+        ready(if serves(&path) { Ok(path) } else { Err(reject::not_found()) })
+    })
+}
+
+/// A request, put together again; the target was one before.
+fn request<B>(method: Method, target: String, headers: HeaderMap, body: B) -> Request<B> {
+    let mut request = Request::new(body);
+    *request.method_mut() = method;
+    *request.uri_mut() = Uri::try_from(target).unwrap_or_default();
+    *request.headers_mut() = headers;
+    request
 }
 
 /// The handler, for a path of the host's own choice. Takes what [`warp::method`], [`warp::header::headers_cloned`] and
@@ -85,21 +89,14 @@ pub async fn ingest<B: Buf>(
     headers: HeaderMap,
     body: impl Stream<Item = Result<B, warp::Error>>,
 ) -> Response<Bytes> {
-    let mut request = Request::new(StreamedBody(Box::pin(body)));
-    *request.method_mut() = method;
-    *request.headers_mut() = headers;
-    endpoint.handle(request).await
+    let target = INBOUND_LEADS_PATH.to_owned();
+    endpoint.handle(request(method, target, headers, StreamedBody(Box::pin(body)))).await
 }
 
 /// The handler of the feed, for a path of the host's own choice. Takes what [`warp::method`], [`warp::query::raw`] and
 /// [`warp::header::headers_cloned`] extract.
 pub async fn events(endpoint: EventsEndpoint, method: Method, query: String, headers: HeaderMap) -> Response<Bytes> {
-    let mut request = Request::new(());
-    *request.method_mut() = method;
-    // It was part of a target before.
-    *request.uri_mut() = Uri::try_from(format!("{INBOUND_EVENTS_PATH}?{query}")).unwrap_or_default();
-    *request.headers_mut() = headers;
-    endpoint.handle(request).await
+    endpoint.handle(request(method, format!("{INBOUND_EVENTS_PATH}?{query}"), headers, ())).await
 }
 
 /// With the feature `proof`, the handler of the proofs, for a path of the host's own choice; `path` is the one that the endpoint looks at.
@@ -110,12 +107,7 @@ pub async fn audit(
     path: String,
     headers: HeaderMap,
 ) -> Response<Bytes> {
-    let mut request = Request::new(());
-    *request.method_mut() = method;
-    // It was a part of a target before.
-    *request.uri_mut() = Uri::try_from(path).unwrap_or_default();
-    *request.headers_mut() = headers;
-    endpoint.handle(request).await
+    endpoint.handle(request(method, path, headers, ())).await
 }
 
 /// The handler of the inbox, for a path of the host's own choice; `target` is the path that the endpoint looks at, and the query.
@@ -126,11 +118,7 @@ pub async fn inbox<B: Buf>(
     headers: HeaderMap,
     body: impl Stream<Item = Result<B, warp::Error>>,
 ) -> warp::reply::Response {
-    let mut request = Request::new(StreamedBody(Box::pin(body)));
-    *request.method_mut() = method;
-    // It was a target before.
-    *request.uri_mut() = Uri::try_from(target).unwrap_or_default();
-    *request.headers_mut() = headers;
+    let request = request(method, target, headers, StreamedBody(Box::pin(body)));
     let (head, body) = endpoint.handle(request).await.into_parts();
     match body.into_bytes() {
         Ok(whole) => Response::from_parts(head, whole).into_response(),

@@ -62,6 +62,7 @@ impl Seals {
     fn options(&self) -> Vec<String> {
         let path = |name: &str| self.dir.path().join(name).to_str().expect("a path in ASCII").to_owned();
         let folder = path(&Uuid::now_v7().to_string());
+        std::fs::create_dir(&folder).expect("a folder");
         vec!["--audit-keys".to_owned(), path("keys"), "--publish".to_owned(), folder]
     }
 }
@@ -139,7 +140,8 @@ async fn whole(cluster: &Cluster, name: &str, url: Option<String>, rows: u64) {
             .expect("written");
     }
     let key = key();
-    let folder = Folder::open(dir.path().join("published")).expect("a folder");
+    std::fs::create_dir(dir.path().join("published")).expect("a folder");
+    let folder = Folder::at(dir.path().join("published"));
     let started = Instant::now();
     while database.sequence(1000).await.expect("numbered") > 0 {}
     let numbered = started.elapsed();

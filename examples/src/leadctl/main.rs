@@ -87,7 +87,9 @@ async fn run(options: &Options) -> Outcome {
         Command::WebhookKey { private } => outbox::key(*private),
         Command::Audit(AuditCommand::Key { name, of }) => audit::key(name.as_deref(), of.as_deref()),
         Command::Audit(AuditCommand::Check { receipt, known }) => audit::check(options, receipt, known),
-        Command::Audit(AuditCommand::Witness { log, known, key, seen }) => audit::witness(log, known, key, seen).await,
+        Command::Audit(AuditCommand::Witness { log, known, key, seen, first }) => {
+            audit::witness(log, known, key, seen, *first).await
+        }
         Command::Migrate => {
             let database = open(options).await?;
             database.migrate().await?;

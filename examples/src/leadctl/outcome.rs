@@ -10,7 +10,7 @@ pub(crate) type Outcome = Result<(), Failure>;
 pub(crate) enum Failure {
     /// 1: the database, the file system or the terminal failed.
     Failed(String),
-    /// 3: there is no such lead.
+    /// 3: there is no such lead, or audit row.
     NotFound(String),
     /// 4: the lead's state does not allow it; nothing was changed.
     Refused(String),

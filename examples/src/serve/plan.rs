@@ -1,18 +1,15 @@
 //! What this process is to be, before anything is made: a setting that cannot be used changes nothing.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
-use fastcore_leads::{
-    proof::{Folder, NoteKey},
-    token::TOKEN_VARIABLE,
-};
+use fastcore_leads::token::TOKEN_VARIABLE;
 use fastcore_leads_examples::{
     database::Url,
     destinations::{self, Told},
-    keys::read_keys,
+    seals::Seals,
 };
 
-use crate::{options::Options, sealing::Seals, tokens::Tokens};
+use crate::{options::Options, tokens::Tokens};
 
 /// What is said where something is asked for that is of leads which are not kept here.
 const TELLS_NOBODY: &str =
@@ -61,7 +58,7 @@ impl Plan {
         };
         let seals = match &options.audit_keys {
             Some(_) if is_site_only => return Err(SEALS_NOTHING.to_owned()),
-            Some(file) => Some(seals(file, options.publish.as_deref())?),
+            Some(file) => Some(Seals::read(file, options.publish.as_deref())?),
             None => None,
         };
         if is_site_only && tokens.has_events {
@@ -77,13 +74,4 @@ impl Plan {
         }
         Ok(Self { tokens, told, seals, has_site, is_site_only })
     }
-}
-
-fn seals(file: &Path, publish: Option<&Path>) -> Result<Seals, String> {
-    let mut keys = read_keys::<NoteKey>(file)?.into_iter();
-    let key = keys
-        .next()
-        .ok_or_else(|| format!("{}: there is no key in it; `leadctl audit key` makes one", file.display()))?;
-    let folder = publish.map(Folder::open).transpose().map_err(|error| error.to_string())?;
-    Ok(Seals { key, also: keys.collect(), folder })
 }

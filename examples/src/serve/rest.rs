@@ -6,7 +6,7 @@ use std::sync::{
 };
 
 use bytes::{Buf, Bytes};
-use fastcore_leads::{Endpoint, INBOUND_EVENTS_PATH, INBOUND_LEADS_PATH};
+use fastcore_leads::{AuditEndpoint, Endpoint, INBOUND_EVENTS_PATH, INBOUND_LEADS_PATH};
 use fastcore_leads_examples::{
     answer::{TEXT, answer, not_allowed},
     contract,
@@ -35,6 +35,7 @@ const DOCS: &str = "/docs";
 const STAFF: &str = "staff";
 /// The label of whatever is the inbox's.
 const INBOX: &str = "inbox";
+const AUDIT: &str = "audit";
 
 /// Answers whatever is not the endpoint's.
 #[derive(Clone)]
@@ -214,9 +215,10 @@ impl Rest {
 }
 
 /// Labels of paths in metrics and traces. Paths that are nobody's share the last one.
-pub(crate) const ROUTES: [&str; 14] = [
+pub(crate) const ROUTES: [&str; 15] = [
     INBOUND_LEADS_PATH,
     INBOUND_EVENTS_PATH,
+    AUDIT,
     FORM_PATH,
     CONTACT_PATH,
     THANKS_PATH,
@@ -238,6 +240,7 @@ pub(crate) fn route(path: &str) -> usize {
         _ if docs_file(path).is_some() => DOCS,
         _ if path.starts_with("/assets/") => "/assets",
         "/assets" => "other",
+        _ if AuditEndpoint::serves(path) => AUDIT,
         // Under whatever path it is mounted.
         _ if path.ends_with(INBOUND_LEADS_PATH) && path != INBOUND_LEADS_PATH => INBOX,
         _ if ["/inbound/leads/", "/inbound/leads.", "/inbound/subjects/"].iter().any(|part| path.contains(part)) => {

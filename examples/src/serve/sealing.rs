@@ -2,20 +2,11 @@
 
 use std::sync::Arc;
 
-use fastcore_leads::{
-    Commits,
-    proof::{Folder, NoteKey, Sealer},
-};
+use fastcore_leads::Commits;
+use fastcore_leads_examples::seals::Seals;
 use tokio::{sync::oneshot, task::JoinHandle};
 
 use crate::database::Database;
-
-/// What seals the log, and with which keys, the log's own first.
-pub(crate) struct Seals {
-    pub(crate) key: NoteKey,
-    pub(crate) also: Vec<NoteKey>,
-    pub(crate) folder: Option<Folder>,
-}
 
 /// What seals. It begins once the database is there.
 pub(crate) struct Sealing {
@@ -29,7 +20,7 @@ impl Sealing {
         Self { stop, task: tokio::spawn(seal(seals, database, commits, stopped)) }
     }
 
-    /// Waits for what is under way.
+    /// Seals what was written last.
     pub(crate) async fn finish(self) {
         let _ = self.stop.send(());
         let _ = self.task.await;
@@ -41,12 +32,8 @@ async fn seal(seals: Seals, database: Database, commits: Arc<Commits>, mut stopp
         opened = database.opened() => opened,
         _ = &mut stopped => return,
     };
-    let Seals { key, also, folder } = seals;
-    let published = folder.as_ref().map(|folder| folder.path().display().to_string());
-    tracing::info!(key = %key.verifier(), published, "the audit log is sealed");
-    let builder = also.into_iter().fold(Sealer::builder(opened, key), |builder, key| builder.also_signed_by(key));
-    let builder = folder.into_iter().fold(builder.follow(commits), |builder, folder| builder.publish(folder));
-    let sealer = builder.start();
+    tracing::info!("sealing the audit log: {}", seals.described());
+    let sealer = seals.sealer(opened).follow(commits).start();
     let _ = stopped.await;
     sealer.shutdown().await;
 }

@@ -33,6 +33,7 @@ pub(crate) struct Seals {
 impl Seals {
     pub(crate) fn new() -> Self {
         let seals = Self { dir: TempDir::new() };
+        [0, 1].map(|nth| std::fs::create_dir(seals.folder(nth)).unwrap());
         let key = NoteKey::generate(log::ORIGIN).unwrap();
         std::fs::write(seals.path("keys"), key.reveal()).unwrap();
         std::fs::write(seals.path("known"), format!("{}\n{}\n", key.verifier(), key.cosigner())).unwrap();
@@ -172,7 +173,7 @@ async fn another_language_verifies_what_is_published_and_finds_what_was_planted(
     for leads in [1_i64, 1, 253, 1, 1, 500, 65_000] {
         let lead = LeadId::from_uuid(Uuid::now_v7());
         sqlx::query(AUDIT_ROWS).bind(lead.to_string()).bind(leads).execute(store.pool()).await.unwrap();
-        let published = Folder::open(&folder).unwrap();
+        let published = Folder::at(&folder);
         Sealer::builder(store.clone(), key.clone()).publish(published).seal_all().await.unwrap();
         let receipt = Receipt::of(&store, lead).await.unwrap().sealed().unwrap();
         let path = seals.path(&format!("{leads}-{}.tlog-proof", receipts.len()));

@@ -132,17 +132,21 @@ problems! {
     Unauthorized = "unauthorized", UNAUTHORIZED, "The request is not authorized",
         "Send one Authorization header with a valid bearer token";
     /// The token is for something else.
-    ScopeMissing = "scope_missing", FORBIDDEN, "The token is not for this", "Send a token for posting or reading leads";
-    /// No lead and no request has this id, or the token may not see its source; or the tree has no such tile.
-    NotFound = "not_found", NOT_FOUND, "There is nothing here", "Check the id, or the path of the tile";
+    ScopeMissing = "scope_missing", FORBIDDEN, "The token is not for this", "Send a token that has this route's scope";
+    /// No lead and no request has this id, or the token may not see its source.
+    LeadNotFound = "lead_not_found", NOT_FOUND, "There is no such lead", "Check the id";
+    /// Nothing was signed yet, or the tree has no such tile.
+    NotFound = "not_found", NOT_FOUND, "There is nothing here", "Check the path against the last checkpoint";
     /// Not a GET.
     MethodNotAllowed = "method_not_allowed", METHOD_NOT_ALLOWED, "The method is not allowed", "Use GET";
+    /// The lead's row is not sealed yet.
+    NotSealed = "not_sealed", CONFLICT, "The lead is not sealed yet", "Try again after Retry-After";
+    /// Nothing is shown of an erased person.
+    LeadErased = "lead_erased", GONE, "The lead was erased", "There is no receipt any more: do not ask again";
     /// The row was redacted: nothing can be shown of it any more.
     Redacted = "redacted", GONE, "The audit row was redacted", "There is no receipt any more: do not ask again";
-    /// A fault of the service, or of its log.
+    /// A fault of the service, or its log is not as it was sealed.
     Internal = "internal", INTERNAL_SERVER_ERROR, "The service has a fault", "Tell its operators";
-    /// The row is not sealed yet, or nothing is.
-    NotSealed = "not_sealed", SERVICE_UNAVAILABLE, "This is not sealed yet", "Try again after Retry-After";
     /// The log cannot be read now.
     Unavailable = "unavailable", SERVICE_UNAVAILABLE, "The log cannot be read now", "Try again after Retry-After";
 }

@@ -11,6 +11,8 @@ use http_body::Body;
 use http_body_util::Full;
 use tower_service::Service;
 
+#[cfg(feature = "proof")]
+use super::AuditEndpoint;
 use super::{Endpoint, EventsEndpoint, InboxBody, InboxEndpoint};
 
 macro_rules! service {
@@ -47,6 +49,12 @@ service! {
 service! {
     /// As for [`Endpoint`]: [`handle`](InboxEndpoint::handle), always ready.
     InboxEndpoint, InboxBody, where B: Body<Data: Buf + Send, Error: Send> + Send + 'static
+}
+
+#[cfg(feature = "proof")]
+service! {
+    /// As for [`Endpoint`]: [`handle`](super::AuditEndpoint::handle), always ready.
+    AuditEndpoint, Full<Bytes>, where B: Send + 'static
 }
 
 type Answering<B> = Pin<Box<dyn Future<Output = Result<Response<B>, Infallible>> + Send>>;

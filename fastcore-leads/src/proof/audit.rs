@@ -76,7 +76,7 @@ impl Audit {
             heads.push(Checkpoint::open(note, &self.known)?);
         }
         if let Some(folder) = self.folder.clone() {
-            for (note, _) in blocking(move || folder.heads()).await? {
+            for note in blocking(move || Ok([folder.all()?, folder.last()?.into_iter().collect()].concat())).await? {
                 heads.push(Checkpoint::open(&note, &self.known)?);
             }
         }
@@ -92,6 +92,9 @@ impl Audit {
         let mut walk = Walk::new(state.size, &heads, self.folder);
         if is_forged {
             walk.report.add(Finding::Checkpoint);
+        }
+        if heads.is_empty() && state.size > 0 && !self.known.is_empty() {
+            walk.report.add(Finding::Unsigned);
         }
         let tiles = state.size.div_ceil(TILE_WIDTH);
         for first in (0..tiles).step_by(AT_ONCE as usize) {
@@ -192,6 +195,8 @@ pub enum Finding {
     },
     /// The checkpoint that the database keeps is not of the log's key.
     Checkpoint,
+    /// Nothing is there that the log's key has signed, though entries are sealed.
+    Unsigned,
 }
 
 impl fmt::Display for Finding {
@@ -234,6 +239,9 @@ impl fmt::Display for Finding {
                 )
             }
             Self::Checkpoint => f.write_str("the checkpoint in the database is not signed by the log's key"),
+            Self::Unsigned => {
+                f.write_str("entries are sealed, but there is no checkpoint that the log's key has signed")
+            }
         }
     }
 }

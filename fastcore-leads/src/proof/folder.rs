@@ -4,7 +4,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::{Checkpoint, InvalidNote, SignedNote, TILE_WIDTH, Tile, TileId};
+use super::{InvalidNote, SignedNote, TILE_WIDTH, Tile, TileId};
 
 /// The last checkpoint.
 const CHECKPOINT: &str = "checkpoint";
@@ -22,14 +22,10 @@ pub struct Folder {
 }
 
 impl Folder {
-    /// Opens a folder, and makes it where it is missing.
-    ///
-    /// # Errors
-    /// [`FolderError::Io`] if it cannot be made.
-    pub fn open(path: impl Into<PathBuf>) -> Result<Self, FolderError> {
-        let folder = Self { path: path.into() };
-        fs::create_dir_all(&folder.path).map_err(|error| folder.failed("", error))?;
-        Ok(folder)
+    /// The folder at a path. It has to be there whenever it is read or written: one that is missing, such as a disk that is not mounted,
+    /// is not the same as one that nothing was published to.
+    pub fn at(path: impl Into<PathBuf>) -> Self {
+        Self { path: path.into() }
     }
 
     /// Where it is.
@@ -42,6 +38,7 @@ impl Folder {
     /// # Errors
     /// [`FolderError`] if it cannot be read, or is no note.
     pub fn last(&self) -> Result<Option<SignedNote>, FolderError> {
+        self.check()?;
         match fs::read_to_string(self.path.join(CHECKPOINT)) {
             Ok(note) => Ok(Some(note.parse()?)),
             Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
@@ -54,6 +51,7 @@ impl Folder {
     /// # Errors
     /// As [`last`](Self::last).
     pub fn all(&self) -> Result<Vec<SignedNote>, FolderError> {
+        self.check()?;
         let text = match fs::read_to_string(self.path.join(CHECKPOINTS)) {
             Ok(text) => text,
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
@@ -95,6 +93,7 @@ impl Folder {
     /// # Errors
     /// [`FolderError::Differs`] if the tile was published with other hashes; then nothing is written.
     pub fn put_tile(&self, tile: &Tile) -> Result<(), FolderError> {
+        self.check()?;
         let (width, path) = (tile.hashes.len() as u64, tile.id.to_string());
         let name = if width == TILE_WIDTH { path.clone() } else { partial(tile.id, width) };
         match fs::read(self.path.join(&name)) {
@@ -129,10 +128,8 @@ impl Folder {
         self.replace(CHECKPOINT, note.to_string().as_bytes())
     }
 
-    /// The heads of all checkpoints that were published, as they say they are.
-    pub(super) fn heads(&self) -> Result<Vec<(SignedNote, Checkpoint)>, FolderError> {
-        let with_head = |note: SignedNote| note.text().parse().ok().map(|head| (note, head));
-        Ok(self.all()?.into_iter().chain(self.last()?).filter_map(with_head).collect())
+    fn check(&self) -> Result<(), FolderError> {
+        if self.path.is_dir() { Ok(()) } else { Err(FolderError::Missing { path: self.path.clone() }) }
     }
 
     /// Writes a file whole, or leaves the one that is there.
@@ -175,6 +172,12 @@ fn end_of_note(notes: &str) -> Option<usize> {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum FolderError {
+    /// The folder is not there.
+    #[error("`{}` is no folder: is its disk mounted? Otherwise make it", path.display())]
+    Missing {
+        /// Where it should be.
+        path: PathBuf,
+    },
     /// A file cannot be read or written.
     #[error("`{}` cannot be read or written: {source}", path.display())]
     Io {

@@ -12,6 +12,8 @@ pub struct SealState {
     pub sealed_at: Option<DateTime<Utc>>,
     /// The last checkpoint that was signed, a signed note. It may be of fewer leaves.
     pub checkpoint: Option<String>,
+    /// The origin that the log had before it was begun anew: its key signs this log no more.
+    pub former_origin: Option<String>,
 }
 
 /// How far sealing is behind.

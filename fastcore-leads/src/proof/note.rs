@@ -208,6 +208,13 @@ impl SignedNote {
         true
     }
 
+    /// Whether it has a signature line of each of these keys, whatever it is worth.
+    pub(super) fn names_all(&self, keys: &[NoteVerifier]) -> bool {
+        let is_named =
+            |key: &NoteVerifier| self.signatures.iter().any(|line| line.name == key.name && line.id == key.id());
+        keys.iter().all(is_named)
+    }
+
     /// Which of those who are known have signed it. Signatures of others are passed over.
     ///
     /// # Errors

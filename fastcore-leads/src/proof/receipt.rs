@@ -1,6 +1,7 @@
 use std::{collections::BTreeMap, fmt, str::FromStr};
 
 use base64::{Engine, engine::general_purpose::STANDARD};
+use chrono::TimeDelta;
 
 use super::{
     Checkpoint, Hash, InvalidCheckpoint, NoteVerifier, Salt, SignedNote, TILE_WIDTH, Tile, TileId, checkpoint::decimal,
@@ -38,7 +39,9 @@ impl Receipt {
     /// [`StoreErrorKind::Internal`](crate::StoreErrorKind::Internal) if what it holds is not what was sealed.
     pub async fn of(store: &dyn LeadLog, id: LeadId) -> Result<ReceiptState, StoreError> {
         let torn = || StoreError::new(StoreErrorKind::Internal).with_reason("the audit log is not as it was sealed");
-        let Some(index) = store.receipt_of(id).await? else { return Ok(ReceiptState::NotSealed) };
+        let Some(index) = store.receipt_of(id).await? else {
+            return if is_gone(store, id).await? { Err(torn()) } else { Ok(ReceiptState::NotSealed) };
+        };
         let Some(note) = store.sealed().await?.checkpoint else { return Ok(ReceiptState::NotSealed) };
         let checkpoint: SignedNote = note.parse().map_err(|_| torn())?;
         let head: Checkpoint = checkpoint.text().parse().map_err(|_| torn())?;
@@ -79,6 +82,14 @@ impl Receipt {
             Err(InvalidReceipt::NotIncluded)
         }
     }
+}
+
+/// Whether a lead is there whose row is not, although all rows of its time are sealed.
+async fn is_gone(store: &dyn LeadLog, id: LeadId) -> Result<bool, StoreError> {
+    let Some(lead) = store.get(id).await? else { return Ok(false) };
+    // What other programs write may have one instant in the lead and a later one in its row.
+    let written_by = lead.created_at_utc + TimeDelta::minutes(1);
+    Ok(store.seal_lag().await?.oldest.is_none_or(|oldest| oldest > written_by) && written_by < crate::time::now())
 }
 
 impl FromStr for Receipt {

@@ -49,7 +49,7 @@ impl Sealer {
         SealerBuilder { store: Arc::new(store), keys: vec![key], folder: None, commits: Commits::new(), poll: POLL }
     }
 
-    /// Returns once it has ended, with what is under way.
+    /// Seals and signs what there is, up to some thousand rows, and returns once that is done.
     pub async fn shutdown(self) {
         self.stop.send_replace(true);
         // One that panicked has nothing to be waited for.
@@ -132,9 +132,10 @@ impl fmt::Debug for SealerBuilder {
 
 async fn run(work: Work, burst: Burst, poll: Duration, mut stopped: watch::Receiver<bool>) {
     let mut failing = None;
-    while !*stopped.borrow() {
+    loop {
+        let is_last = *stopped.borrow();
         let started = Instant::now();
-        let result = if burst.is_on() { Ok(false) } else { work.step().await };
+        let result = if burst.is_on() && !is_last { Ok(false) } else { work.step().await };
         let rest = match result {
             Ok(true) => pace::rest_after(started, REST),
             Ok(false) => jitter::around(poll),
@@ -142,9 +143,17 @@ async fn run(work: Work, burst: Burst, poll: Duration, mut stopped: watch::Recei
         };
         tell(&mut failing, result.err().map(|error| error.to_string()));
         work.measure(failing.is_some()).await;
+        // What was written until then is sealed as well: nobody might do so for long.
+        if is_last {
+            return;
+        }
         tokio::select! {
             () = sleep(rest) => {}
-            _ = stopped.wait_for(|is_stopped| *is_stopped) => return,
+            asked = stopped.wait_for(|is_stopped| *is_stopped) => {
+                if asked.is_err() {
+                    return;
+                }
+            }
         }
     }
 }
@@ -210,7 +219,9 @@ impl Work {
         let state = self.store.sealed().await?;
         let (kept, published) = self.check(&state).await?;
         let size = state.size;
-        let is_new = |head: &Option<(SignedNote, Checkpoint)>| head.as_ref().is_none_or(|(_, head)| head.size < size);
+        // Also behind a rotation, so that the old key may be taken away however quiet it is.
+        let is_signed = |(note, head): &(SignedNote, Checkpoint)| head.size >= size && note.names_all(&self.known);
+        let is_new = |head: &Option<(SignedNote, Checkpoint)>| !head.as_ref().is_some_and(is_signed);
         let is_behind = self.folder.is_some() && is_new(&published);
         if size == 0 || !(is_new(&kept) || is_behind) {
             return Ok(size);
@@ -244,6 +255,9 @@ impl Work {
             None => None,
         };
         let origin = self.known.first().map_or("", NoteVerifier::name);
+        if state.former_origin.as_deref() == Some(origin) {
+            return Err(SealError::FormerOrigin { origin: origin.to_owned() });
+        }
         let open = |note: Option<SignedNote>| -> Result<_, SealError> {
             let Some(note) = note else { return Ok(None) };
             let head: Checkpoint = note.text().parse()?;
@@ -333,6 +347,12 @@ pub enum SealError {
         "what was signed before is of the origin `{origin}`: use its key, or start a new origin (`leadctl audit restart`)"
     )]
     OtherOrigin {
+        /// Which one.
+        origin: String,
+    },
+    /// The log was begun anew since it had this origin.
+    #[error("the log was begun anew since it had the origin `{origin}`: seal it with a key of another name")]
+    FormerOrigin {
         /// Which one.
         origin: String,
     },

@@ -24,7 +24,7 @@ use crate::{
 impl Dialect {
     /// How far the log is sealed. Answers a [`StateRow`].
     pub(super) fn sealed(self) -> Statement {
-        let answer = self.json_array("size, sealed_at_utc, checkpoint");
+        let answer = self.json_array("size, sealed_at_utc, checkpoint, former_origin");
         Statement::of(self, format!("SELECT {answer} AS answer FROM audit_seal"))
     }
 
@@ -280,24 +280,25 @@ impl Dialect {
     }
 
     /// Forgets the tree. Answers nothing.
-    pub(super) fn restart_log(self) -> [Statement; 2] {
-        [
-            "UPDATE audit_seal SET size = 0, sealed_at_utc = NULL, checkpoint_size = 0, checkpoint = NULL,
-                    first_sequence = coalesce((SELECT min(sequence) FROM lead_event), 1)",
-            "DELETE FROM audit_tile",
-        ]
-        .map(|text| Statement::of(self, text))
+    pub(super) fn restart_log(self, former_origin: Option<&str>) -> [Statement; 2] {
+        let mut restart = Statement::new(self);
+        let former = former_origin.map_or_else(|| "former_origin".to_owned(), |origin| restart.text(origin));
+        restart.text = Cow::Owned(format!(
+            "UPDATE audit_seal SET size = 0, sealed_at_utc = NULL, checkpoint_size = 0, checkpoint = NULL, former_origin = {former}, \
+                    first_sequence = coalesce((SELECT min(sequence) FROM lead_event), 1)"
+        ));
+        [restart, Statement::of(self, "DELETE FROM audit_tile")]
     }
 }
 
 /// What [`Dialect::sealed`] answers.
 #[derive(Deserialize)]
-pub(super) struct StateRow(i64, Option<String>, Option<String>);
+pub(super) struct StateRow(i64, Option<String>, Option<String>, Option<String>);
 
 impl StateRow {
     pub(super) fn read(self) -> Result<SealState, StoreError> {
         let sealed_at = self.1.as_deref().map(read_instant).transpose()?;
-        Ok(SealState { size: unsigned(self.0), sealed_at, checkpoint: self.2 })
+        Ok(SealState { size: unsigned(self.0), sealed_at, checkpoint: self.2, former_origin: self.3 })
     }
 }
 

@@ -298,8 +298,12 @@ macro_rules! __delegate_log {
                 $crate::LeadLog::redact($to, row_id, record).await
             }
 
-            async fn restart_log(&$self, record: &$crate::AuditRecord) -> Result<(), $crate::StoreError> {
-                $crate::LeadLog::restart_log($to, record).await
+            async fn restart_log(
+                &$self,
+                former_origin: Option<&str>,
+                record: &$crate::AuditRecord,
+            ) -> Result<(), $crate::StoreError> {
+                $crate::LeadLog::restart_log($to, former_origin, record).await
             }
         }
     };

@@ -77,10 +77,11 @@ pub trait LeadLog: LeadOutbox {
     /// [`StoreError`]; [`StoreErrorKind::Misconfigured`](crate::StoreErrorKind::Misconfigured) if the database denies it.
     async fn redact(&self, row_id: &str, record: &AuditRecord) -> Result<bool, StoreError>;
 
-    /// Forgets the tree and its checkpoint, so that all rows are sealed anew, and appends a row that says so, in one atomic, durable step.
+    /// Forgets the tree and its checkpoint, so that all rows are sealed anew, keeps the origin that the log had, if it had one, and appends
+    /// a row that says so, in one atomic, durable step.
     /// It takes the rights of the table's owner.
     ///
     /// # Errors
     /// As [`redact`](Self::redact).
-    async fn restart_log(&self, record: &AuditRecord) -> Result<(), StoreError>;
+    async fn restart_log(&self, former_origin: Option<&str>, record: &AuditRecord) -> Result<(), StoreError>;
 }

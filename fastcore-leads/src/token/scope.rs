@@ -8,6 +8,8 @@ pub enum Scope {
     Ingest,
     /// To ask for events.
     Events,
+    /// To read checkpoints and hashes of the audit log, as a witness does.
+    Audit,
     /// To read leads, masked.
     Read,
     /// To read leads in clear, beside [`Read`](Self::Read), which it needs.
@@ -20,13 +22,15 @@ pub enum Scope {
 
 impl Scope {
     /// All scopes.
-    pub const ALL: &[Self] = &[Self::Ingest, Self::Events, Self::Read, Self::Reveal, Self::Work, Self::Erase];
+    pub const ALL: &[Self] =
+        &[Self::Ingest, Self::Events, Self::Audit, Self::Read, Self::Reveal, Self::Work, Self::Erase];
 
     /// The name.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Ingest => "ingest",
             Self::Events => "events",
+            Self::Audit => "audit",
             Self::Read => "read",
             Self::Reveal => "reveal",
             Self::Work => "work",
@@ -39,5 +43,5 @@ as_word!(Scope, UnknownScope);
 
 /// The text names no [`Scope`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("not a scope: ingest, events, read, reveal, work or erase")]
+#[error("not a scope: ingest, events, audit, read, reveal, work or erase")]
 pub struct UnknownScope;

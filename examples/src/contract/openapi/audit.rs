@@ -16,14 +16,15 @@ use super::{
 
 pub(super) fn checkpoint() -> OperationBuilder {
     let found = note("The last checkpoint: a signed note (c2sp.org/tlog-checkpoint)", CHECKPOINT);
-    let operation = operation("getCheckpoint", "Hold the audit log to what was signed")
+    let operation = operation("getCheckpoint", "Get what the audit log is checked against")
         .description(Some(
-            "For witnesses, and whoever keeps what was signed. Any token will do. The key that it is signed with is known from elsewhere. \
+            "For witnesses, and whoever keeps what was signed. Needs a token of the scope audit, ingest or read. The key that it is signed with is known from elsewhere. \
              The hashes are beside it, under /audit/tile/, as c2sp.org/tlog-tiles has them.",
         ))
         .response("200", found);
     answered(operation, |problem| {
-        !matches!(problem, AuditProblem::ScopeMissing | AuditProblem::Redacted | AuditProblem::NotFound)
+        use AuditProblem::{LeadErased, LeadNotFound, NotSealed, Redacted};
+        !matches!(problem, LeadErased | LeadNotFound | NotSealed | Redacted)
     })
 }
 
@@ -37,7 +38,7 @@ pub(super) fn receipt() -> OperationBuilder {
         ))
         .parameter(place("id", UUID, "The lead's id, or the id of its request"))
         .response("200", found);
-    answered(operation, |_| true)
+    answered(operation, |problem| problem != AuditProblem::NotFound)
 }
 
 fn operation(id: &str, summary: &str) -> OperationBuilder {

@@ -2,23 +2,31 @@
 
 mod witness;
 
-use std::{fs, io::IsTerminal, path::Path, sync::Arc};
+use std::{
+    fs,
+    io::{IsTerminal, Write},
+    path::Path,
+    sync::Arc,
+};
 
 use fastcore_leads::{
     AuditRecord, LeadDatabase,
     audit::{AUDIT_REDACTED, AUDIT_RESTARTED},
     chrono::Utc,
     inbox::{IdPrefix, Reason},
-    proof::{Audit, Checkpoint, Folder, NoteKey, NoteVerifier, Receipt, ReceiptState, Report, Sealer, SignedNote},
+    proof::{
+        Audit, AuditError, Checkpoint, Folder, FolderError, NoteKey, NoteVerifier, Receipt, ReceiptState, Report,
+        SealError, SignedNote,
+    },
     uuid::Uuid,
 };
-use fastcore_leads_examples::keys::read_keys;
+use fastcore_leads_examples::{keys::read_keys, seals::Seals};
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::{Value, json};
 
 pub(crate) use self::witness::witness;
 use crate::{
-    find,
+    dump, find,
     options::{Options, VerifyArguments},
     outcome::{Failure, Outcome, confirm},
     shown,
@@ -60,13 +68,12 @@ pub(crate) async fn status(options: &Options, database: &dyn LeadDatabase) -> Ou
 
 /// Seals all there is.
 pub(crate) async fn seal(database: Arc<dyn LeadDatabase>, file: &Path, publish: Option<&Path>) -> Outcome {
-    let mut keys = keys(file)?.into_iter();
-    let own = keys.next().ok_or_else(|| Failure::BadInput(format!("{}: there is no key in it", file.display())))?;
-    let builder = keys.fold(Sealer::builder(database, own), |builder, key| builder.also_signed_by(key));
-    let folder = publish.map(Folder::open).transpose().map_err(failed)?;
-    let builder = folder.into_iter().fold(builder, |builder, folder| builder.publish(folder));
-    let size = builder.seal_all().await.map_err(failed)?;
-    shown::note(format!("{size} entries are sealed and signed"));
+    let seals = Seals::read(file, publish).map_err(Failure::BadInput)?;
+    let size = seals.sealer(database).seal_all().await.map_err(|error| match error {
+        SealError::Store(_) | SealError::Folder(FolderError::Io { .. } | FolderError::Missing { .. }) => failed(error),
+        _ => Failure::Unsound(error.to_string()),
+    })?;
+    shown::note(format!("{} sealed and signed", counted(size, "entry", "entries")));
     Ok(())
 }
 
@@ -80,10 +87,7 @@ pub(crate) async fn verify(options: &Options, database: &dyn LeadDatabase, asked
         audit = audit.against(note(file)?);
     }
     if let Some(folder) = &asked.published {
-        if !folder.is_dir() {
-            return Err(Failure::BadInput(format!("{}: there is no such folder", folder.display())));
-        }
-        audit = audit.published(Folder::open(folder).map_err(failed)?);
+        audit = audit.published(Folder::at(folder));
     }
     let bar = if std::io::stderr().is_terminal() { ProgressBar::no_length() } else { ProgressBar::hidden() };
     if let Ok(style) = ProgressStyle::with_template("{bar:40} {pos} of {len} entries, {per_sec}, {eta} left") {
@@ -93,8 +97,14 @@ pub(crate) async fn verify(options: &Options, database: &dyn LeadDatabase, asked
         bar.set_length(all);
         bar.set_position(rows);
     });
-    let report = report.await.map_err(failed)?;
+    let report = report.await;
     bar.finish_and_clear();
+    let report = report.map_err(|error| match error {
+        AuditError::Store(_) | AuditError::Folder(FolderError::Io { .. } | FolderError::Missing { .. }) => {
+            failed(error)
+        }
+        _ => Failure::Unsound(error.to_string()),
+    })?;
     tell(options, &report);
     if report.is_sound() {
         return Ok(());
@@ -122,10 +132,14 @@ fn tell(options: &Options, report: &Report) {
         shown::say(finding);
     }
     let against = match report.heads.last() {
-        Some(last) => format!("held against {} checkpoints, the last of {} entries", report.heads.len(), last.size),
-        None => "held against no checkpoint".to_owned(),
+        Some(last) => {
+            let checkpoints = counted(report.heads.len() as u64, "checkpoint", "checkpoints");
+            format!("checked against {checkpoints}, the last one of {}", counted(last.size, "entry", "entries"))
+        }
+        None => "checked against no checkpoint: whoever owns the database may have computed all of it anew".to_owned(),
     };
-    shown::say(format!("{} entries, {} of them redacted; {against}", report.rows, report.redacted.len()));
+    let entries = counted(report.rows, "entry", "entries");
+    shown::say(format!("{entries}, {} of them redacted; {against}", report.redacted.len()));
 }
 
 /// Writes a receipt.
@@ -141,13 +155,8 @@ pub(crate) async fn prove(database: &dyn LeadDatabase, id: IdPrefix, output: Opt
             return Err(Failure::Refused("the lead's row was redacted: nothing can be shown of it".to_owned()));
         }
     };
-    match output {
-        Some(file) => fs::write(file, receipt).map_err(|error| Failure::Failed(format!("{}: {error}", file.display()))),
-        None => {
-            shown::say(receipt.trim_end());
-            Ok(())
-        }
-    }
+    let mut to = dump::open(output)?;
+    to.write_all(receipt.as_bytes()).and_then(|()| to.flush()).map_err(failed)
 }
 
 /// Verifies a receipt.
@@ -193,13 +202,19 @@ pub(crate) async fn restart(
     yes: bool,
 ) -> Outcome {
     let kept = database.sealed().await?.checkpoint.and_then(|note| note.parse().ok());
-    let former: Option<SignedNote> = former.map(note).transpose()?.or(kept);
-    let former = former.and_then(|note| note.text().parse::<Checkpoint>().ok());
-    let former = former.map(|head| json!({"origin": head.origin, "size": head.size, "root": head.root.to_string()}));
+    let former = match (former, kept) {
+        (Some(file), _) => Some(note(file)?),
+        (None, kept) => kept,
+    };
+    let former = former.map(|note: SignedNote| note.text().parse::<Checkpoint>()).transpose();
+    let former = former.map_err(|error| Failure::BadInput(error.to_string()))?;
+    let named = former.as_ref();
+    let named = named.map(|head| json!({"origin": head.origin, "size": head.size, "root": head.root.to_string()}));
     confirm("Begin the audit log's tree anew? What was signed before will not be continued.", yes)?;
-    let details = json!({"former": former, "reason": reason.as_str()});
-    database.restart_log(&record(options, AUDIT_RESTARTED, details)).await?;
-    shown::note("begun anew: seal it with a key of another name (`leadctl audit key`), and publish to another folder");
+    let details = json!({"former": named, "reason": reason.as_str()});
+    let origin = former.as_ref().map(|head| head.origin.as_str());
+    database.restart_log(origin, &record(options, AUDIT_RESTARTED, details)).await?;
+    shown::note("the log was begun anew: seal it with a key of another name, and publish it to another folder");
     Ok(())
 }
 
@@ -207,6 +222,11 @@ fn record(options: &Options, event: &str, details: Value) -> AuditRecord {
     let (id, actor) = (Uuid::now_v7(), options.actor.to_string());
     let now = Utc::now();
     AuditRecord::new(id, now, event.to_owned(), Some(actor), None, id, None, Some(details))
+}
+
+/// How many of something.
+fn counted(number: u64, one: &str, many: &str) -> String {
+    format!("{number} {}", if number == 1 { one } else { many })
 }
 
 fn keys(file: &Path) -> Result<Vec<NoteKey>, Failure> {

@@ -35,13 +35,27 @@ const ANSWER: Duration = Duration::from_secs(30);
 const TOKEN: &str = "FASTCORE_AUDIT_TOKEN";
 
 /// Cosigns the log's checkpoint, if it continues what was seen.
-pub(crate) async fn witness(log: &str, known: &Path, key: &Path, seen: &Path) -> Outcome {
+pub(crate) async fn witness(log: &str, known: &Path, key: &Path, seen: &Path, is_first: bool) -> Outcome {
     let known: Vec<NoteVerifier> = read_keys(known).map_err(Failure::BadInput)?;
     let keys: Vec<NoteKey> = read_keys(key).map_err(Failure::BadInput)?;
     let [key] = &keys[..] else {
-        return Err(Failure::BadInput(format!("{}: one private key is to be in it", key.display())));
+        return Err(Failure::BadInput(format!("{}: it must hold exactly one private key", key.display())));
     };
     let before = seen_before(seen, &known, key)?;
+    // A file that was lost, or misspelt, is no reason to begin with what it is told.
+    match (&before, is_first) {
+        (None, false) => {
+            let missing = format!("{}: it is not there. If this witness saw nothing yet, say --first", seen.display());
+            return Err(Failure::BadInput(missing));
+        }
+        (Some(_), true) => {
+            return Err(Failure::BadInput(format!(
+                "{}: this witness saw a checkpoint before: without --first",
+                seen.display()
+            )));
+        }
+        _ => {}
+    }
     let source = Source::of(log)?;
     let note = source.checkpoint().await?;
     let size = note.text().parse::<Checkpoint>().map_err(failed)?.size;
@@ -53,13 +67,13 @@ pub(crate) async fn witness(log: &str, known: &Path, key: &Path, seen: &Path) ->
     }
     let now = u64::try_from(Utc::now().timestamp()).unwrap_or_default();
     let cosigned = cosign(&note, &known, before.as_ref(), &tiles, key, now).map_err(|error| match error {
-        WitnessError::Checkpoint(_) | WitnessError::NoTiles => failed(error),
+        WitnessError::NoTiles => failed(error),
         // Both together show what was done: neither is replaced.
         _ => Failure::Unsound(format!("not cosigned: {error}. Keep {} and this checkpoint:\n{note}", seen.display())),
     })?;
     write(seen, &cosigned.note).map_err(|error| Failure::Failed(format!("{}: {error}", seen.display())))?;
     shown::say(cosigned.note.to_string().trim_end());
-    shown::note(format!("cosigned: {} entries, of which {from} were seen before", cosigned.head.size));
+    shown::note(format!("cosigned: a log of {} entries, of which {from} were seen before", cosigned.head.size));
     Ok(())
 }
 
@@ -82,7 +96,9 @@ fn write(file: &Path, note: &SignedNote) -> std::io::Result<()> {
     let mut written = fs::File::create(&beside)?;
     std::io::Write::write_all(&mut written, note.to_string().as_bytes())?;
     written.sync_all()?;
-    fs::rename(&beside, file)
+    fs::rename(&beside, file)?;
+    let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty());
+    fs::File::open(folder.unwrap_or(Path::new(".")))?.sync_all()
 }
 
 /// Where a log is published.
@@ -96,19 +112,23 @@ impl Source {
         if log.starts_with("https://") || log.starts_with("http://") {
             let transport = ReqwestTransport::new(CONNECT).map_err(failed)?;
             let token = environment::secret(TOKEN).map_err(Failure::BadInput)?;
+            let is_here =
+                ["http://127.0.0.1", "http://localhost", "http://[::1]"].iter().any(|here| log.starts_with(here));
+            if token.is_some() && !log.starts_with("https://") && !is_here {
+                return Err(Failure::BadInput(format!("{log}: {TOKEN} would be sent in clear: use https")));
+            }
             return Ok(Self::Url { transport, url: log.trim_end_matches('/').to_owned(), token });
         }
-        if !Path::new(log).is_dir() {
-            return Err(Failure::BadInput(format!("{log}: there is no such folder")));
-        }
-        Folder::open(log).map(Self::Folder).map_err(failed)
+        Ok(Self::Folder(Folder::at(log)))
     }
 
     async fn checkpoint(&self) -> Result<SignedNote, Failure> {
         let nothing = || Failure::Refused("nothing was published yet".to_owned());
         match self {
             Self::Folder(folder) => folder.last().map_err(failed)?.ok_or_else(nothing),
-            Self::Url { .. } => {
+            Self::Url { url, .. } => {
+                let nothing =
+                    || Failure::Refused(format!("{url}/checkpoint: there is nothing yet, or no log is served there"));
                 let body = self.get("checkpoint").await?.ok_or_else(nothing)?;
                 String::from_utf8_lossy(&body).parse().map_err(failed)
             }

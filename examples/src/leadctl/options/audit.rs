@@ -65,6 +65,9 @@ pub(crate) enum AuditCommand {
         /// The file of what this witness saw last: the checkpoint, with its cosignature. It is replaced.
         #[arg(long)]
         seen: PathBuf,
+        /// This witness saw nothing yet.
+        #[arg(long)]
+        first: bool,
     },
     /// Removes what a sealed row says of people, with its salt, so that its hash says nothing either. Its entry stays, and another one
     /// says so. Needs the rights of the tables' owner.
@@ -95,7 +98,7 @@ pub(crate) enum AuditCommand {
 
 #[derive(Debug, Args)]
 pub(crate) struct VerifyArguments {
-    /// The file of the log's public keys, and its witnesses', one a line. Without it no signature is looked at.
+    /// The file of the log's public keys, and its witnesses', one a line.
     #[arg(long, required_unless_present = "unsigned")]
     pub(crate) known: Option<PathBuf>,
     /// Looks at what is in the database alone: whoever owns it may have computed all of it anew.

@@ -28,7 +28,7 @@ impl FromStr for StaffPath {
         let segments = text.strip_prefix('/').ok_or(InvalidStaffPath)?;
         let is_path = segments.split('/').all(|segment| !segment.is_empty() && segment.chars().all(is_plain));
         // Those of the visitors and the site.
-        let is_taken = ["inbound", "api", "docs", "assets", "merci", "healthz", "readyz", "metrics"]
+        let is_taken = ["inbound", "audit", "api", "docs", "assets", "merci", "healthz", "readyz", "metrics"]
             .contains(&segments.split('/').next().unwrap_or_default());
         if is_path && !is_taken { Ok(Self(text.to_owned())) } else { Err(InvalidStaffPath) }
     }

@@ -2,13 +2,12 @@
 
 use std::{
     collections::HashSet,
-    os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
 };
 
 use chrono::{DateTime, Utc};
 use fastcore_leads::{Actor, Scope, Token};
-use fastcore_leads_examples::toml_file;
+use fastcore_leads_examples::{keys::warn_of_readers, toml_file};
 use serde::Deserialize;
 
 #[derive(Deserialize)]
@@ -115,11 +114,4 @@ fn named(entry: Entry, folder: &Path) -> Result<Named, String> {
 
 fn scopes_shown() -> String {
     Scope::ALL.iter().map(|scope| scope.as_str()).collect::<Vec<_>>().join(", ")
-}
-
-fn warn_of_readers(path: &Path) {
-    let mode = std::fs::metadata(path).map_or(0, |metadata| metadata.permissions().mode());
-    if mode & 0o007 != 0 {
-        tracing::warn!(file = %path.display(), "everybody on this machine can read a file of secrets: chmod 600");
-    }
 }

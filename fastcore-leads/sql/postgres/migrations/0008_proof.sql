@@ -26,7 +26,9 @@ CREATE TABLE audit_seal (
     sealed_at_utc   timestamptz,
     -- Of how many leaves the last checkpoint is, and the signed note.
     checkpoint_size bigint NOT NULL DEFAULT 0,
-    checkpoint      text
+    checkpoint      text,
+    -- What the log was called before it was begun anew: that key signs it no more.
+    former_origin   text
 );
 INSERT INTO audit_seal (first_sequence) SELECT coalesce(min(sequence), 1) FROM lead_event;
 

@@ -20,7 +20,8 @@ CREATE TABLE audit_seal (
     size            INTEGER NOT NULL DEFAULT 0,
     sealed_at_utc   TEXT,
     checkpoint_size INTEGER NOT NULL DEFAULT 0,
-    checkpoint      TEXT
+    checkpoint      TEXT,
+    former_origin   TEXT
 ) STRICT;
 INSERT INTO audit_seal (first_sequence) SELECT coalesce(min(sequence), 1) FROM lead_event;
 

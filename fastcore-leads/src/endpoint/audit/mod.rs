@@ -9,6 +9,7 @@ use http::{
     Method, Request, Response,
     header::{ALLOW, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE},
 };
+use uuid::Uuid;
 
 use self::route::Route;
 pub use self::route::audit_paths;
@@ -18,7 +19,7 @@ use super::{
     refusals::AuditRefusals,
 };
 use crate::{
-    lead::{LeadId, RequestId},
+    inbox::InboxExt,
     proof::{Receipt, ReceiptState, TileId},
     store::{LeadLog, StoreError},
     token::{Grant, Scope, TokenSet, Unauthorized},
@@ -29,17 +30,41 @@ const TEXT: &str = "text/plain; charset=utf-8";
 /// The media type of tiles.
 const BYTES: &str = "application/octet-stream";
 
-/// The proofs of a sealed audit log, for those who hold it against its keeper.
+/// The proofs of a sealed audit log, for those who check its keeper.
 ///
 /// | request | scope | answer |
 /// | --- | --- | --- |
-/// | `GET /audit/checkpoint` | any | the last checkpoint, a signed note ([tlog-checkpoint](https://c2sp.org/tlog-checkpoint)) |
-/// | `GET /audit/tile/{level}/{number}[.p/{width}]` | any | hashes of the tree ([tlog-tiles](https://c2sp.org/tlog-tiles)) |
+/// | `GET /audit/checkpoint` | audit, ingest or read | the last checkpoint, a signed note ([tlog-checkpoint](https://c2sp.org/tlog-checkpoint)) |
+/// | `GET /audit/tile/{level}/{number}[.p/{width}]` | audit, ingest or read | hashes of the tree ([tlog-tiles](https://c2sp.org/tlog-tiles)) |
 /// | `GET /inbound/leads/{id}/receipt` | ingest or read | a proof that the lead was received ([tlog-proof](https://c2sp.org/tlog-proof)) |
 ///
-/// `{id}` is a lead's id, or the id of its request. A receipt is there some seconds after its lead; until then it is answered 503, and
-/// can be asked for again. It holds the audit row, in which nothing of the person is but a masked address and hashes. A token that is
-/// bound to sources gets receipts of their leads alone.
+/// `{id}` is a lead's id, or the id of its request. A receipt is there some seconds after its lead; until then it is answered 409, and
+/// can be asked for again. It holds the audit row, in which nothing of the person is but a masked address and hashes, and which says
+/// whether the lead was put into quarantine. Of a lead that was erased there is none. A token that is bound to sources gets receipts of
+/// their leads alone. A checkpoint tells how many rows the log has.
+///
+/// ```
+/// use fastcore_leads::{
+///     Actor, AuditEndpoint, Ingest, Lead, MemoryLeadStore, SAMPLE_LEAD, TokenSet,
+///     proof::{NoteKey, Receipt, Sealer},
+/// };
+///
+/// # tokio::runtime::Builder::new_current_thread().enable_time().build()?.block_on(async {
+/// let (store, key) = (MemoryLeadStore::new(), NoteKey::generate("example.com/audit")?);
+/// let lead = Lead::parse(SAMPLE_LEAD.as_bytes(), Default::default())?;
+/// let id = Ingest::builder(store.clone()).start().ingest(lead, Actor::SITE_INGEST).await?.receipt.lead_id;
+/// Sealer::builder(store.clone(), key.clone()).seal_all().await?;
+///
+/// let proofs = AuditEndpoint::new(store, TokenSet::parse("a-token-of-32-random-characters!")?);
+/// let request = http::Request::get(format!("/inbound/leads/{id}/receipt"))
+///     .header("authorization", "Bearer a-token-of-32-random-characters!")
+///     .body(())?;
+/// let answer = proofs.handle(request).await;
+/// let receipt: Receipt = std::str::from_utf8(answer.body())?.parse()?;
+/// assert_eq!(receipt.verify(&[key.verifier()])?.size, 1);
+/// # Ok::<(), Box<dyn std::error::Error>>(()) }).map_err(|error| error.to_string())?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone)]
 pub struct AuditEndpoint {
     shared: Arc<Shared>,
@@ -92,12 +117,22 @@ impl AuditEndpoint {
             return Err(Refusal::Method);
         }
         let grant = tokens.authenticate(&head.headers).map_err(Refusal::Token)?;
+        let scopes: &[Scope] = match route {
+            Route::Receipt(_) => &[Scope::Ingest, Scope::Read],
+            Route::Checkpoint | Route::Tile(_) => &[Scope::Audit, Scope::Ingest, Scope::Read],
+        };
+        if !scopes.iter().any(|scope| grant.allows(*scope)) {
+            return Err(Refusal::Scope);
+        }
         match route {
             Route::Checkpoint => {
-                let checkpoint = store.sealed().await?.checkpoint.ok_or(Refusal::NotSealed)?;
+                let checkpoint = store.sealed().await?.checkpoint.ok_or(Refusal::NotFound)?;
                 Ok((TEXT, checkpoint.into()))
             }
-            Route::Tile(id, width) => Ok((BYTES, self.tile(id, width).await?)),
+            Route::Tile(tile) => {
+                let (id, width) = tile.ok_or(Refusal::NotFound)?;
+                Ok((BYTES, self.tile(id, width).await?))
+            }
             Route::Receipt(id) => Ok((TEXT, self.receipt(&grant, id).await?)),
         }
     }
@@ -113,16 +148,12 @@ impl AuditEndpoint {
     }
 
     async fn receipt(&self, grant: &Grant, id: &str) -> Result<Bytes, Refusal> {
-        if !grant.allows(Scope::Ingest) && !grant.allows(Scope::Read) {
-            return Err(Refusal::Scope);
-        }
         let store = &*self.shared.store;
-        let id: RequestId = id.parse().map_err(|_| Refusal::NotFound)?;
-        let lead = match store.get(LeadId::from_uuid(id.as_uuid())).await? {
-            Some(lead) => Some(lead),
-            None => store.find(id).await?,
-        };
-        let lead = lead.filter(|lead| grant.allows_source(&lead.source)).ok_or(Refusal::NotFound)?;
+        let lead = store.look_up(Uuid::try_parse(id).map_err(|_| Refusal::LeadNotFound)?).await?;
+        let lead = lead.filter(|lead| grant.allows_source(&lead.source)).ok_or(Refusal::LeadNotFound)?;
+        if lead.erased_at_utc.is_some() {
+            return Err(Refusal::LeadErased);
+        }
         match Receipt::of(store, lead.id).await? {
             ReceiptState::Sealed(receipt) => Ok(receipt.to_string().into()),
             ReceiptState::NotSealed => Err(Refusal::NotSealed),
@@ -142,8 +173,10 @@ enum Refusal {
     Method,
     Token(Unauthorized),
     Scope,
+    LeadNotFound,
     NotFound,
     NotSealed,
+    LeadErased,
     Redacted,
     Store(StoreError),
 }
@@ -165,6 +198,8 @@ impl Refusal {
             Self::Token(_) => AuditProblem::Unauthorized,
             Self::Scope => AuditProblem::ScopeMissing,
             Self::NotFound => AuditProblem::NotFound,
+            Self::LeadNotFound => AuditProblem::LeadNotFound,
+            Self::LeadErased => AuditProblem::LeadErased,
             Self::NotSealed => AuditProblem::NotSealed,
             Self::Redacted => AuditProblem::Redacted,
             Self::Store(error) if is_fault(error) => AuditProblem::Internal,

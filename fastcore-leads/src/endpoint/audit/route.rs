@@ -16,8 +16,8 @@ const MOST_GROUPS: usize = 6;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Route<'a> {
     Checkpoint,
-    /// Which tile, and how many of its hashes.
-    Tile(TileId, usize),
+    /// Which tile, and how many of its hashes. None where the path is no tile's.
+    Tile(Option<(TileId, usize)>),
     /// Of which lead, or of which request.
     Receipt(&'a str),
 }
@@ -27,8 +27,8 @@ impl<'a> Route<'a> {
         if path == CHECKPOINT {
             return Some(Self::Checkpoint);
         }
-        if let Some(tile) = path.strip_prefix("/audit/tile/") {
-            return tile_of(tile).map(|(id, width)| Self::Tile(id, width));
+        if let Some(tile) = path.strip_prefix("/audit/tile/").filter(|tile| !tile.is_empty()) {
+            return Some(Self::Tile(tile_of(tile)));
         }
         let id = path.strip_prefix("/inbound/leads/")?.strip_suffix("/receipt")?;
         (!id.is_empty() && !id.contains('/')).then_some(Self::Receipt(id))

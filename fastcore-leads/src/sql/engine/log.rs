@@ -102,12 +102,12 @@ impl<C: Connections> LeadLog for Engine<C> {
         Ok(redacted)
     }
 
-    async fn restart_log(&self, record: &AuditRecord) -> Result<(), StoreError> {
-        let append = C::DIALECT.append(&[record]);
+    async fn restart_log(&self, former_origin: Option<&str>, record: &AuditRecord) -> Result<(), StoreError> {
+        let (append, restart) = (C::DIALECT.append(&[record]), C::DIALECT.restart_log(former_origin));
         self.transact(move |session| {
             Box::pin(async move {
                 check_owner(session, C::DIALECT).await?;
-                for statement in C::DIALECT.restart_log() {
+                for statement in restart {
                     session.write(statement).await?;
                 }
                 session.write(append).await.map(|_rows| ())

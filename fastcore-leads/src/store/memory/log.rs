@@ -94,9 +94,11 @@ impl LeadLog for MemoryLeadStore {
         Ok(true)
     }
 
-    async fn restart_log(&self, record: &AuditRecord) -> Result<(), StoreError> {
+    async fn restart_log(&self, former_origin: Option<&str>, record: &AuditRecord) -> Result<(), StoreError> {
         let state = &mut *self.lock();
+        let former = former_origin.map(str::to_owned).or(state.log.state.former_origin.take());
         state.log = Log::default();
+        state.log.state.former_origin = former;
         state.audit.push(record.clone());
         Ok(())
     }

@@ -200,7 +200,7 @@ const KINDS: [Kind; 17] = [
 impl World {
     async fn new(database: Database, owner: Owner) -> Self {
         let (dir, key) = (TempDir::new(), log::key());
-        let folder = Folder::open(dir.path().join("published")).expect("a folder");
+        let folder = Folder::at(dir.path());
         let log: Log = database;
         let mut size = 0;
         for signed in SIGNED {
@@ -440,7 +440,10 @@ pub(super) fn histories() -> Vec<Random> {
 /// Two seal, and are stopped anywhere, while leads come, are worked on and erased, other programs write, and rows are redacted.
 pub(super) async fn raises_no_alarm(database: Database, owner: Owner, random: &mut Random) {
     let (dir, key) = (TempDir::new(), log::key());
-    let folders = ["one", "other"].map(|name| Folder::open(dir.path().join(name)).expect("a folder"));
+    let folders = ["one", "other"].map(|name| {
+        std::fs::create_dir(dir.path().join(name)).expect("a folder");
+        Folder::at(dir.path().join(name))
+    });
     let log: Log = Arc::clone(&database) as Log;
     let mut leads: Vec<crate::LeadId> = Vec::new();
     for _ in 0..4 + random.below(12) {

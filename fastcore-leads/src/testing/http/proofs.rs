@@ -9,6 +9,7 @@ use super::{Answer, Server, client, stores::Away};
 use crate::{
     audit::Actor,
     endpoint::{AuditEndpoint, AuditProblem},
+    inbox::{InboxExt, Target},
     proof::{Checkpoint, Hash, NoteKey, Receipt, Tile, TileId, root},
     store::{LeadStore, MemoryLeadStore, NewLead, StoreErrorKind},
     testing::{
@@ -52,7 +53,7 @@ cases! {
 /// What is served makes the root that was signed.
 pub async fn a_checkpoint_and_its_tiles_are_served(serve: ServeProofs) {
     let (store, key) = sealed(300).await;
-    let server = serve(AuditEndpoint::new(store, tokens([Scope::Events]))).await;
+    let server = serve(AuditEndpoint::new(store, tokens([Scope::Audit]))).await;
     let answer = get(server.address, "/audit/checkpoint").await;
     assert_eq!(answer.header("content-type"), Some("text/plain; charset=utf-8"));
     let note = String::from_utf8_lossy(&answer.body).parse().expect("a note");
@@ -82,7 +83,9 @@ pub async fn a_checkpoint_and_its_tiles_are_served(serve: ServeProofs) {
         "/audit/tile/0/000.p/256",
         "/audit/tile/0/999/999",
     ] {
-        assert_eq!(ask(server.address, "GET", path, TOKEN).await.status, 404, "{path}");
+        let answer = ask(server.address, "GET", path, TOKEN).await;
+        assert_eq!((answer.status, answer.json()["error"].as_str()), (404, Some("not_found")), "{path}");
+        assert_eq!(ask(server.address, "PUT", path, TOKEN).await.status, 405, "{path}");
     }
 }
 
@@ -119,23 +122,30 @@ pub async fn each_problem_of_the_proofs_can_be_reached(serve: ServeProofs) {
         reached.push(problem);
     };
     let (store, key) = sealed(0).await;
-    let sent = receive(&*store, 2).await;
+    let sent = receive(&*store, 3).await;
     let receipt = |nth: usize| format!("/inbound/leads/{}/receipt", sent[nth].id());
     let server = serve(AuditEndpoint::new(Arc::clone(&store), tokens([Scope::Ingest]))).await;
-    for path in [receipt(0), "/audit/checkpoint".to_owned()] {
-        reach(&ask(server.address, "GET", &path, TOKEN).await, AuditProblem::NotSealed);
-        reach(&ask(server.address, "GET", &path, "wrong-token-0123456789").await, AuditProblem::Unauthorized);
-        reach(&ask(server.address, "PUT", &path, TOKEN).await, AuditProblem::MethodNotAllowed);
+    reach(&ask(server.address, "GET", &receipt(0), TOKEN).await, AuditProblem::NotSealed);
+    for path in [&receipt(0), "/audit/checkpoint", "/audit/tile/0/000"] {
+        reach(&ask(server.address, "GET", path, "wrong-token-0123456789").await, AuditProblem::Unauthorized);
+        reach(&ask(server.address, "PUT", path, TOKEN).await, AuditProblem::MethodNotAllowed);
     }
+    reach(&ask(server.address, "GET", "/audit/checkpoint", TOKEN).await, AuditProblem::NotFound);
     sealer(&store, &key).seal_all().await.expect("sealed");
     assert!(redact(&*store, &sent[1].audit_id().hyphenated().to_string()).await);
     reach(&ask(server.address, "GET", &receipt(1), TOKEN).await, AuditProblem::Redacted);
+    store.erase(Target::Lead(sent[2].id()), Actor::SITE_INGEST, None).await.expect("erased");
+    reach(&ask(server.address, "GET", &receipt(2), TOKEN).await, AuditProblem::LeadErased);
     let nobodys = format!("/inbound/leads/{}/receipt", uuid::Uuid::now_v7());
     for path in ["/inbound/leads/nothing/receipt", &nobodys] {
-        reach(&ask(server.address, "GET", path, TOKEN).await, AuditProblem::NotFound);
+        reach(&ask(server.address, "GET", path, TOKEN).await, AuditProblem::LeadNotFound);
     }
-    let others = serve(AuditEndpoint::new(Arc::clone(&store), tokens([Scope::Events]))).await;
-    reach(&ask(others.address, "GET", &receipt(0), TOKEN).await, AuditProblem::ScopeMissing);
+    for (scope, path) in
+        [(Scope::Audit, receipt(0).as_str()), (Scope::Events, "/audit/checkpoint"), (Scope::Work, "/audit/tile/0/000")]
+    {
+        let others = serve(AuditEndpoint::new(Arc::clone(&store), tokens([scope]))).await;
+        reach(&ask(others.address, "GET", path, TOKEN).await, AuditProblem::ScopeMissing);
+    }
     for (kind, problem) in [
         (StoreErrorKind::Unavailable, AuditProblem::Unavailable),
         (StoreErrorKind::TimedOut, AuditProblem::Unavailable),

@@ -255,17 +255,22 @@ pub async fn a_redaction_that_nobody_tells_of_is_found(store: Log) {
 /// What was signed elsewhere is not forgotten: the old key signs no log that begins anew.
 pub async fn a_log_is_begun_anew_on_demand_only(store: Log) {
     let (old, dir) = (key(), TempDir::new());
-    let folder = crate::proof::Folder::open(dir.path().join("published")).expect("a folder");
+    let folder = crate::proof::Folder::at(dir.path());
     receive(&*store, 300).await;
     sealer(&store, &old).publish(folder.clone()).seal_all().await.expect("sealed");
     assert!(audit(&*store, &old, Some(&folder)).await.is_sound());
     let other = crate::proof::NoteKey::generate("example.com/other").expect("a key");
     let refused = sealer(&store, &other).seal_all().await.expect_err("another origin");
     assert!(matches!(refused, SealError::OtherOrigin { .. }), "{refused}");
-    store.restart_log(&record(AUDIT_RESTARTED, &serde_json::json!({ "reason": "a test" }))).await.expect("begun anew");
+    let restarted = record(AUDIT_RESTARTED, &serde_json::json!({ "reason": "a test" }));
+    store.restart_log(None, &restarted).await.expect("begun anew");
     let refused = sealer(&store, &old).publish(folder.clone()).seal_all().await.expect_err("it is shorter");
     let shorter = WitnessError::Shorter { seen: 300, size: 0 };
     assert!(matches!(refused, SealError::Fork(error) if error == shorter), "{refused}");
-    assert_eq!(sealer(&store, &other).seal_all().await.expect("sealed"), 301);
+    let restarted = record(AUDIT_RESTARTED, &serde_json::json!({ "reason": "a test" }));
+    store.restart_log(Some(old.name()), &restarted).await.expect("begun anew");
+    let refused = sealer(&store, &old).seal_all().await.expect_err("it has another origin now");
+    assert!(matches!(refused, SealError::FormerOrigin { .. }), "{refused}");
+    assert_eq!(sealer(&store, &other).seal_all().await.expect("sealed"), 302);
     assert!(audit(&*store, &other, None).await.is_sound());
 }

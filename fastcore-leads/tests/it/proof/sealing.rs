@@ -20,7 +20,7 @@ struct World {
 
 fn world() -> World {
     let dir = TempDir::new();
-    let folder = Folder::open(dir.path().join("published")).expect("a folder");
+    let folder = Folder::at(dir.path());
     World { store: MemoryLeadStore::new(), key: log::key(), folder, _dir: dir }
 }
 

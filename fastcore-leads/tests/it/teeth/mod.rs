@@ -3,6 +3,7 @@
 mod endpoints;
 mod inbox_adapters;
 mod inboxes;
+mod logs;
 mod outboxes;
 mod stores;
 mod wire;

@@ -61,7 +61,7 @@ pub async fn a_writer_seals_and_does_not_redact(open: Open) {
     let row_id = batch[0].audit_id().hyphenated().to_string();
     let denied = as_writer.redact(&row_id, &redaction(&row_id)).await.expect_err("denied");
     assert_eq!(denied.kind(), StoreErrorKind::Misconfigured, "{denied}");
-    let denied = as_writer.restart_log(&redaction(&row_id)).await.expect_err("denied");
+    let denied = as_writer.restart_log(None, &redaction(&row_id)).await.expect_err("denied");
     assert_eq!(denied.kind(), StoreErrorKind::Misconfigured, "{denied}");
     assert!(database.redact(&row_id, &redaction(&row_id)).await.expect("a superuser may"));
     let report = log::audit(&*as_writer, &key, None).await;
