@@ -9,6 +9,7 @@ use axum::{Router, body::Bytes, extract::State, routing::post};
 use fastcore_leads::testing::{
     TOKEN, TempDir, body,
     http::{Server, exchange, lead_request},
+    log,
     postgres::Cluster,
 };
 use opentelemetry_proto::tonic::{collector::trace::v1::ExportTraceServiceRequest, trace::v1::Span};
@@ -173,8 +174,13 @@ pub(crate) fn service_with_all_its_parts(url: &str, driver: &str) -> (Service, T
     let nobody = "[[destination]]\nname = \"crm\"\nwebhook = \"http://127.0.0.1:9/\"\nkeys_file = \"keys\"\n\
                   [service_level]\nhours = 4\ntime_zone = \"Europe/Paris\"\n";
     fs::write(&file, nobody).unwrap();
+    fs::write(dir.path().join("audit.keys"), log::key().reveal()).unwrap();
+    fs::create_dir(dir.path().join("published")).unwrap();
+    let path = |name: &str| dir.path().join(name).to_str().unwrap().to_owned();
+    let (keys, published) = (path("audit.keys"), path("published"));
+    let seals = ["--audit-keys", &keys, "--publish", &published];
     let (site, told) = (["--site", "--site-min-fill-ms", "0"], ["--destinations", file.to_str().unwrap()]);
-    let options = [&site[..], &told, &["--database-url", url, "--driver", driver]].concat();
+    let options = [&site[..], &told, &seals, &["--database-url", url, "--driver", driver]].concat();
     (Service::start(&options), dir)
 }
 

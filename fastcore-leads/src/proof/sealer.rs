@@ -28,6 +28,8 @@ const TILES_AT_ONCE: usize = 64;
 const POLL: Duration = Duration::from_secs(1);
 /// How long it rests after a pass at least where there is more.
 const REST: Duration = Duration::from_millis(20);
+/// How often it is measured how far it is behind.
+const MEASURING: Duration = Duration::from_secs(5);
 /// How long it rests where something is in its way.
 const AFTER_FAILURE: Duration = Duration::from_secs(5);
 
@@ -131,7 +133,7 @@ impl fmt::Debug for SealerBuilder {
 }
 
 async fn run(work: Work, burst: Burst, poll: Duration, mut stopped: watch::Receiver<bool>) {
-    let mut failing = None;
+    let (mut failing, mut measured) = (None, None::<Instant>);
     loop {
         let is_last = *stopped.borrow();
         let started = Instant::now();
@@ -141,8 +143,11 @@ async fn run(work: Work, burst: Burst, poll: Duration, mut stopped: watch::Recei
             Ok(false) => jitter::around(poll),
             Err(_) => AFTER_FAILURE,
         };
-        tell(&mut failing, result.err().map(|error| error.to_string()));
-        work.measure(failing.is_some()).await;
+        let has_changed = tell(&mut failing, result.err().map(|error| error.to_string()));
+        if has_changed || is_last || measured.is_none_or(|at| at.elapsed() > MEASURING) {
+            measured = Some(Instant::now());
+            work.measure(failing.is_some()).await;
+        }
         // What was written until then is sealed as well: nobody might do so for long.
         if is_last {
             return;
@@ -158,16 +163,17 @@ async fn run(work: Work, burst: Burst, poll: Duration, mut stopped: watch::Recei
     }
 }
 
-/// Says once what is in the way, and once that nothing is any more.
-fn tell(failing: &mut Option<String>, now: Option<String>) {
+/// Says once what is in the way, and once that nothing is any more. Returns whether that has changed.
+fn tell(failing: &mut Option<String>, now: Option<String>) -> bool {
     if *failing == now {
-        return;
+        return false;
     }
     match &now {
         Some(problem) => tracing::error!("the audit log is not sealed: {problem}"),
         None => tracing::info!("the audit log is sealed again"),
     }
     *failing = now;
+    true
 }
 
 struct Work {
