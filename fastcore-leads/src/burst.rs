@@ -59,4 +59,10 @@ impl Burst {
         }
         sample.burst_since.is_some_and(|since| now - since < LONGEST)
     }
+
+    /// Whether so many leads came lately as make a burst, however long they have come for.
+    #[cfg(feature = "proof")]
+    pub(crate) fn is_busy(&self) -> bool {
+        self.sample.lock().unwrap_or_else(PoisonError::into_inner).burst_since.is_some()
+    }
 }

@@ -126,10 +126,16 @@ async fn whole(cluster: &Cluster, name: &str, url: Option<String>, rows: u64) {
     };
     database.migrate().await.expect("migrated");
     if is_postgres {
-        for first in (1..=rows).step_by(1_000_000) {
-            let last = rows.min(first + 999_999);
-            cluster.psql(&url, &format!("{PG_ROWS} FROM generate_series({first}, {last}) AS i"));
-        }
+        // As leads come: a few in each transaction.
+        cluster.psql(
+            &url,
+            &format!(
+                "SET synchronous_commit = off; DO $$ BEGIN FOR batch IN 0..{} LOOP
+                     {PG_ROWS} FROM generate_series(1, least(250, {rows} - batch * 250)); COMMIT;
+                 END LOOP; END $$",
+                rows.div_ceil(250) - 1
+            ),
+        );
         cluster.psql(&url, "VACUUM ANALYZE");
     } else {
         let store = by_sqlx::SqliteLeadStore::connect(&url).await.expect("it opens");

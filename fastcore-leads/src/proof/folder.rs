@@ -1,15 +1,18 @@
 use std::{
     fs::{self, File, OpenOptions},
-    io::{self, ErrorKind, Write},
+    io::{self, ErrorKind, Read, Seek, SeekFrom, Write},
     path::{Path, PathBuf},
 };
 
-use super::{InvalidNote, SignedNote, TILE_WIDTH, Tile, TileId};
+use super::{Checkpoint, InvalidNote, SignedNote, TILE_WIDTH, Tile, TileId};
 
 /// The last checkpoint.
 const CHECKPOINT: &str = "checkpoint";
 /// All checkpoints, in the order in which they were published: it only grows.
 const CHECKPOINTS: &str = "checkpoints";
+
+/// Held by whoever publishes.
+const LOCK: &str = ".lock";
 
 /// A folder that a log is published to, with the paths of [tlog-tiles](https://c2sp.org/tlog-tiles): `checkpoint` is the last one,
 /// `checkpoints` has all of them, each behind the one before, and `tile/` the hashes. None of it is personal: hashes are salted. Put it
@@ -52,16 +55,22 @@ impl Folder {
     /// As [`last`](Self::last).
     pub fn all(&self) -> Result<Vec<SignedNote>, FolderError> {
         self.check()?;
-        let text = match fs::read_to_string(self.path.join(CHECKPOINTS)) {
-            Ok(text) => text,
+        let bytes = match fs::read(self.path.join(CHECKPOINTS)) {
+            Ok(bytes) => bytes,
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
             Err(error) => return Err(self.failed(CHECKPOINTS, error)),
         };
-        // Each ends in an empty line. What an interrupted write left behind is no checkpoint.
-        let (mut notes, mut rest) = (Vec::new(), text.as_str());
-        while let Some(end) = end_of_note(rest) {
-            notes.extend(rest[..end].parse::<SignedNote>());
-            rest = &rest[end + 1..];
+        let whole = &bytes[..whole_notes(&bytes)];
+        let text = std::str::from_utf8(whole).map_err(|_| InvalidNote::Form)?;
+        // Each note ends in an empty line behind its signatures.
+        let (mut notes, mut note) = (Vec::new(), String::new());
+        for line in text.split_inclusive('\n') {
+            if line == "\n" && has_signatures(note.as_bytes()) {
+                notes.push(note.parse()?);
+                note.clear();
+            } else {
+                note.push_str(line);
+            }
         }
         Ok(notes)
     }
@@ -113,14 +122,31 @@ impl Folder {
         Ok(())
     }
 
-    /// Publishes a checkpoint, whose tiles are there.
+    /// Publishes a checkpoint of so many entries, whose tiles are there, unless the last one has more: another process was quicker.
     ///
     /// # Errors
-    /// [`FolderError::Io`].
-    pub fn put_checkpoint(&self, note: &SignedNote) -> Result<(), FolderError> {
-        let path = self.path.join(CHECKPOINTS);
+    /// [`FolderError`] if another process publishes just then, or a file cannot be written.
+    pub fn put_checkpoint(&self, note: &SignedNote, size: u64) -> Result<(), FolderError> {
+        self.check()?;
+        let lock = File::create(self.path.join(LOCK)).map_err(|error| self.failed(LOCK, error))?;
+        lock.lock().map_err(|error| self.failed(LOCK, error))?;
+        let last = self.last()?.and_then(|last| last.text().parse::<Checkpoint>().ok());
+        if last.is_some_and(|last| last.size > size) {
+            return Ok(());
+        }
         let append = || {
-            let mut file = OpenOptions::new().create(true).append(true).open(&path)?;
+            let mut file = OpenOptions::new()
+                .create(true)
+                .read(true)
+                .write(true)
+                .truncate(false)
+                .open(self.path.join(CHECKPOINTS))?;
+            let mut bytes = Vec::new();
+            file.read_to_end(&mut bytes)?;
+            // What an interrupted write left behind the last whole note is none.
+            let end = whole_notes(&bytes) as u64;
+            file.set_len(end)?;
+            file.seek(SeekFrom::Start(end))?;
             file.write_all(format!("{note}\n").as_bytes())?;
             file.sync_all()
         };
@@ -162,10 +188,22 @@ fn partial(id: TileId, width: u64) -> String {
     format!("{id}.p/{width}")
 }
 
-/// Where the first note ends: at the second empty line, behind its signatures.
-fn end_of_note(notes: &str) -> Option<usize> {
-    let signatures = notes.find("\n\n")? + 2;
-    Some(signatures + notes[signatures..].find("\n\n")? + 1)
+/// How far notes are whole that stand one behind the other, each with an empty line behind its signatures.
+fn whole_notes(notes: &[u8]) -> usize {
+    let (mut whole, mut begun, mut at) = (0, 0, 0);
+    for line in notes.split_inclusive(|byte| *byte == b'\n') {
+        at += line.len();
+        if line == b"\n" && has_signatures(&notes[begun..at - 1]) {
+            (whole, begun) = (at, at);
+        }
+    }
+    whole
+}
+
+/// Whether the last line is a signature, whole.
+fn has_signatures(note: &[u8]) -> bool {
+    let last = note.strip_suffix(b"\n").and_then(|note| note.rsplit(|byte| *byte == b'\n').next());
+    last.is_some_and(|line| line.starts_with("\u{2014} ".as_bytes()))
 }
 
 /// A log cannot be published to a folder, or read from it.

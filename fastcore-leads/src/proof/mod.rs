@@ -50,6 +50,8 @@ mod tree;
 #[cfg(feature = "proof")]
 mod witness;
 
+#[cfg(feature = "testing")]
+pub(crate) use self::tree::balanced;
 #[cfg(feature = "proof")]
 #[cfg_attr(docsrs, doc(cfg(feature = "proof")))]
 pub use self::{

@@ -1,4 +1,12 @@
-use std::{collections::BTreeMap, fmt, sync::Arc, time::Duration};
+use std::{
+    collections::BTreeMap,
+    fmt,
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicU32, Ordering},
+    },
+    time::Duration,
+};
 
 use tokio::{
     sync::watch,
@@ -15,11 +23,14 @@ use crate::{
     burst::Burst,
     ingest::Commits,
     jitter, pace,
-    store::{LeadLog, StoreError},
+    store::{LeadLog, StoreError, StoreErrorKind},
 };
 
-/// Rows of one transaction.
+/// Rows of one transaction, and the fewest where so many take too long.
 const AT_ONCE: u32 = 4096;
+const LEAST_AT_ONCE: u32 = 64;
+/// How long it goes on without signing what is sealed, where there is always more.
+const SIGNING: Duration = Duration::from_secs(5);
 /// Rows that are numbered at once.
 const NUMBERED_AT_ONCE: u32 = 1000;
 /// Tiles that are published at once.
@@ -122,7 +133,15 @@ impl SealerBuilder {
 
     fn work(self) -> Work {
         let known = self.keys.iter().map(NoteKey::verifier).collect();
-        Work { store: self.store, keys: self.keys, known, folder: self.folder, metrics: Metrics::begin() }
+        Work {
+            store: self.store,
+            keys: self.keys,
+            known,
+            folder: self.folder,
+            metrics: Metrics::begin(),
+            at_once: AtomicU32::new(AT_ONCE),
+            signed: Mutex::default(),
+        }
     }
 }
 
@@ -137,13 +156,20 @@ async fn run(work: Work, burst: Burst, poll: Duration, mut stopped: watch::Recei
     loop {
         let is_last = *stopped.borrow();
         let started = Instant::now();
-        let result = if burst.is_on() && !is_last { Ok(false) } else { work.step().await };
-        let rest = match result {
-            Ok(true) => pace::rest_after(started, REST),
-            Ok(false) => jitter::around(poll),
-            Err(_) => AFTER_FAILURE,
-        };
-        let has_changed = tell(&mut failing, result.err().map(|error| error.to_string()));
+        let mut rest = jitter::around(poll);
+        // In a burst nothing is tried: what was in the way may be so still.
+        let mut has_changed = false;
+        if !burst.is_on() || is_last {
+            let result = work.step().await;
+            match &result {
+                // Beside those who send leads it is slower than where nobody does.
+                Ok(true) if burst.is_busy() => rest = pace::rest_after(started, REST),
+                Ok(true) => rest = REST,
+                Ok(false) => {}
+                Err(_) => rest = AFTER_FAILURE,
+            }
+            has_changed = tell(&mut failing, result.err().map(|error| error.to_string()));
+        }
         if has_changed || is_last || measured.is_none_or(|at| at.elapsed() > MEASURING) {
             measured = Some(Instant::now());
             work.measure(failing.is_some()).await;
@@ -182,16 +208,34 @@ struct Work {
     known: Vec<NoteVerifier>,
     folder: Option<Folder>,
     metrics: Metrics,
+    /// Rows of the next transaction.
+    at_once: AtomicU32,
+    /// What was signed here last, and when.
+    signed: Mutex<Option<(Checkpoint, Instant)>>,
 }
 
 impl Work {
-    /// Seals some, and signs once there is no more. Returns whether there is.
+    /// Seals some, and signs once there is no more, or it was signed some time ago. Returns whether there is more.
     async fn step(&self) -> Result<bool, SealError> {
-        let has_more = self.pass().await?;
-        if !has_more {
+        let has_more = match self.pass().await {
+            // Fewer rows may do where so many take too long.
+            Err(SealError::Store(error)) if error.kind() == StoreErrorKind::TimedOut => {
+                let at_once = self.at_once.load(Ordering::Relaxed);
+                self.at_once.store((at_once / 2).max(LEAST_AT_ONCE), Ordering::Relaxed);
+                return Err(error.into());
+            }
+            passed => passed?,
+        };
+        let at_once = self.at_once.load(Ordering::Relaxed);
+        self.at_once.store((at_once * 2).min(AT_ONCE), Ordering::Relaxed);
+        if !has_more || self.signed().is_none_or(|(_, at)| at.elapsed() > SIGNING) {
             self.publish().await?;
         }
         Ok(has_more)
+    }
+
+    fn signed(&self) -> Option<(Checkpoint, Instant)> {
+        self.signed.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Seals some rows. Returns whether there are more.
@@ -204,9 +248,11 @@ impl Work {
                 break;
             }
         }
+        let published = self.published().await?;
         let state = self.store.sealed().await?;
-        self.check(&state).await?;
-        let entries = self.store.entries(state.size, AT_ONCE).await?;
+        self.check(&state, published)?;
+        let at_once = self.at_once.load(Ordering::Relaxed);
+        let entries = self.store.entries(state.size, at_once).await?;
         if entries.is_empty() {
             return Ok(false);
         }
@@ -217,13 +263,14 @@ impl Work {
         let growth = grow(state.size, &edge, &leaves).ok_or(SealError::Torn)?;
         // Where another process was quicker, the next pass goes on from there.
         let is_written = self.store.seal(&growth.seal).await?;
-        Ok(!is_written || entries.len() >= AT_ONCE as usize)
+        Ok(!is_written || entries.len() >= at_once as usize)
     }
 
     /// Signs and publishes the head where it is not. Returns how many entries it has.
     async fn publish(&self) -> Result<u64, SealError> {
+        let published = self.published().await?;
         let state = self.store.sealed().await?;
-        let (kept, published) = self.check(&state).await?;
+        let (kept, published) = self.check(&state, published)?;
         let size = state.size;
         // Also behind a rotation, so that the old key may be taken away however quiet it is.
         let is_signed = |(note, head): &(SignedNote, Checkpoint)| head.size >= size && note.names_all(&self.known);
@@ -232,7 +279,9 @@ impl Work {
         if size == 0 || !(is_new(&kept) || is_behind) {
             return Ok(size);
         }
-        let seen: Vec<_> = [&kept, &published].into_iter().flatten().map(|(_, head)| head.clone()).collect();
+        let signed = self.signed().map(|(head, _)| head);
+        let known_heads = [&kept, &published].into_iter().flatten().map(|(_, head)| head.clone());
+        let seen: Vec<_> = known_heads.chain(signed.filter(|head| head.size <= size)).collect();
         let needed = seen.iter().flat_map(|head| tiles_of_consistency(head.size, size)).chain(tiles_of_root(size));
         let tiles = self.tiles(needed.collect()).await?;
         let origin = self.known.first().map_or("", NoteVerifier::name);
@@ -240,26 +289,37 @@ impl Work {
         for seen in &seen {
             check_extension(Some(seen), &head, &tiles)?;
         }
-        let note = head.sign(&self.keys)?;
+        let mut note = head.sign(&self.keys)?;
+        for (known, _) in [&kept, &published].into_iter().flatten() {
+            // Signatures of others stay.
+            note.merge(known);
+        }
+        *self.signed.lock().unwrap_or_else(PoisonError::into_inner) = Some((head, Instant::now()));
+        // First a commit, which waits for a standby where there is one: what is published is on both machines.
+        self.store.keep_checkpoint(size, &note.to_string()).await?;
         if let Some(folder) = &self.folder {
             self.publish_tiles(folder, published.map_or(0, |(_, head)| head.size), size).await?;
-            let (folder, note) = (folder.clone(), note.clone());
-            blocking(move || folder.put_checkpoint(&note)).await?;
+            let folder = folder.clone();
+            blocking(move || folder.put_checkpoint(&note, size)).await?;
         }
-        self.store.keep_checkpoint(size, &note.to_string()).await?;
         Ok(size)
     }
 
+    /// What the folder has. Asked for before the database is: what others publish meanwhile is in that by then.
+    async fn published(&self) -> Result<Option<SignedNote>, FolderError> {
+        match self.folder.clone() {
+            Some(folder) => blocking(move || folder.last()).await,
+            None => Ok(None),
+        }
+    }
+
     /// The heads that the database and the folder have, each signed by a key of ours, and none with more entries than there are.
-    async fn check(
+    fn check(
         &self,
         state: &SealState,
+        published: Option<SignedNote>,
     ) -> Result<(Option<(SignedNote, Checkpoint)>, Option<(SignedNote, Checkpoint)>), SealError> {
         let kept = state.checkpoint.as_deref().map(str::parse).transpose().map_err(InvalidCheckpoint::Note)?;
-        let published = match self.folder.clone() {
-            Some(folder) => blocking(move || folder.last()).await?,
-            None => None,
-        };
         let origin = self.known.first().map_or("", NoteVerifier::name);
         if state.former_origin.as_deref() == Some(origin) {
             return Err(SealError::FormerOrigin { origin: origin.to_owned() });
@@ -308,8 +368,8 @@ impl Work {
     }
 
     async fn measure(&self, is_failing: bool) {
-        let Ok(lag) = self.store.seal_lag().await else { return };
-        self.metrics.stands(&lag, is_failing);
+        let lag = self.store.seal_lag().await;
+        self.metrics.stands(lag.ok().as_ref(), is_failing);
     }
 }
 
@@ -328,7 +388,11 @@ pub(super) async fn blocking<T: Send + 'static>(
 ) -> Result<T, FolderError> {
     match spawn_blocking(work).await {
         Ok(done) => done,
-        Err(panicked) => std::panic::resume_unwind(panicked.into_panic()),
+        Err(ended) => match ended.try_into_panic() {
+            Ok(panic) => std::panic::resume_unwind(panic),
+            // The runtime ends.
+            Err(_) => std::future::pending().await,
+        },
     }
 }
 

@@ -130,9 +130,13 @@ pub struct Growth {
     pub root: Hash,
 }
 
-/// Adds leaves to a tree of so many: `edge` has its [`tiles_of_root`]. None where one of them is missing or too short.
+/// Adds leaves to a tree of so many: `edge` has its [`tiles_of_root`], or more of them. None where one of them is missing or too short.
 pub fn grow(size: u64, edge: &BTreeMap<TileId, Tile>, leaves: &[(Hash, Salt)]) -> Option<Growth> {
     let mut tiles = edge.clone();
+    for (id, tile) in &mut tiles {
+        // Another process may have added to it since: then nothing of this is written in the end.
+        tile.hashes.truncate(usize::try_from(id.width(size)).ok()?);
+    }
     let mut added = BTreeMap::<TileId, Tile>::new();
     let mut to = size;
     for (hash, salt) in leaves {
@@ -249,7 +253,7 @@ fn left_of(leaves: u64) -> u64 {
 }
 
 /// The root over hashes whose number is a power of two.
-pub(super) fn balanced(hashes: &[Hash]) -> Hash {
+pub(crate) fn balanced(hashes: &[Hash]) -> Hash {
     match hashes {
         [] => EMPTY_ROOT,
         [one] => *one,

@@ -3,10 +3,6 @@
 
 use std::borrow::Cow;
 
-use chrono::{DateTime, Utc};
-use serde::{Deserialize, Serialize};
-use serde_json::Value;
-
 use super::{
     inbox::{Dialect, Param, Statement},
     outbox::{json, signed},
@@ -20,6 +16,11 @@ use crate::{
     text::hexadecimal,
     time,
 };
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+
+/// What tells of the log itself is not redacted: another row would have nothing that explains it.
+pub(crate) const NOT_REDACTED: [&str; 2] = [audit::AUDIT_REDACTED, audit::AUDIT_RESTARTED];
 
 impl Dialect {
     /// How far the log is sealed. Answers a [`StateRow`].
@@ -55,9 +56,11 @@ impl Dialect {
         let (from, limit) = (statement.bind(Param::BigInt(signed(from))), statement.bind(Param::BigInt(limit.into())));
         let first = "(SELECT first_sequence FROM audit_seal)";
         let (created_at, is_there, join) = match self {
-            // The same text whatever the session's time zone is.
+            // The same text whatever the session's time zone is, and another one for each instant.
             Self::Postgres => (
-                "to_char(audited.created_at_utc AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"')",
+                "CASE WHEN isfinite(audited.created_at_utc) AND extract(year FROM audited.created_at_utc AT TIME ZONE 'UTC') BETWEEN 1 AND 9999 \
+                 THEN to_char(audited.created_at_utc AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"') \
+                 ELSE (audited.created_at_utc AT TIME ZONE 'UTC')::text END",
                 "audited.id IS NOT NULL",
                 // Each row by its key, whatever the planner thinks of joining all of the log.
                 "LEFT JOIN LATERAL (SELECT * FROM audit_log WHERE audit_log.id = event.audit_id OFFSET 0) AS audited ON true",
@@ -75,7 +78,7 @@ impl Dialect {
         ));
         statement.text = Cow::Owned(format!(
             "SELECT {answer} AS answer FROM (SELECT sequence, audit_id FROM lead_event WHERE sequence >= {first} + {from} \
-             ORDER BY sequence LIMIT {limit}) AS event {join} ORDER BY event.sequence"
+             AND sequence <= (SELECT last_sequence FROM lead_sequencer) ORDER BY sequence LIMIT {limit}) AS event {join} ORDER BY event.sequence"
         ));
         statement
     }
@@ -141,13 +144,14 @@ impl Dialect {
         Statement::of(self, text).with(json(&wanted))
     }
 
-    /// Keeps a checkpoint that is of more leaves than the one that is kept. Answers nothing.
+    /// Keeps a checkpoint that is of more leaves than the one that is kept, or has more signatures. Answers nothing.
     pub(super) fn keep_checkpoint(self, size: u64, checkpoint: &str) -> Statement {
         let mut statement = Statement::new(self);
         let (size, checkpoint) = (statement.bind(Param::BigInt(signed(size))), statement.text(checkpoint));
+        let cast = if self == Self::Postgres { "::text" } else { "" };
         statement.text = Cow::Owned(format!(
             "UPDATE audit_seal SET checkpoint_size = {size}, checkpoint = {checkpoint} \
-             WHERE checkpoint_size < {size} AND size >= {size}"
+             WHERE size >= {size} AND (checkpoint_size < {size} OR checkpoint_size = {size} AND length(checkpoint) < length({checkpoint}{cast}))"
         ));
         statement
     }
@@ -176,14 +180,18 @@ impl Dialect {
         let limit = statement.bind(Param::BigInt(limit.into()));
         let behind = |condition: &str| if is_first { format!("{after} = ''") } else { condition.to_owned() };
         statement.text = Cow::Owned(match self {
-            // Where transactions have numbers of another cluster, the sequencer has to go through all of them first.
+            // Where transactions have numbers of another cluster, the sequencer has to go through all of them first. A transaction that
+            // this snapshot sees cannot have a number behind its xmax.
             Self::Postgres => format!(
                 "WITH page AS MATERIALIZED (
                      SELECT id, written_in FROM audit_log WHERE {} ORDER BY id LIMIT {limit}),
                  strays AS (
                      SELECT id FROM page, audit_seal, lead_sequencer
-                      WHERE written_in < mark AND NOT {has_place}
-                        AND system_identifier = (SELECT here.system_identifier::text FROM pg_control_system() AS here))
+                      WHERE NOT {has_place}
+                        AND (written_in = 0
+                             OR system_identifier = (SELECT here.system_identifier::text FROM pg_control_system() AS here)
+                                AND (written_in < mark
+                                     OR written_in >= pg_snapshot_xmax(pg_current_snapshot())::text::bigint)))
                  SELECT json_build_array((SELECT id FROM page ORDER BY id DESC LIMIT 1),
                                          coalesce((SELECT json_agg(id ORDER BY id) FROM strays), '[]'))::text AS answer",
                 behind(&format!("id > {after}::text::uuid"))
@@ -213,7 +221,9 @@ impl Dialect {
         };
         statement.text = Cow::Owned(format!(
             "SELECT CAST(event.sequence - first_sequence AS text) AS answer FROM audit_seal, lead_event AS event \
-             WHERE {is_row} AND event.sequence >= first_sequence AND event.sequence < first_sequence + size{lock}"
+             WHERE {is_row} AND event.sequence >= first_sequence AND event.sequence < first_sequence + size \
+               AND EXISTS (SELECT 1 FROM audit_log WHERE audit_log.id = event.audit_id AND audit_log.event NOT IN ({kept})){lock}",
+            kept = NOT_REDACTED.map(|event| format!("'{event}'")).join(", ")
         ));
         statement
     }
@@ -242,7 +252,18 @@ impl Dialect {
         let row_id = statement.text(row_id);
         let is_row =
             if self == Self::Postgres { format!("id = {row_id}::text::uuid") } else { format!("id = {row_id}") };
-        statement.text = Cow::Owned(format!("UPDATE audit_log SET actor = NULL, details_json = NULL WHERE {is_row}"));
+        // Whether a lead was put into quarantine is asked for still.
+        let details = match self {
+            Self::Postgres => {
+                "CASE WHEN details_json ? 'status' THEN jsonb_build_object('status', details_json -> 'status') END"
+            }
+            Self::Sqlite => {
+                "iif(json_valid(details_json) AND details_json ->> '$.status' IS NOT NULL, \
+                     json_object('status', details_json ->> '$.status'), NULL)"
+            }
+        };
+        statement.text =
+            Cow::Owned(format!("UPDATE audit_log SET actor = NULL, details_json = {details} WHERE {is_row}"));
         statement
     }
 
@@ -254,12 +275,14 @@ impl Dialect {
     }
 
     /// Lets an audit row be changed, until [`guard`](Self::guard), in the same transaction.
-    pub(super) fn unguard(self) -> &'static str {
+    pub(super) fn unguard(self) -> &'static [&'static str] {
         match self {
-            Self::Postgres => {
-                "ALTER TABLE audit_log DISABLE TRIGGER audit_log_no_change, DISABLE TRIGGER audit_log_no_row_change"
-            }
-            Self::Sqlite => "DROP TRIGGER audit_log_no_update",
+            // Whoever writes waits behind this: it gives way soon.
+            Self::Postgres => &[
+                "SET LOCAL lock_timeout = '200ms'",
+                "ALTER TABLE audit_log DISABLE TRIGGER audit_log_no_change, DISABLE TRIGGER audit_log_no_row_change",
+            ],
+            Self::Sqlite => &["DROP TRIGGER audit_log_no_update"],
         }
     }
 
@@ -287,7 +310,8 @@ impl Dialect {
             "UPDATE audit_seal SET size = 0, sealed_at_utc = NULL, checkpoint_size = 0, checkpoint = NULL, former_origin = {former}, \
                     first_sequence = coalesce((SELECT min(sequence) FROM lead_event), 1)"
         ));
-        [restart, Statement::of(self, "DELETE FROM audit_tile")]
+        let forget = if self == Self::Postgres { "TRUNCATE audit_tile" } else { "DELETE FROM audit_tile" };
+        [restart, Statement::of(self, forget)]
     }
 }
 
@@ -331,13 +355,8 @@ pub(super) struct EntryRow(
 );
 
 impl EntryRow {
-    pub(super) fn read(self, dialect: Dialect) -> LogEntry {
+    pub(super) fn read(self) -> LogEntry {
         let Self(index, row_id, is_there, created_at, event, actor, lead_id, request_id, status_code, details) = self;
-        let details = details.map_or(Value::Null, |text| match dialect {
-            // `jsonb` is no text: what counts is its value, as far as it can be read.
-            Dialect::Postgres => serde_json::from_str(&text).unwrap_or(Value::String(text)),
-            Dialect::Sqlite => Value::String(text),
-        });
         let row = is_there.then(|| {
             serde_json::json!({
                 "id": row_id, "created_at_utc": created_at, "event": event, "actor": actor, "lead_id": lead_id,

@@ -51,7 +51,7 @@ pub trait LeadLog: LeadOutbox {
     /// [`StoreError`] if the database does not answer.
     async fn tiles(&self, ids: &[TileId]) -> Result<Vec<Tile>, StoreError>;
 
-    /// Keeps a checkpoint of so many leaves, a signed note, unless the one that is kept has as many or more.
+    /// Keeps a checkpoint of so many leaves, a signed note, unless the one that is kept has more, or as many and no fewer signatures.
     ///
     /// # Errors
     /// [`StoreError`] if the database does not answer.
@@ -70,8 +70,9 @@ pub trait LeadLog: LeadOutbox {
     /// [`StoreError`] if the database does not answer.
     async fn strays(&self, after: &str, limit: u32) -> Result<(Vec<String>, Option<String>), StoreError>;
 
-    /// Removes what a sealed row says of people, its actor and its details, with the salt of its leaf, and appends a row that says so, in
-    /// one atomic, durable step; that row is numbered then. Returns false, and writes nothing, if no sealed row has this id. It takes the rights of the table's owner.
+    /// Removes what a sealed row says of people, its actor and its details but for a lead's first status, with the salt of its leaf, and appends a row that says so, in
+    /// one atomic, durable step; that row is numbered then. Returns false, and writes nothing, if no sealed row has this id, or it tells of the
+    /// log itself. It takes the rights of the table's owner.
     ///
     /// # Errors
     /// [`StoreError`]; [`StoreErrorKind::Misconfigured`](crate::StoreErrorKind::Misconfigured) if the database denies it.

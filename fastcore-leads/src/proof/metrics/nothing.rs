@@ -8,5 +8,5 @@ impl Metrics {
         Self
     }
 
-    pub(in crate::proof) fn stands(&self, _: &SealLag, _: bool) {}
+    pub(in crate::proof) fn stands(&self, _: Option<&SealLag>, _: bool) {}
 }

@@ -19,25 +19,28 @@ const AT_ONCE: u32 = 500;
 impl<C: Connections> LeadLog for Engine<C> {
     async fn sealed(&self) -> Result<SealState, StoreError> {
         let rows: Vec<StateRow> = self.ask(C::DIALECT.sealed()).await?;
-        rows.into_iter().next().map_or(Ok(SealState::default()), StateRow::read)
+        rows.into_iter().next().ok_or_else(no_seal)?.read()
     }
 
     async fn seal_lag(&self) -> Result<SealLag, StoreError> {
         let rows: Vec<LagRow> = self.ask(C::DIALECT.seal_lag()).await?;
-        Ok(rows.into_iter().next().map_or_else(SealLag::default, LagRow::read))
+        Ok(rows.into_iter().next().ok_or_else(no_seal)?.read())
     }
 
     async fn entries(&self, from: u64, limit: u32) -> Result<Vec<LogEntry>, StoreError> {
         let rows: Vec<EntryRow> = self.ask(C::DIALECT.entries(from, limit)).await?;
         let mut entries = Vec::with_capacity(rows.len());
         let mut next = from;
-        for entry in rows.into_iter().map(|row| row.read(C::DIALECT)) {
+        for entry in rows.into_iter().map(EntryRow::read) {
             // Of a number that was taken away nothing is left but its place.
-            entries.extend((next..entry.index).map(|index| LogEntry { index, row_id: None, row: None }));
+            let room = (limit as usize).saturating_sub(entries.len());
+            entries.extend((next..entry.index).take(room).map(|index| LogEntry { index, row_id: None, row: None }));
+            if entries.len() >= limit as usize {
+                break;
+            }
             next = entry.index + 1;
             entries.push(entry);
         }
-        entries.truncate(limit as usize);
         Ok(entries)
     }
 
@@ -86,7 +89,9 @@ impl<C: Connections> LeadLog for Engine<C> {
                     let place: Vec<u64> = ask(session, C::DIALECT.lock_sealed(&row_id)).await?;
                     let Some(index) = place.into_iter().next() else { return Ok(false) };
                     session.write(C::DIALECT.remove_salt(index)).await?;
-                    session.execute(C::DIALECT.unguard()).await?;
+                    for statement in C::DIALECT.unguard() {
+                        session.execute(statement).await?;
+                    }
                     session.write(C::DIALECT.blank(&row_id)).await?;
                     session.execute(C::DIALECT.guard()).await?;
                     session.write(append).await?;
@@ -115,6 +120,11 @@ impl<C: Connections> LeadLog for Engine<C> {
         })
         .await
     }
+}
+
+fn no_seal() -> StoreError {
+    let reason = "the row of `audit_seal` is missing: restore it, or begin the log anew";
+    StoreError::new(StoreErrorKind::Internal).with_reason(reason)
 }
 
 /// Says so at once where the rights are missing: not every driver tells why a statement was refused.

@@ -1,13 +1,14 @@
 use std::collections::BTreeMap;
 
 use async_trait::async_trait;
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::{MemoryLeadStore, State};
 use crate::{
     audit::{AuditRecord, LEAD_RECEIVED},
     lead::LeadId,
     proof::{LogEntry, Salt, Seal, SealLag, SealState, TILE_WIDTH, Tile, TileId},
+    sql::log::NOT_REDACTED,
     store::{LeadLog, StoreError},
     time,
 };
@@ -62,7 +63,9 @@ impl LeadLog for MemoryLeadStore {
 
     async fn keep_checkpoint(&self, size: u64, checkpoint: &str) -> Result<(), StoreError> {
         let log = &mut self.lock().log;
-        if size > log.checkpoint_size && size <= log.state.size {
+        let has_more = log.state.checkpoint.as_ref().is_none_or(|kept| kept.len() < checkpoint.len());
+        let is_next = size > log.checkpoint_size || size == log.checkpoint_size && size > 0 && has_more;
+        if is_next && size <= log.state.size {
             (log.checkpoint_size, log.state.checkpoint) = (size, Some(checkpoint.to_owned()));
         }
         Ok(())
@@ -84,7 +87,11 @@ impl LeadLog for MemoryLeadStore {
         let State { audit, log, .. } = state;
         let found = audit.iter_mut().zip(0..log.state.size).find(|(row, _)| row.id.hyphenated().to_string() == row_id);
         let Some((row, place)) = found else { return Ok(false) };
-        (row.actor, row.details) = (String::new(), Value::Null);
+        if NOT_REDACTED.contains(&row.event.as_str()) {
+            return Ok(false);
+        }
+        let status = row.details.get("status").map(|status| json!({ "status": status }));
+        (row.actor, row.details) = (String::new(), status.unwrap_or_default());
         let tile = log.tiles.get_mut(&TileId::of_leaves(place / TILE_WIDTH));
         if let Some(salt) = tile.and_then(|tile| tile.salts.get_mut(index(place % TILE_WIDTH))) {
             *salt = Salt::REMOVED;
@@ -109,7 +116,7 @@ fn entry(index: u64, row: &AuditRecord) -> LogEntry {
     let columns = json!({
         "id": id, "created_at_utc": time::format(row.created_at), "event": row.event, "actor": row.actor,
         "lead_id": row.lead_id.map(|id| id.to_string()), "request_id": row.request_id.hyphenated().to_string(),
-        "status_code": row.status_code, "details_json": row.details,
+        "status_code": row.status_code, "details_json": (!row.details.is_null()).then(|| row.details.to_string()),
     });
     LogEntry { index, row_id: Some(id), row: Some(columns) }
 }

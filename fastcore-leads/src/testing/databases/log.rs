@@ -4,18 +4,18 @@ use std::sync::Arc;
 
 use super::Database;
 use crate::{
-    audit::Actor,
+    audit::{AUDIT_REDACTED, Actor},
     inbox::{InboxExt, Target},
     lead::LeadStatus,
     proof::{
-        Finding, Folder, Hash, LogEntry, NoteKey, Report, Salt, TILE_WIDTH, Tile, TileId, entry_bytes, leaf_hash,
+        Finding, Folder, LogEntry, NoteKey, Report, Salt, TILE_WIDTH, Tile, TileId, balanced, entry_bytes, leaf_hash,
         node_hash,
     },
     sql::inbox::Dialect,
     store::{LeadLog, StoredLead},
     testing::{
         BoxFuture, Random, TempDir,
-        log::{self, Log, redact, sealer},
+        log::{self, Log, redact, redaction, sealer},
     },
     text::hexadecimal,
 };
@@ -175,9 +175,13 @@ enum Kind {
     ChangeTile,
     ChangeUpperTile,
     ChangeSize,
+    InsertAhead,
+    MoveFarAway,
+    ForgeSize,
+    ReuseRedaction,
 }
 
-const KINDS: [Kind; 17] = [
+const KINDS: [Kind; 21] = [
     Kind::Change,
     Kind::ChangeInTheBack,
     Kind::Delete,
@@ -195,6 +199,10 @@ const KINDS: [Kind; 17] = [
     Kind::ChangeTile,
     Kind::ChangeUpperTile,
     Kind::ChangeSize,
+    Kind::InsertAhead,
+    Kind::MoveFarAway,
+    Kind::ForgeSize,
+    Kind::ReuseRedaction,
 ];
 
 impl World {
@@ -259,11 +267,11 @@ impl World {
                 Found::Entry(index)
             }
             Kind::Insert => {
-                let id = self.inserts().await;
+                let id = self.inserts(0).await;
                 Found::Row(id)
             }
             Kind::InsertBetween => {
-                let id = self.inserts().await;
+                let id = self.inserts(0).await;
                 owner.renumbers(sequence - 1, 1).await;
                 owner
                     .does(format!(
@@ -305,9 +313,7 @@ impl World {
                 Found::Entry(first.min(second))
             }
             Kind::RemoveSalt => {
-                let mut tile = self.tile(0, index / TILE_WIDTH).await;
-                tile.salts[usize::try_from(index % TILE_WIDTH).expect("small")] = Salt::REMOVED;
-                owner.writes(&tile).await;
+                self.removes_salt(index).await;
                 Found::Entry(index)
             }
             Kind::ReplayBackUp => {
@@ -340,15 +346,49 @@ impl World {
                 owner.does(format!("UPDATE audit_seal SET size = {index}")).await;
                 Found::CutOff
             }
+            // Where the sequencer never looks.
+            Kind::InsertAhead => Found::Row(self.inserts(i64::MAX).await),
+            Kind::MoveFarAway => {
+                let far = 1_000_000_000_000_i64;
+                owner.does(format!("UPDATE lead_event SET sequence = {far} WHERE sequence = {sequence}")).await;
+                Found::Entry(index)
+            }
+            Kind::ForgeSize => {
+                owner.does("UPDATE audit_seal SET size = 9000000000000000").await;
+                Found::Tile
+            }
+            // What explains one row is to explain another one.
+            Kind::ReuseRedaction => {
+                let other = if other == index { other + 1 } else { other };
+                let redacted = self.row_id(other).to_owned();
+                self.log.append(&[redaction(&redacted)]).await.expect("appended");
+                while self.log.sequence(100).await.expect("numbered") > 0 {}
+                self.removes_salt(other).await;
+                self.removes_salt(index).await;
+                if owner.dialect == Dialect::Sqlite {
+                    // Ids are unique there, and stay so.
+                    return Found::Entry(index);
+                }
+                owner.does("ALTER TABLE lead_event DROP CONSTRAINT IF EXISTS lead_event_audit_id_key").await;
+                owner.does(format!("DELETE FROM audit_log WHERE id = '{row}'")).await;
+                owner.does(format!("UPDATE lead_event SET audit_id = '{redacted}' WHERE sequence = {sequence}")).await;
+                Found::Entry(index.max(other))
+            }
         }
     }
 
-    /// Past the sequencer.
-    async fn inserts(&self) -> String {
+    async fn removes_salt(&self, index: u64) {
+        let mut tile = self.tile(0, index / TILE_WIDTH).await;
+        tile.salts[usize::try_from(index % TILE_WIDTH).expect("small")] = Salt::REMOVED;
+        self.owner.writes(&tile).await;
+    }
+
+    /// Past the sequencer; in PostgreSQL, as if this transaction had written it.
+    async fn inserts(&self, written_in: i64) -> String {
         let id = uuid::Uuid::now_v7();
         let (column, value) = match self.owner.dialect {
-            Dialect::Postgres => ("written_in", "0"),
-            Dialect::Sqlite => ("rowid", "-1"),
+            Dialect::Postgres => ("written_in", written_in),
+            Dialect::Sqlite => ("rowid", -1),
         };
         self.owner
             .does(format!(
@@ -398,18 +438,8 @@ impl World {
         self.owner.writes(&tile).await;
         if tile.hashes.len() as u64 == TILE_WIDTH {
             let mut upper = self.tile(1, 0).await;
-            upper.hashes[0] = full(&tile.hashes);
+            upper.hashes[0] = balanced(&tile.hashes);
             self.owner.writes(&upper).await;
-        }
-    }
-}
-
-fn full(hashes: &[Hash]) -> Hash {
-    match hashes {
-        [one] => *one,
-        _ => {
-            let (left, right) = hashes.split_at(hashes.len() / 2);
-            node_hash(&full(left), &full(right))
         }
     }
 }
@@ -460,16 +490,19 @@ pub(super) async fn raises_no_alarm(database: Database, owner: Owner, random: &m
                 let size = log.sealed().await.expect("state").size;
                 if size > 0 {
                     let at = random.below(usize::try_from(size).expect("small")) as u64;
-                    let row = log.entries(at, 1).await.expect("entries").pop().and_then(|entry| entry.row_id);
-                    assert!(redact(&*log, &row.expect("a row")).await);
+                    let entry = log.entries(at, 1).await.expect("entries").pop().expect("an entry");
+                    let is_of_log = entry.row.expect("a row")["event"] == AUDIT_REDACTED;
+                    assert_ne!(redact(&*log, &entry.row_id.expect("an id")).await, is_of_log);
                 }
             }
             6 => drop(owner.does("VACUUM").await),
             _ => {
+                let seen = log::audit(&*log, &key, Some(&folders[0]));
                 let one = sealer(&log, &key).publish(folders[0].clone()).seal_all();
                 let other = sealer(&log, &key).publish(folders[1].clone()).seal_all();
                 let patience = std::time::Duration::from_millis(1 + random.below(60) as u64);
-                let (first, second) = tokio::join!(one, tokio::time::timeout(patience, other));
+                let (seen, first, second) = tokio::join!(seen, one, tokio::time::timeout(patience, other));
+                assert!(seen.is_sound() || seen.heads.is_empty(), "while it is sealed: {:?}", seen.findings);
                 first.expect("sealed");
                 if let Ok(second) = second {
                     second.expect("sealed");

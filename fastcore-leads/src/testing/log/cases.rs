@@ -213,6 +213,9 @@ pub async fn a_redacted_row_says_nothing_and_the_tree_holds(store: Log) {
         assert!(redact(&*store, &row_id(nth)).await);
     }
     assert!(!redact(&*store, &uuid::Uuid::now_v7().to_string()).await, "nobody's row");
+    sealer(&store, &key).seal_all().await.expect("sealed");
+    let told = store.entries(300, 10).await.expect("entries").pop().and_then(|entry| entry.row_id).expect("a row");
+    assert!(!redact(&*store, &told).await, "what tells of a redaction is not redacted");
     let report = audit(&*store, &key, None).await;
     assert!(report.is_sound(), "{:?}", report.findings);
     assert_eq!(report.redacted.len(), 5);

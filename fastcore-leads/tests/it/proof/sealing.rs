@@ -103,22 +103,56 @@ async fn a_published_tile_is_never_another() {
     assert!(!world.folder.path().join("tile/0/000.p").exists(), "parts of a full tile are of no use");
 }
 
-/// An interrupted write leaves what others can pass over, and the next one goes on.
+/// Wherever a write was cut off: what is whole is read, and the next one goes on behind it.
 #[tokio::test]
-async fn what_an_interrupted_write_left_is_passed_over() {
+async fn what_an_interrupted_write_left_is_cut_off() {
     let world = world();
     world.receive_and_seal(10).await;
     let path = world.folder.path().join("checkpoints");
-    let text = std::fs::read_to_string(&path).expect("read");
-    std::fs::write(&path, format!("{text}{}", &text[..30])).expect("written");
+    let whole = std::fs::read(&path).expect("read");
+    let heads = world.folder.all().expect("read");
+    let note = world.folder.last().expect("read").expect("published");
+    for cut in 1..whole.len() {
+        std::fs::write(&path, [&whole[..], &whole[..cut]].concat()).expect("written");
+        assert_eq!(world.folder.all().expect("read"), heads, "cut off at {cut}");
+        world.folder.put_checkpoint(&note, 10).expect("published");
+        assert_eq!(std::fs::read(&path).expect("read"), [&whole[..], &whole[..]].concat(), "cut off at {cut}");
+    }
+    std::fs::write(&path, &whole).expect("written");
     let partial = world.folder.path().join("tile/0/000.p/20");
     std::fs::write(&partial, [0; 100]).expect("written");
     assert_eq!(world.receive_and_seal(10).await, 20);
-    assert_eq!(world.head().size, 20);
     assert_eq!(std::fs::metadata(&partial).expect("there").len(), 20 * 32);
-    assert_eq!(world.receive_and_seal(10).await, 30);
-    let heads = world.folder.all().expect("read");
-    assert!(heads.iter().any(|note| note.text().contains("\n30\n")));
+    assert_eq!(world.folder.all().expect("read").len(), 2);
+    std::fs::remove_dir_all(world.folder.path()).expect("removed");
+    log::receive(&world.store, 1).await;
+    let refused = world.seal().await.expect_err("a folder that is not there is not an empty one");
+    assert!(matches!(refused, SealError::Folder(FolderError::Missing { .. })), "{refused}");
+}
+
+/// However quiet it is: then the old key may be taken away.
+#[tokio::test]
+async fn a_rotation_signs_once_more() {
+    let world = world();
+    world.receive_and_seal(10).await;
+    let next = log::key();
+    let both = || {
+        let sealer = Sealer::builder(world.store.clone(), next.clone()).also_signed_by(world.key.clone());
+        sealer.publish(world.folder.clone()).seal_all()
+    };
+    for _ in 0..3 {
+        assert_eq!(both().await.expect("signed"), 10);
+    }
+    assert_eq!(world.folder.all().expect("read").len(), 2);
+    for key in [&world.key, &next] {
+        let note = world.folder.last().expect("read").expect("published");
+        assert_eq!(Checkpoint::open(&note, &[key.verifier()]).expect("signed").size, 10);
+        let kept = world.store.sealed().await.expect("state").checkpoint.expect("kept").parse().expect("a note");
+        assert_eq!(Checkpoint::open(&kept, &[key.verifier()]).expect("signed").size, 10);
+    }
+    let alone = Sealer::builder(world.store.clone(), next.clone()).publish(world.folder.clone());
+    log::receive(&world.store, 1).await;
+    assert_eq!(alone.seal_all().await.expect("sealed"), 11);
 }
 
 /// It seals by itself, and ends when it is told to.

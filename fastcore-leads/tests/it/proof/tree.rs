@@ -137,6 +137,16 @@ fn flipped(hash: Hash, bit: usize) -> Hash {
     Hash::new(bytes)
 }
 
+/// Another process was quicker: what this one computes is of the tree that it knew.
+#[test]
+fn an_edge_that_has_grown_is_as_it_was() {
+    let leaf = [(leaf_hash(&entry(300)), Salt::REMOVED)];
+    let (before, after) = (tree(300, 300).0, tree(600, 300).0);
+    let growth = grow(300, &before, &leaf).expect("whole");
+    let late = grow(300, &some(&after, tiles_of_root(300)), &leaf).expect("whole");
+    assert_eq!((growth.root, growth.seal.added), (late.root, late.seal.added));
+}
+
 #[test]
 fn a_torn_edge_is_noticed() {
     let (mut tiles, _) = tree(300, 300);

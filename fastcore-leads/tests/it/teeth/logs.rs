@@ -100,7 +100,8 @@ impl LeadLog for Broken {
                 let sealed = self.inner.sealed().await?.size;
                 let entries = self.inner.entries(0, u32::try_from(sealed).unwrap_or(u32::MAX)).await?;
                 self.inner.append(std::slice::from_ref(record)).await?;
-                Ok(entries.iter().any(|entry| entry.row_id.as_deref() == Some(row_id)))
+                let is_lead = |entry: &LogEntry| entry.row.as_ref().is_some_and(|row| row["event"] == "LEAD_RECEIVED");
+                Ok(entries.iter().any(|entry| is_lead(entry) && entry.row_id.as_deref() == Some(row_id)))
             }
             _ => self.inner.redact(row_id, record).await,
         }
