@@ -151,8 +151,8 @@ async fn whole(cluster: &Cluster, name: &str, url: Option<String>, rows: u64) {
     let started = Instant::now();
     while database.sequence(1000).await.expect("numbered") > 0 {}
     let numbered = started.elapsed();
-    let sealer = Sealer::builder(Arc::clone(&database), key.clone()).publish(folder.clone());
-    assert_eq!(sealer.seal_all().await.expect("sealed"), rows);
+    let builder = Sealer::builder(Arc::clone(&database), key.clone()).publish(folder.clone());
+    assert_eq!(builder.seal_all().await.expect("sealed"), rows);
     let (sealed, started) = (started.elapsed(), Instant::now());
     let audit = Audit::new().known([key.verifier()]).published(folder);
     let report = audit.run(&*database, |_, _| {}).await.expect("read");

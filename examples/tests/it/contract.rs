@@ -259,3 +259,18 @@ fn collect<'a>(value: &'a mut Value, texts: &mut Vec<&'a mut String>) {
         _ => {}
     }
 }
+
+/// Signed by a key whose private half is nowhere.
+#[test]
+fn the_examples_of_proofs_are_real() {
+    const KEY: &str = "example.com/audit+50ec413a+AVaJ5olArmxkhj2G3G2iKvrrlU6QrqUIzGYQd6ea5sWJ";
+
+    let document = contract::openapi();
+    let example = |path: &str| {
+        let content = &document["paths"][path]["get"]["responses"]["200"]["content"];
+        content["text/plain; charset=utf-8"]["example"].as_str().unwrap().to_owned()
+    };
+    let receipt: fastcore_leads::proof::Receipt = example("/inbound/leads/{id}/receipt").parse().unwrap();
+    assert_eq!(receipt.verify(&[KEY.parse().unwrap()]).unwrap().size, 3);
+    assert_eq!(receipt.checkpoint.to_string(), example("/audit/checkpoint"));
+}

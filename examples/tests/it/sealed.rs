@@ -33,7 +33,9 @@ pub(crate) struct Seals {
 impl Seals {
     pub(crate) fn new() -> Self {
         let seals = Self { dir: TempDir::new() };
-        [0, 1].map(|nth| std::fs::create_dir(seals.folder(nth)).unwrap());
+        for nth in [0, 1] {
+            std::fs::create_dir(seals.folder(nth)).unwrap();
+        }
         let key = NoteKey::generate(log::ORIGIN).unwrap();
         std::fs::write(seals.path("keys"), key.reveal()).unwrap();
         std::fs::write(seals.path("known"), format!("{}\n{}\n", key.verifier(), key.cosigner())).unwrap();

@@ -28,7 +28,9 @@ impl Checkpoint {
     /// [`InvalidNote::Form`] if a line of it cannot stand in a note.
     pub fn sign(&self, keys: &[NoteKey]) -> Result<SignedNote, InvalidNote> {
         let mut note = SignedNote::new(self.to_string())?;
-        keys.iter().for_each(|key| key.sign(&mut note));
+        for key in keys {
+            key.sign(&mut note);
+        }
         Ok(note)
     }
 

@@ -9,15 +9,9 @@ pub(super) const ENTRY_PREFIX: &[u8] = b"fastcore-audit/1";
 /// An entry of the log as bytes: `fastcore-audit/1`, the salt, and the row as canonical JSON (RFC 8785). Of a row that is gone, an object
 /// that says so.
 pub fn entry_bytes(entry: &LogEntry, salt: &Salt) -> Vec<u8> {
-    let gone;
-    let row = match &entry.row {
-        Some(row) => row,
-        None => {
-            gone = json!({ "id": entry.row_id, "is_gone": true });
-            &gone
-        }
-    };
-    [ENTRY_PREFIX, salt.as_bytes(), &canonical(row)].concat()
+    let gone = || json!({ "id": entry.row_id, "is_gone": true });
+    let row = entry.row.as_ref().map_or_else(|| canonical(&gone()), canonical);
+    [ENTRY_PREFIX, salt.as_bytes(), &row].concat()
 }
 
 /// The leaf of an entry: its SHA-256 behind a zero byte (RFC 6962, 2.1).

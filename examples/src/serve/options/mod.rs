@@ -52,7 +52,7 @@ pub(crate) struct Options {
     pub(crate) events_payload: Payload,
 
     /// The file of the keys that the audit log is sealed with, one a line, the log's own first: `leadctl audit key` makes one. GET
-    /// /audit/checkpoint and /inbound/leads/<id>/receipt are on then. Nothing is sealed without it.
+    /// /audit/checkpoint and /inbound/leads/ID/receipt are on then. Nothing is sealed without it.
     #[arg(long, env = "FASTCORE_AUDIT_KEYS")]
     pub(crate) audit_keys: Option<PathBuf>,
 

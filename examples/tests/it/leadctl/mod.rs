@@ -1,5 +1,6 @@
 //! `leadctl` as an operator runs it.
 
+mod audit;
 mod everyday;
 mod import;
 mod spool;

@@ -14,6 +14,8 @@ use crate::{
     store::LeadLog,
 };
 
+/// Tiles above the leaves that are read at once.
+const TILES_AT_ONCE: usize = 16;
 /// Rows that are looked at at once for whether they are in the log at all.
 const STRAYS_AT_ONCE: u32 = 10_000;
 
@@ -178,7 +180,7 @@ impl Walk {
     /// Looks at what is above the leaves, at the checkpoints, and at rows that are no leaves.
     pub(super) async fn finish(&mut self, store: &dyn LeadLog) -> Result<(), AuditError> {
         let computed: Vec<_> = self.tiles.values().filter(|tile| tile.id.level > 0).cloned().collect();
-        for some in computed.chunks(AT_ONCE as usize) {
+        for some in computed.chunks(TILES_AT_ONCE) {
             let ids: Vec<_> = some.iter().map(|tile| tile.id).collect();
             let stored: HashMap<TileId, Tile> =
                 store.tiles(&ids).await?.into_iter().map(|tile| (tile.id, tile)).collect();
@@ -189,8 +191,9 @@ impl Walk {
                 self.report.add(Finding::Tile(tile.id));
             }
         }
-        for head in self.report.heads[self.heads..].to_vec() {
-            let (signed, size) = (head.size, self.size);
+        let left: Vec<_> = self.report.heads[self.heads..].iter().map(|head| head.size).collect();
+        for signed in left {
+            let size = self.size;
             self.report.add(if signed > size { Finding::CutOff { signed, size } } else { Finding::Root { signed } });
         }
         self.explain(store).await?;
@@ -229,7 +232,9 @@ impl Walk {
         let mut after = String::new();
         loop {
             let (strays, last) = store.strays(&after, STRAYS_AT_ONCE).await?;
-            strays.into_iter().for_each(|row_id| self.report.add(Finding::Inserted { row_id }));
+            for row_id in strays {
+                self.report.add(Finding::Inserted { row_id });
+            }
             let Some(last) = last else { return Ok(()) };
             after = last;
         }

@@ -53,13 +53,11 @@ pub async fn entries_stand_in_the_order_of_their_numbers(store: Log) {
 
 /// By the definition in RFC 6962, over the leaves alone.
 fn plain_root(leaves: &[Hash]) -> Hash {
-    match leaves {
-        [one] => *one,
-        _ => {
-            let (left, right) = leaves.split_at((leaves.len().next_power_of_two() / 2).max(1));
-            node_hash(&plain_root(left), &plain_root(right))
-        }
+    if let [one] = leaves {
+        return *one;
     }
+    let (left, right) = leaves.split_at((leaves.len().next_power_of_two() / 2).max(1));
+    node_hash(&plain_root(left), &plain_root(right))
 }
 
 /// However it grew, past a full tile and to the next level.

@@ -1,102 +1,19 @@
-//! What whoever owns a database can do to its log, all of which is to be found; and what is done every day, none of which is.
+//! Each kind of tampering is found, and its row named.
 
-use std::sync::Arc;
-
-use super::Database;
+use super::{Owner, number};
 use crate::{
-    audit::{AUDIT_REDACTED, Actor},
-    inbox::{InboxExt, Target},
-    lead::LeadStatus,
     proof::{
         Finding, Folder, LogEntry, NoteKey, Report, Salt, TILE_WIDTH, Tile, TileId, balanced, entry_bytes, leaf_hash,
         node_hash,
     },
     sql::inbox::Dialect,
-    store::{LeadLog, StoredLead},
     testing::{
-        BoxFuture, Random, TempDir,
-        log::{self, Log, redact, redaction, sealer},
+        Random, TempDir,
+        databases::Database,
+        log::{self, Log, redaction, sealer},
     },
-    text::hexadecimal,
 };
 
-/// Runs a statement, and answers the last column of its rows, or the database's message.
-type Run = dyn Fn(String) -> BoxFuture<Result<Vec<String>, String>> + Send + Sync;
-
-/// Somebody with all rights on a database.
-pub(super) struct Owner {
-    dialect: Dialect,
-    run: Box<Run>,
-}
-
-impl Owner {
-    pub(super) fn new(
-        dialect: Dialect,
-        run: impl Fn(String) -> BoxFuture<Result<Vec<String>, String>> + Send + Sync + 'static,
-    ) -> Self {
-        Self { dialect, run: Box::new(run) }
-    }
-
-    async fn does(&self, statement: impl Into<String>) -> Vec<String> {
-        let statement = statement.into();
-        (self.run)(statement.clone()).await.unwrap_or_else(|error| panic!("{error}: {statement}"))
-    }
-
-    async fn switches_triggers_off(&self) {
-        match self.dialect {
-            Dialect::Postgres => drop(self.does("ALTER TABLE audit_log DISABLE TRIGGER USER").await),
-            Dialect::Sqlite => {
-                for name in ["audit_log_no_update", "audit_log_no_delete", "audit_log_no_replace"] {
-                    self.does(format!("DROP TRIGGER {name}")).await;
-                }
-            }
-        }
-    }
-
-    /// Keeps the log as it is under a name.
-    async fn backs_up(&self, name: &str) {
-        for table in TABLES {
-            self.does(format!("CREATE TABLE {name}_{table} AS SELECT * FROM {table}{}", self.order(table))).await;
-        }
-    }
-
-    /// Puts the log back.
-    async fn restores(&self, name: &str) {
-        for table in TABLES {
-            self.does(format!("DELETE FROM {table}")).await;
-            self.does(format!("INSERT INTO {table} SELECT * FROM {name}_{table}")).await;
-        }
-    }
-
-    fn order(&self, table: &str) -> &'static str {
-        if self.dialect == Dialect::Sqlite && table == "audit_log" { " ORDER BY rowid" } else { "" }
-    }
-
-    fn blob(&self, bytes: &[u8]) -> String {
-        let digits = hexadecimal(bytes);
-        match self.dialect {
-            Dialect::Postgres => format!("decode('{digits}', 'hex')"),
-            Dialect::Sqlite => format!("x'{digits}'"),
-        }
-    }
-
-    async fn writes(&self, tile: &Tile) {
-        let (hashes, salts) = (self.blob(&tile.hash_bytes()), self.blob(&tile.salt_bytes()));
-        let TileId { level, number } = tile.id;
-        let at = format!("level = {level} AND number = {number}");
-        self.does(format!("UPDATE audit_tile SET hashes = {hashes}, salts = {salts} WHERE {at}")).await;
-    }
-
-    /// Moves numbers behind one.
-    async fn renumbers(&self, behind: i64, by: i64) {
-        // In two steps: no number is there twice meanwhile.
-        let far = 1_000_000;
-        self.does(format!("UPDATE lead_event SET sequence = sequence + {far} WHERE sequence > {behind}")).await;
-        self.does(format!("UPDATE lead_event SET sequence = sequence - {} WHERE sequence > {far}", far - by)).await;
-    }
-}
-
-const TABLES: [&str; 5] = ["audit_log", "lead_event", "lead_sequencer", "audit_tile", "audit_seal"];
 const ROWS: u64 = 300;
 /// Leaves of the checkpoints that were published.
 const SIGNED: [u64; 3] = [100, 257, ROWS];
@@ -141,7 +58,7 @@ impl Found {
 }
 
 /// Each at a random place, the log put back after it.
-pub(super) async fn whatever_is_done_is_found(database: Database, owner: Owner) {
+pub(in crate::testing::databases) async fn whatever_is_done_is_found(database: Database, owner: Owner) {
     let tamperings = number("TAMPERINGS", 3 * KINDS.len());
     let mut random = Random::from_env();
     let world = World::new(database, owner).await;
@@ -234,6 +151,7 @@ impl World {
         self.log.tiles(&[TileId { level, number }]).await.expect("tiles").pop().expect("a tile")
     }
 
+    #[allow(clippy::too_many_lines, reason = "each kind is a few lines, side by side")]
     async fn tamper(&self, kind: Kind, random: &mut Random) -> Found {
         let mut place = |from: u64, to: u64| from + random.below(usize::try_from(to - from).expect("small")) as u64;
         let (index, other) = (place(0, ROWS - 1), place(0, TILE_WIDTH));
@@ -455,109 +373,3 @@ const CHANGES: [&str; 8] = [
     "status_code = 200",
     "details_json = '{}'",
 ];
-
-/// How many, by an environment variable.
-fn number(name: &str, default: usize) -> usize {
-    std::env::var(name).map_or(default, |number| number.parse().expect("a number"))
-}
-
-/// A source of random numbers for each history.
-pub(super) fn histories() -> Vec<Random> {
-    let mut seeds = Random::from_env();
-    (0..number("HISTORIES", 4)).map(|_| Random::new(seeds.below(usize::MAX) as u64)).collect()
-}
-
-/// Two seal, and are stopped anywhere, while leads come, are worked on and erased, other programs write, and rows are redacted.
-pub(super) async fn raises_no_alarm(database: Database, owner: Owner, random: &mut Random) {
-    let (dir, key) = (TempDir::new(), log::key());
-    let folders = ["one", "other"].map(|name| {
-        std::fs::create_dir(dir.path().join(name)).expect("a folder");
-        Folder::at(dir.path().join(name))
-    });
-    let log: Log = Arc::clone(&database) as Log;
-    let mut leads: Vec<crate::LeadId> = Vec::new();
-    for _ in 0..4 + random.below(12) {
-        match random.below(8) {
-            0 | 1 => leads.extend(log::receive(&*log, 1 + random.below(200)).await.iter().map(crate::NewLead::id)),
-            2 => works(&database, &leads, random).await,
-            3 => {
-                if let Some(id) = leads.get(random.below(leads.len())) {
-                    database.erase(Target::Lead(*id), Actor::SITE_INGEST, None).await.expect("erased");
-                }
-            }
-            4 => another_program_writes(&owner).await,
-            5 => {
-                let size = log.sealed().await.expect("state").size;
-                if size > 0 {
-                    let at = random.below(usize::try_from(size).expect("small")) as u64;
-                    let entry = log.entries(at, 1).await.expect("entries").pop().expect("an entry");
-                    let is_of_log = entry.row.expect("a row")["event"] == AUDIT_REDACTED;
-                    assert_ne!(redact(&*log, &entry.row_id.expect("an id")).await, is_of_log);
-                }
-            }
-            6 => drop(owner.does("VACUUM").await),
-            _ => {
-                let seen = log::audit(&*log, &key, Some(&folders[0]));
-                let one = sealer(&log, &key).publish(folders[0].clone()).seal_all();
-                let other = sealer(&log, &key).publish(folders[1].clone()).seal_all();
-                let patience = std::time::Duration::from_millis(1 + random.below(60) as u64);
-                let (seen, first, second) = tokio::join!(seen, one, tokio::time::timeout(patience, other));
-                assert!(seen.is_sound() || seen.heads.is_empty(), "while it is sealed: {:?}", seen.findings);
-                first.expect("sealed");
-                if let Ok(second) = second {
-                    second.expect("sealed");
-                }
-            }
-        }
-    }
-    let late = log::audit(&*log, &key, Some(&folders[1])).await;
-    assert!(late.is_sound(), "before all is sealed: {:?}", late.findings);
-    let size = sealer(&log, &key).publish(folders[0].clone()).seal_all().await.expect("sealed");
-    let report = log::audit(&*log, &key, Some(&folders[0])).await;
-    assert!(report.is_sound(), "{:?}", report.findings);
-    let rows = owner.does("SELECT CAST(count(*) AS text) FROM audit_log").await;
-    assert_eq!((report.rows, rows), (size, vec![size.to_string()]), "each row is sealed");
-}
-
-async fn works(database: &Database, leads: &[crate::LeadId], random: &mut Random) {
-    let Some(id) = leads.get(random.below(leads.len())) else { return };
-    let is_open = |lead: &StoredLead| lead.status == "received" && lead.erased_at_utc.is_none();
-    if database.get(*id).await.expect("get").as_ref().is_some_and(is_open) {
-        let (seen, to) = (LeadStatus::Received, LeadStatus::Processing);
-        database.transition(*id, seen, to, Actor::SITE_INGEST, None).await.expect("moved");
-    }
-}
-
-/// Such as the FastAPI service, or one that writes what nobody understands.
-async fn another_program_writes(owner: &Owner) {
-    let (details, id) = match owner.dialect {
-        Dialect::Postgres => (
-            "'{\"z\": 12345678901234567890123, \"a\": {\"y\": 1.0, \"x\": \"\\u00e9\"}}'",
-            "gen_random_uuid()".to_owned(),
-        ),
-        Dialect::Sqlite => ("'no JSON {'", format!("'{}'", uuid::Uuid::now_v7())),
-    };
-    owner
-        .does(format!(
-            "INSERT INTO audit_log (id, created_at_utc, event, request_id, details_json)
-             VALUES ({id}, '2026-11-22T10:30:45.123456Z', 'LEAD_REFUSED', '01890000-0000-7000-8000-000000000000', {details})"
-        ))
-        .await;
-}
-
-/// In the order of their time, and none of them is told.
-pub(super) async fn older_rows_come_first(database: Database, rows: u64) {
-    let (key, log) = (log::key(), Arc::clone(&database) as Log);
-    log::receive(&*log, 10).await;
-    let size = sealer(&log, &key).seal_all().await.expect("sealed");
-    assert_eq!(size, rows + 10);
-    let entries = log.entries(0, 10_000).await.expect("entries");
-    let older: Vec<_> = entries[..usize::try_from(rows).expect("small")]
-        .iter()
-        .map(|entry| entry.row.as_ref().expect("a row")["created_at_utc"].as_str().expect("an instant").to_owned())
-        .collect();
-    assert!(older.is_sorted(), "the oldest first");
-    assert_eq!(database.events(0, 1000).await.expect("events").len(), 10, "nobody is told of what was before");
-    assert_eq!(database.last_sequence().await.expect("last"), 10);
-    assert!(log::audit(&*log, &key, None).await.is_sound());
-}
