@@ -69,7 +69,7 @@ fn a_checkpoint_is_of_the_logs_own_key() {
 #[test]
 fn a_cosignature_holds_for_its_text_and_instant() {
     let (log, witness) = (key("example.com/audit"), key("witness.example"));
-    let mut note = head(5).sign(&[log.clone()]).expect("signed");
+    let mut note = head(5).sign(std::slice::from_ref(&log)).expect("signed");
     witness.cosign(&mut note, 1_700_000_000);
     let known = [log.verifier(), witness.cosigner()];
     assert_eq!(note.verify(&known).expect("signed").len(), 2);
