@@ -196,9 +196,13 @@ async fn metrics_tell_what_dashboard_and_alarms_ask_for() {
         assert_eq!(exchange(service.address, &lead_request(&body())).await.status, 201);
         let has_tried = async || {
             let said = measured().await;
-            ["fastcore_leads_delivery_duration_seconds", "fastcore_leads_oldest_unanswered_seconds"]
-                .iter()
-                .all(|name| said.contains(name))
+            [
+                "fastcore_leads_delivery_duration_seconds",
+                "fastcore_leads_oldest_unanswered_seconds",
+                "fastcore_leads_audit_lag_seconds",
+            ]
+            .iter()
+            .all(|name| said.contains(name))
         };
         until("the destination was tried", has_tried).await;
         let answer = visitor.get("/metrics").await;
