@@ -322,7 +322,7 @@ describe('for everybody', () => {
       const service = await serve(['--framework', framework]);
       const page = await visit(service);
       await page.goto(`${service.url}/docs`);
-      await page.getByText('/inbound/leads').waitFor();
+      await page.getByRole('link', { name: '/inbound/leads', exact: true }).waitFor();
       await page.getByText('Take in a lead').click();
       await page.getByText('Problem').filter({ visible: true }).first().waitFor();
       await shot(page, `${framework}-docs`);
