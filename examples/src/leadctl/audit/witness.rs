@@ -12,7 +12,7 @@ use fastcore_leads::{
     Transport,
     bytes::Bytes,
     chrono::Utc,
-    http::{Request, header::AUTHORIZATION},
+    http::{Request, Uri, header::AUTHORIZATION},
     proof::{
         Checkpoint, Folder, NoteKey, NoteVerifier, SignedNote, Tile, TileId, WitnessError, cosign,
         tiles_of_consistency, tiles_of_root,
@@ -112,9 +112,9 @@ impl Source {
         if log.starts_with("https://") || log.starts_with("http://") {
             let transport = ReqwestTransport::new(CONNECT).map_err(failed)?;
             let token = environment::secret(TOKEN).map_err(Failure::BadInput)?;
-            let is_here =
-                ["http://127.0.0.1", "http://localhost", "http://[::1]"].iter().any(|here| log.starts_with(here));
-            if token.is_some() && !log.starts_with("https://") && !is_here {
+            let uri: Uri = log.parse().map_err(|_| Failure::BadInput(format!("{log}: this is no URL")))?;
+            let is_here = uri.host().is_some_and(|host| ["127.0.0.1", "localhost", "[::1]"].contains(&host));
+            if token.is_some() && uri.scheme_str() != Some("https") && !is_here {
                 return Err(Failure::BadInput(format!("{log}: {TOKEN} would be sent in clear: use https")));
             }
             return Ok(Self::Url { transport, url: log.trim_end_matches('/').to_owned(), token });

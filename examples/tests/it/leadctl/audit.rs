@@ -135,10 +135,12 @@ fn a_witness_signs_what_continues_what_it_saw() {
     assert_eq!(fs::read(forked.path("seen")).unwrap(), fs::read(place.path("seen")).unwrap(), "what was seen stays");
     let found = forked.verify(&["--against", "seen"]);
     assert!(found.code == 8 && found.out.contains("do not make the root"), "{}{}", found.out, found.err);
-    let in_clear = forked
-        .command(&["audit", "witness", "http://example.com", "--known", "known", "--key", "witness", "--seen", "seen"])
-        .env("FASTCORE_AUDIT_TOKEN", "a-token-of-a-witness-0123456789")
-        .output()
-        .unwrap();
-    assert_eq!(in_clear.status.code(), Some(5), "its token would go in clear");
+    for url in ["http://example.com", "http://localhost.example.com", "http://127.0.0.1@example.com"] {
+        let in_clear = forked
+            .command(&["audit", "witness", url, "--known", "known", "--key", "witness", "--seen", "seen"])
+            .env("FASTCORE_AUDIT_TOKEN", "a-token-of-a-witness-0123456789")
+            .output()
+            .unwrap();
+        assert_eq!(in_clear.status.code(), Some(5), "{url}: its token would go in clear");
+    }
 }
