@@ -11,6 +11,8 @@ const CHECKPOINT: &str = "checkpoint";
 /// All checkpoints, in the order in which they were published: it only grows.
 const CHECKPOINTS: &str = "checkpoints";
 
+/// Bytes of the end of it that are looked at: more than two notes have.
+const END: u64 = 256 * 1024;
 /// Held by whoever publishes.
 const LOCK: &str = ".lock";
 
@@ -141,10 +143,13 @@ impl Folder {
                 .write(true)
                 .truncate(false)
                 .open(self.path.join(CHECKPOINTS))?;
+            // It grows for years: its end is enough, in which there is a whole note at least.
+            let begun = file.metadata()?.len().saturating_sub(END);
             let mut bytes = Vec::new();
+            file.seek(SeekFrom::Start(begun))?;
             file.read_to_end(&mut bytes)?;
             // What an interrupted write left behind the last whole note is none.
-            let end = whole_notes(&bytes) as u64;
+            let end = begun + whole_notes(&bytes) as u64;
             file.set_len(end)?;
             file.seek(SeekFrom::Start(end))?;
             file.write_all(format!("{note}\n").as_bytes())?;
