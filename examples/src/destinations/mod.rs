@@ -16,7 +16,8 @@ use fastcore_leads::{
     EmailAddress, LeadOutbox, Service,
     inbox::ServiceLevel,
     outbox::{
-        Destination, Dispatcher, DispatcherBuilder, EventType, Payload, Schedule, SigningKey, Subscription, Webhook,
+        AUDIT_CHECKPOINT, Destination, Dispatcher, DispatcherBuilder, EventType, Payload, Schedule, SigningKey,
+        Subscription, Webhook,
         mail::{Language, SmtpMailer, StaffMail},
     },
     transport::{ReqwestTransport, is_public},
@@ -157,6 +158,8 @@ struct Entry {
     timeout_seconds: Option<u64>,
     in_flight: Option<u32>,
     retry_seconds: Option<Vec<u64>>,
+    /// Of checkpoints: how often at most.
+    every_seconds: Option<u64>,
 }
 
 impl Entry {
@@ -165,6 +168,12 @@ impl Entry {
         if self.name.is_empty() || self.name.len() > 50 || !self.name.chars().all(is_fit) {
             return Err("a name has 1 to 50 characters: a to z, 0 to 9, - and _".to_owned());
         }
+        if self.events.iter().any(|event| event == AUDIT_CHECKPOINT) {
+            return self.checkpoints(folder);
+        }
+        if self.every_seconds.is_some() {
+            return Err(format!("every_seconds is for events = [{AUDIT_CHECKPOINT:?}]"));
+        }
         let subscription = Subscription {
             destination: self.name.clone(),
             events: each::<EventType>(&self.events, "events")?,
@@ -172,17 +181,47 @@ impl Entry {
             sources: self.sources.clone(),
         };
         let destination = match (&self.webhook, &self.mail_to) {
-            (Some(url), None) => self.webhook(subscription, url, folder)?,
+            (Some(url), None) => {
+                let destination = Destination::webhook(subscription, self.webhook(url, folder)?);
+                match self.in_flight {
+                    Some(in_flight) => destination.in_flight(in_flight),
+                    None => destination,
+                }
+            }
             (None, Some(to)) => self.mail(subscription, to, post)?,
             _ => return Err("give either webhook or mail_to".to_owned()),
         };
-        Ok(match self.retry_seconds {
-            Some(pauses) => destination.schedule(Schedule::new(pauses.into_iter().map(Duration::from_secs).collect())),
-            None => destination,
-        })
+        Ok(self.scheduled(destination))
     }
 
-    fn webhook(&self, subscription: Subscription, url: &str, folder: &Path) -> Result<Destination, String> {
+    fn scheduled(&self, destination: Destination) -> Destination {
+        match &self.retry_seconds {
+            Some(pauses) => {
+                destination.schedule(Schedule::new(pauses.iter().copied().map(Duration::from_secs).collect()))
+            }
+            None => destination,
+        }
+    }
+
+    fn checkpoints(&self, folder: &Path) -> Result<Destination, String> {
+        let is_of_leads = !self.services.is_empty()
+            || !self.sources.is_empty()
+            || self.payload.is_some()
+            || self.in_flight.is_some()
+            || self.mail_to.is_some();
+        if self.events.len() > 1 || is_of_leads {
+            return Err(format!(
+                "{AUDIT_CHECKPOINT} goes to a webhook of its own, without other events, services, sources, payload and in_flight"
+            ));
+        }
+        let url = self.webhook.as_ref().ok_or("webhook: the URL that checkpoints are sent to")?;
+        let destination = Destination::checkpoints(&self.name, self.webhook(url, folder)?);
+        let Some(seconds) = self.every_seconds else { return Ok(self.scheduled(destination)) };
+        within(seconds, 1..=86_400, "every_seconds")?;
+        Ok(self.scheduled(destination.at_most_every(Duration::from_secs(seconds))))
+    }
+
+    fn webhook(&self, url: &str, folder: &Path) -> Result<Webhook, String> {
         let is_of_mail =
             self.language.is_some() || self.reveal.is_some() || self.inbox.is_some() || self.digest_seconds.is_some();
         if is_of_mail {
@@ -216,10 +255,10 @@ impl Entry {
             within(seconds, 1..=300, "timeout_seconds")?;
             webhook = webhook.timeout(Duration::from_secs(seconds));
         }
-        let destination = Destination::webhook(subscription, webhook);
-        let Some(in_flight) = self.in_flight else { return Ok(destination) };
-        within(in_flight.into(), 1..=1000, "in_flight")?;
-        Ok(destination.in_flight(in_flight))
+        if let Some(in_flight) = self.in_flight {
+            within(in_flight.into(), 1..=1000, "in_flight")?;
+        }
+        Ok(webhook)
     }
 
     fn mail(&self, subscription: Subscription, to: &[String], post: Option<&Post>) -> Result<Destination, String> {

@@ -6,8 +6,8 @@ use fastcore_leads::{
     LeadDatabase, LeadId, StoredLead,
     chrono::Utc,
     outbox::{
-        AttemptOutcome, Delivery, DeliveryFilter, DeliveryRecord, DeliveryState, DestinationStatus, Event, EventType,
-        Message, Place, SigningKey, Subject,
+        AttemptOutcome, CheckpointDelivery, Delivery, DeliveryFilter, DeliveryRecord, DeliveryState, DestinationStatus,
+        Event, EventType, Message, Place, SigningKey, Subject,
     },
     uuid::Uuid,
 };
@@ -170,7 +170,11 @@ pub(crate) async fn try_out(file: &Path, name: &str) -> Outcome {
         .iter()
         .find(|destination| destination.name() == name)
         .ok_or_else(|| Failure::NotFound(format!("{} names no destination {name:?}", file.display())))?;
-    let attempt = destination.send(&sample(name)).await;
+    let attempt = if destination.is_of_checkpoints() {
+        destination.send_checkpoint(&sample_checkpoint(name)).await
+    } else {
+        destination.send(&sample(name)).await
+    };
     let answer = attempt.status.map_or_else(|| "no answer came".to_owned(), |status| format!("it answered {status}"));
     match attempt.outcome {
         AttemptOutcome::Delivered => {
@@ -181,6 +185,12 @@ pub(crate) async fn try_out(file: &Path, name: &str) -> Outcome {
             "not delivered: {answer}. A receiver in a private network has to be allowed, by allow_networks"
         ))),
     }
+}
+
+/// A checkpoint of no log, which nobody signed.
+fn sample_checkpoint(destination: &str) -> CheckpointDelivery {
+    let checkpoint = "This is a test: nobody signed this checkpoint.\n0\n".to_owned();
+    CheckpointDelivery { destination: destination.to_owned(), size: 0, checkpoint, attempt: 1 }
 }
 
 /// A lead that nobody sent, under a sequence number that none has.

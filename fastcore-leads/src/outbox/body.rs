@@ -2,6 +2,8 @@ use serde::Serialize;
 use serde_json::Value;
 use uuid::Uuid;
 
+#[cfg(feature = "outbox")]
+use super::{AUDIT_CHECKPOINT, CheckpointDelivery};
 use super::{Event, EventType, Subject};
 use crate::{lead::LeadId, store::StoredLead, time};
 
@@ -59,6 +61,33 @@ impl<'a> Body<'a> {
             },
         }
     }
+}
+
+/// What others are told of a checkpoint: the body of a webhook's request. Nothing in it is of a person.
+#[derive(Serialize)]
+#[cfg(feature = "outbox")]
+pub(super) struct CheckpointBody<'a> {
+    r#type: &'static str,
+    timestamp: String,
+    data: CheckpointData<'a>,
+}
+
+#[cfg(feature = "outbox")]
+impl<'a> CheckpointBody<'a> {
+    pub(super) fn of(delivery: &'a CheckpointDelivery) -> Self {
+        Self {
+            r#type: AUDIT_CHECKPOINT,
+            timestamp: time::format(time::now()),
+            data: CheckpointData { size: delivery.size, checkpoint: &delivery.checkpoint },
+        }
+    }
+}
+
+#[derive(Serialize)]
+#[cfg(feature = "outbox")]
+struct CheckpointData<'a> {
+    size: u64,
+    checkpoint: &'a str,
 }
 
 #[derive(Serialize)]

@@ -188,6 +188,19 @@ pub struct DestinationStatus {
     pub oldest_due: Option<DateTime<Utc>>,
 }
 
+/// A checkpoint of the audit log to be sent to a destination: the last one that was signed, whatever came before it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CheckpointDelivery {
+    /// The destination's name.
+    pub destination: String,
+    /// How many entries the log has by it.
+    pub size: u64,
+    /// The checkpoint: a signed note.
+    pub checkpoint: String,
+    /// Which attempt this is since the last checkpoint that arrived, counted from 1.
+    pub attempt: u32,
+}
+
 /// How far earlier leads of an address are counted: a machine may send without end, and each is looked at for each event.
 pub const MAX_EARLIER_LEADS: u64 = 100;
 

@@ -1,9 +1,12 @@
 use std::time::Duration;
 
-use super::{Message, Schedule, Settled, Subscription, Webhook, mail::StaffMail};
+use super::{CheckpointDelivery, Message, Schedule, Settled, Subscription, Webhook, mail::StaffMail};
 
 /// How many requests may be under way to one destination.
 const IN_FLIGHT: u32 = 32;
+
+/// How long a destination is left alone between two checkpoints.
+const BETWEEN_CHECKPOINTS: Duration = Duration::from_secs(60);
 
 /// Somebody who is told of events: what of, by which way, and how often it is tried.
 #[derive(Clone, Debug)]
@@ -12,6 +15,8 @@ pub struct Destination {
     channel: Channel,
     schedule: Schedule,
     in_flight: u32,
+    /// Of one that is told of checkpoints alone: how long it is left alone between two.
+    between_checkpoints: Option<Duration>,
 }
 
 /// By which way.
@@ -27,12 +32,30 @@ const MAIL_EVENTS: u32 = 50;
 impl Destination {
     /// Staff who get mail.
     pub fn mail(subscription: Subscription, mail: StaffMail) -> Self {
-        Self { subscription, channel: Channel::Mail(mail), schedule: Schedule::default(), in_flight: MAIL_EVENTS }
+        Self::new(subscription, Channel::Mail(mail), MAIL_EVENTS)
     }
 
     /// A receiver of signed requests.
     pub fn webhook(subscription: Subscription, webhook: Webhook) -> Self {
-        Self { subscription, channel: Channel::Webhook(webhook), schedule: Schedule::default(), in_flight: IN_FLIGHT }
+        Self::new(subscription, Channel::Webhook(webhook), IN_FLIGHT)
+    }
+
+    /// A receiver of checkpoints of the audit log, by signed requests of the type [`AUDIT_CHECKPOINT`](super::AUDIT_CHECKPOINT), so
+    /// that somebody outside keeps what the log has to extend. It is told of no lead. Each time it is sent the last checkpoint, once a
+    /// minute at most; one that does not arrive is tried again, or a newer one, without end.
+    pub fn checkpoints(name: impl Into<String>, webhook: Webhook) -> Self {
+        let subscription = Subscription { destination: name.into(), ..Subscription::default() };
+        let between_checkpoints = Some(BETWEEN_CHECKPOINTS);
+        Self { between_checkpoints, ..Self::new(subscription, Channel::Webhook(webhook), 1) }
+    }
+
+    fn new(subscription: Subscription, channel: Channel, in_flight: u32) -> Self {
+        Self { subscription, channel, schedule: Schedule::default(), in_flight, between_checkpoints: None }
+    }
+
+    /// How often it is sent a checkpoint at most. Default: once a minute. Of no effect on one that is told of leads.
+    pub fn at_most_every(self, pause: Duration) -> Self {
+        Self { between_checkpoints: self.between_checkpoints.map(|_| pause), ..self }
     }
 
     /// How often it is tried. Default: for about three days.
@@ -54,6 +77,15 @@ impl Destination {
     /// What it is told of.
     pub fn subscription(&self) -> &Subscription {
         &self.subscription
+    }
+
+    /// Whether it is told of checkpoints, and of no lead.
+    pub fn is_of_checkpoints(&self) -> bool {
+        self.between_checkpoints.is_some()
+    }
+
+    pub(super) fn between_checkpoints(&self) -> Duration {
+        self.between_checkpoints.unwrap_or(BETWEEN_CHECKPOINTS)
     }
 
     pub(super) fn slots(&self) -> u32 {
@@ -89,12 +121,28 @@ impl Destination {
         }
     }
 
+    /// Sends a checkpoint. For trying out a destination as well.
+    pub async fn send_checkpoint(&self, delivery: &CheckpointDelivery) -> Attempt {
+        match &self.channel {
+            Channel::Webhook(webhook) => webhook.send_checkpoint(delivery).await,
+            Channel::Mail(_) => Attempt::failed(None),
+        }
+    }
+
     /// Sends messages that go out together: of a destination that [gathers](Self::gathers), all in one.
     pub(super) async fn send_all(&self, messages: &[Message]) -> Attempt {
         match (&self.channel, messages) {
             (Channel::Mail(mail), _) => mail.send(messages).await,
             (Channel::Webhook(webhook), [message]) => webhook.send(message).await,
             (Channel::Webhook(_), _) => Attempt::failed(None),
+        }
+    }
+
+    /// What follows from an attempt to send a checkpoint: none is given up, since the next one says more.
+    pub(super) fn verdict_on_checkpoint(&self, attempt: &Attempt, number: u32) -> Settled {
+        match self.verdict(attempt, number) {
+            Settled::Dead => Settled::Retry(self.schedule.after_however_many(number).max(attempt.not_before)),
+            verdict => verdict,
         }
     }
 

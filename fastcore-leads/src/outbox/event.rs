@@ -3,6 +3,9 @@ use uuid::Uuid;
 
 use crate::{audit, lead::LeadId, lead::LeadStatus, text::as_word};
 
+/// The type of what others are told of a checkpoint of the audit log, on the wire. It is of no lead, hence no [`EventType`].
+pub const AUDIT_CHECKPOINT: &str = "audit.checkpoint";
+
 /// What happened to a lead, as others are told of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[non_exhaustive]

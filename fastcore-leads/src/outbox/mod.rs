@@ -33,10 +33,10 @@ pub(crate) use self::body::Body;
 pub use self::{
     body::{Payload, UnknownPayload},
     delivery::{
-        Claim, Delivery, DeliveryFilter, DeliveryRecord, DeliveryState, DestinationStatus, MAX_EARLIER_LEADS, Place,
-        Settled, Settlement, Subject, Subscription, UnknownDeliveryState,
+        CheckpointDelivery, Claim, Delivery, DeliveryFilter, DeliveryRecord, DeliveryState, DestinationStatus,
+        MAX_EARLIER_LEADS, Place, Settled, Settlement, Subject, Subscription, UnknownDeliveryState,
     },
-    event::{AuditedEvent, Event, EventType, UnknownEventType},
+    event::{AUDIT_CHECKPOINT, AuditedEvent, Event, EventType, UnknownEventType},
 };
 #[cfg(feature = "outbox")]
 #[cfg_attr(docsrs, doc(cfg(feature = "outbox")))]

@@ -5,7 +5,7 @@ use http::{HeaderMap, Request, StatusCode, Uri, header};
 use tokio::time::timeout;
 
 use super::{
-    Attempt, Message, Payload, SigningKey,
+    Attempt, CheckpointDelivery, Message, Payload, SigningKey,
     signature::{WEBHOOK_ID, WEBHOOK_SIGNATURE, WEBHOOK_TIMESTAMP},
 };
 use crate::{time, transport::Transport};
@@ -66,16 +66,24 @@ impl Webhook {
     }
 
     pub(super) async fn send(&self, message: &Message) -> Attempt {
-        let Ok(request) = self.request(message) else { return Attempt::failed(None) };
+        self.post(&message.id(), message.to_json(self.payload)).await
+    }
+
+    pub(super) async fn send_checkpoint(&self, delivery: &CheckpointDelivery) -> Attempt {
+        self.post(&delivery.id(), delivery.to_json()).await
+    }
+
+    async fn post(&self, id: &str, body: Bytes) -> Attempt {
+        let Ok(request) = self.request(id, body) else { return Attempt::failed(None) };
         match timeout(self.timeout, self.transport.send(request)).await {
             Ok(Ok(response)) => read(response.status(), response.headers()),
             Ok(Err(_)) | Err(_) => Attempt::failed(None),
         }
     }
 
-    fn request(&self, message: &Message) -> http::Result<Request<Bytes>> {
-        let (id, timestamp, body) = (message.id(), time::now().timestamp(), message.to_json(self.payload));
-        let signatures: Vec<_> = self.keys.iter().map(|key| key.sign(&id, timestamp, &body)).collect();
+    fn request(&self, id: &str, body: Bytes) -> http::Result<Request<Bytes>> {
+        let timestamp = time::now().timestamp();
+        let signatures: Vec<_> = self.keys.iter().map(|key| key.sign(id, timestamp, &body)).collect();
         Request::post(self.url.clone())
             .header(header::CONTENT_TYPE, "application/json")
             .header(header::USER_AGENT, concat!("fastcore-leads/", env!("CARGO_PKG_VERSION")))

@@ -1,6 +1,6 @@
 use std::{
     fs::{self, File, OpenOptions},
-    io::{self, ErrorKind, Read, Seek, SeekFrom, Write},
+    io::{self, BufRead, BufReader, ErrorKind, Read, Seek, SeekFrom, Write},
     path::{Path, PathBuf},
 };
 
@@ -51,30 +51,43 @@ impl Folder {
         }
     }
 
-    /// All checkpoints that were published, the oldest first.
+    /// All checkpoints that were published, the oldest first. Over years they are many: [`each`](Self::each) does not hold them all.
     ///
     /// # Errors
     /// As [`last`](Self::last).
     pub fn all(&self) -> Result<Vec<SignedNote>, FolderError> {
-        self.check()?;
-        let bytes = match fs::read(self.path.join(CHECKPOINTS)) {
-            Ok(bytes) => bytes,
-            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
-            Err(error) => return Err(self.failed(CHECKPOINTS, error)),
-        };
-        let whole = &bytes[..whole_notes(&bytes)];
-        let text = std::str::from_utf8(whole).map_err(|_| InvalidNote::Form)?;
-        // Each note ends in an empty line behind its signatures.
-        let (mut notes, mut note) = (Vec::new(), String::new());
-        for line in text.split_inclusive('\n') {
-            if line == "\n" && has_signatures(note.as_bytes()) {
-                notes.push(note.parse()?);
-                note.clear();
-            } else {
-                note.push_str(line);
-            }
-        }
+        let mut notes = Vec::new();
+        self.each(|note| notes.push(note))?;
         Ok(notes)
+    }
+
+    /// Hands over each checkpoint that was published, the oldest first. Nobody's signature is looked at.
+    ///
+    /// # Errors
+    /// As [`last`](Self::last); some have been handed over then.
+    pub fn each(&self, mut take: impl FnMut(SignedNote)) -> Result<(), FolderError> {
+        self.check()?;
+        let failed = |error| self.failed(CHECKPOINTS, error);
+        let mut file = match File::open(self.path.join(CHECKPOINTS)) {
+            Ok(file) => BufReader::new(file),
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
+            Err(error) => return Err(failed(error)),
+        };
+        // Each note ends in an empty line behind its signatures; an interrupted write may have left one that does not.
+        let (mut note, mut begun) = (Vec::new(), 0);
+        loop {
+            let room = END - note.len() as u64;
+            if file.by_ref().take(room).read_until(b'\n', &mut note).map_err(failed)? == 0 {
+                return if room == 0 { Err(InvalidNote::Form.into()) } else { Ok(()) };
+            }
+            let line = &note[begun..];
+            if line == b"\n" && has_signatures(&note[..begun]) {
+                let text = std::str::from_utf8(&note[..begun]).map_err(|_| InvalidNote::Form)?;
+                take(text.parse()?);
+                note.clear();
+            }
+            begun = note.len();
+        }
     }
 
     /// A tile, with as many hashes as it has in a tree of so many leaves. None where it was not published.

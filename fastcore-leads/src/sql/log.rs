@@ -22,6 +22,9 @@ use serde::{Deserialize, Serialize};
 /// What tells of the log itself is not redacted: another row would have nothing that explains it.
 pub(crate) const NOT_REDACTED: [&str; 2] = [audit::AUDIT_REDACTED, audit::AUDIT_RESTARTED];
 
+/// How many rows are looked at for the next one without a number.
+const LOOKED_AT: u32 = 1000;
+
 impl Dialect {
     /// How far the log is sealed. Answers a [`StateRow`].
     pub(super) fn sealed(self) -> Statement {
@@ -31,21 +34,19 @@ impl Dialect {
 
     /// How far sealing is behind. Answers a [`LagRow`].
     pub(super) fn seal_lag(self) -> Statement {
-        let is_unnumbered = "(SELECT 1 FROM lead_event WHERE lead_event.audit_id = audited.id) IS NULL";
-        let next = match self {
-            Self::Postgres => {
-                "audited.written_in >= lead_sequencer.mark AND audited.written_in > 0".to_owned()
-                    + &format!(" AND {is_unnumbered} ORDER BY audited.written_in LIMIT 1")
-            }
-            Self::Sqlite => format!(
-                "audited.rowid > coalesce((SELECT rowid FROM audit_log WHERE id = lead_sequencer.mark), 0) AND {is_unnumbered} \
-                 ORDER BY audited.rowid LIMIT 1"
-            ),
+        // Among the next ones only: this is asked often.
+        let (behind, order) = match self {
+            Self::Postgres => ("written_in >= greatest(mark, scanned_to) AND written_in > 0", "written_in"),
+            Self::Sqlite => ("rowid > coalesce((SELECT rowid FROM audit_log WHERE id = mark), 0)", "rowid"),
         };
+        let next = format!(
+            "(SELECT id, created_at_utc, {order} AS place FROM audit_log WHERE {behind} ORDER BY {order} LIMIT {LOOKED_AT}) AS audited \
+             WHERE (SELECT 1 FROM lead_event WHERE lead_event.audit_id = audited.id) IS NULL ORDER BY place LIMIT 1"
+        );
         let answer = self.json_array(&format!(
             "size, last_sequence - first_sequence + 1 - size, \
              (SELECT created_at_utc FROM lead_event WHERE sequence = first_sequence + size), \
-             (SELECT audited.created_at_utc FROM audit_log AS audited WHERE {next})"
+             (SELECT audited.created_at_utc FROM {next})"
         ));
         Statement::of(self, format!("SELECT {answer} AS answer FROM audit_seal, lead_sequencer"))
     }
@@ -303,7 +304,7 @@ impl Dialect {
     }
 
     /// Forgets the tree. Answers nothing.
-    pub(super) fn restart_log(self, former_origin: Option<&str>) -> [Statement; 2] {
+    pub(super) fn restart_log(self, former_origin: Option<&str>) -> [Statement; 3] {
         let mut restart = Statement::new(self);
         let former = former_origin.map_or_else(|| "former_origin".to_owned(), |origin| restart.text(origin));
         restart.text = Cow::Owned(format!(
@@ -311,7 +312,8 @@ impl Dialect {
                     first_sequence = coalesce((SELECT min(sequence) FROM lead_event), 1)"
         ));
         let forget = if self == Self::Postgres { "TRUNCATE audit_tile" } else { "DELETE FROM audit_tile" };
-        [restart, Statement::of(self, forget)]
+        let tell = "UPDATE lead_destination SET checkpoint_size = 0 WHERE checkpoint_size > 0";
+        [restart, Statement::of(self, forget), Statement::of(self, tell)]
     }
 }
 

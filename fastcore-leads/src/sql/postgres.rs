@@ -55,6 +55,7 @@ pub const MIGRATIONS: &[Migration] = &[
         ..Migration::new(7, "fewer_indexes", include_str!("../../sql/postgres/migrations/0007_fewer_indexes.sql"))
     },
     Migration::new(8, "proof", include_str!("../../sql/postgres/migrations/0008_proof.sql")),
+    Migration::new(9, "scan", include_str!("../../sql/postgres/migrations/0009_scan.sql")),
 ];
 
 /// Makes the bookkeeping table where it is missing.

@@ -22,6 +22,7 @@ pub const MIGRATIONS: &[Migration] = &[
     Migration::new(6, "erasures", include_str!("../../sql/sqlite/migrations/0006_erasures.sql")),
     Migration::new(7, "fewer_indexes", include_str!("../../sql/sqlite/migrations/0007_fewer_indexes.sql")),
     Migration::new(8, "proof", include_str!("../../sql/sqlite/migrations/0008_proof.sql")),
+    Migration::new(9, "scan", include_str!("../../sql/sqlite/migrations/0009_scan.sql")),
 ];
 
 /// Makes the bookkeeping table where it is missing.

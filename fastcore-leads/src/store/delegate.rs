@@ -206,6 +206,23 @@ macro_rules! __delegate_outbox {
                 $crate::LeadOutbox::settle($to, settlements).await
             }
 
+            async fn claim_checkpoint(
+                &$self,
+                destination: &str,
+                lease: std::time::Duration,
+            ) -> Result<Option<$crate::outbox::CheckpointDelivery>, $crate::StoreError> {
+                $crate::LeadOutbox::claim_checkpoint($to, destination, lease).await
+            }
+
+            async fn settle_checkpoint(
+                &$self,
+                delivery: &$crate::outbox::CheckpointDelivery,
+                has_arrived: bool,
+                rest: std::time::Duration,
+            ) -> Result<bool, $crate::StoreError> {
+                $crate::LeadOutbox::settle_checkpoint($to, delivery, has_arrived, rest).await
+            }
+
             async fn subjects(
                 &$self,
                 ids: &[$crate::LeadId],

@@ -1,3 +1,5 @@
+use std::time::Duration;
+
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 
@@ -5,7 +7,8 @@ use super::{LeadInbox, StoreError};
 use crate::{
     lead::LeadId,
     outbox::{
-        Claim, Delivery, DeliveryFilter, DeliveryRecord, DestinationStatus, Event, Settlement, Subject, Subscription,
+        CheckpointDelivery, Claim, Delivery, DeliveryFilter, DeliveryRecord, DestinationStatus, Event, Settlement,
+        Subject, Subscription,
     },
 };
 
@@ -19,6 +22,9 @@ use crate::{
 ///
 /// **Deliveries** are unique by destination and event. [`claim`](Self::claim) hands each to one caller at a time;
 /// [`settle`](Self::settle) counts only where no later claim was made. No row of a delivery holds anything of a lead but its id.
+///
+/// **Checkpoints** of the audit log go to destinations too, each to those that ask for them by
+/// [`claim_checkpoint`](Self::claim_checkpoint): there is no queue, since the last one says what those before it said.
 ///
 /// **Cancellation** as in [`LeadStore`](crate::LeadStore)'s contract.
 #[async_trait]
@@ -75,6 +81,29 @@ pub trait LeadOutbox: LeadInbox {
     /// # Errors
     /// [`StoreError`] where the database does not answer: then none of them counts.
     async fn settle(&self, settlements: &[Settlement]) -> Result<u32, StoreError>;
+
+    /// Takes the last checkpoint of the audit log for a destination, unless one of as many entries arrived there, or it is paused, or it
+    /// rests still. Nobody else gets one for it while the lease lasts.
+    ///
+    /// # Errors
+    /// [`StoreError`] where the database does not answer.
+    async fn claim_checkpoint(
+        &self,
+        destination: &str,
+        lease: Duration,
+    ) -> Result<Option<CheckpointDelivery>, StoreError>;
+
+    /// Notes whether a checkpoint arrived, and lets the destination rest. Returns whether that counted: not where it was claimed again
+    /// since.
+    ///
+    /// # Errors
+    /// [`StoreError`] where the database does not answer: then it is sent again.
+    async fn settle_checkpoint(
+        &self,
+        delivery: &CheckpointDelivery,
+        has_arrived: bool,
+        rest: Duration,
+    ) -> Result<bool, StoreError>;
 
     /// Leads as they are now, in no particular order. Those that are not there are left out.
     ///

@@ -117,23 +117,20 @@ pub(crate) async fn verify(options: &Options, database: &dyn LeadDatabase, asked
 
 fn tell(options: &Options, report: &Report) {
     if options.json {
-        let heads: Vec<_> = report
-            .heads
-            .iter()
-            .map(|head| json!({"origin": head.origin, "size": head.size, "root": head.root.to_string()}))
-            .collect();
+        let last = report.last.as_ref();
+        let last = last.map(|head| json!({"origin": head.origin, "size": head.size, "root": head.root.to_string()}));
         let findings: Vec<_> = report.findings.iter().map(ToString::to_string).collect();
         return shown::say(json!({
-            "is_sound": report.is_sound(), "entries": report.rows, "checkpoints": heads,
+            "is_sound": report.is_sound(), "entries": report.rows, "checkpoints": report.checkpoints, "last_checkpoint": last,
             "redacted": report.redacted, "findings": findings, "found": report.found,
         }));
     }
     for finding in &report.findings {
         shown::say(finding);
     }
-    let against = match report.heads.last() {
+    let against = match &report.last {
         Some(last) => {
-            let checkpoints = counted(report.heads.len() as u64, "checkpoint", "checkpoints");
+            let checkpoints = counted(report.checkpoints, "checkpoint", "checkpoints");
             format!("checked against {checkpoints}, the last one of {}", counted(last.size, "entry", "entries"))
         }
         None => "checked against no checkpoint: whoever owns the database may have computed all of it anew".to_owned(),

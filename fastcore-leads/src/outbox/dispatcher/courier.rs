@@ -279,10 +279,7 @@ fn report(destination: &Destination, delivery: &Delivery, attempt: &Attempt, ver
     let (destination, status) = (destination.name(), attempt.status);
     let (sequence, event, number) = (delivery.event.sequence, delivery.event.event_type.as_str(), delivery.attempt);
     match (attempt.outcome, verdict) {
-        (AttemptOutcome::Gone, _) => tracing::error!(
-            destination,
-            "the destination answered 410: it is paused, and what comes is kept. Ask its owner, and resume it or remove it"
-        ),
+        (AttemptOutcome::Gone, _) => super::say_gone(destination),
         (_, Settled::Dead) => tracing::error!(
             destination,
             sequence,

@@ -1,4 +1,5 @@
 mod courier;
+mod herald;
 mod sequencer;
 mod watch;
 
@@ -155,7 +156,11 @@ async fn supervise(shared: Arc<Shared>, mut changed: channel::Receiver<Told>, mu
         tasks.spawn(sequencer::run(Arc::clone(&shared), destinations.clone(), wake, ended.clone()));
         tasks.spawn(watch::run(Arc::clone(&shared), service_level, ended.clone()));
         for destination in destinations {
-            tasks.spawn(courier::run(Arc::clone(&shared), destination, woken.clone(), ended.clone()));
+            if destination.is_of_checkpoints() {
+                tasks.spawn(herald::run(Arc::clone(&shared), destination, ended.clone()));
+            } else {
+                tasks.spawn(courier::run(Arc::clone(&shared), destination, woken.clone(), ended.clone()));
+            }
         }
         // Dropped without a word, it ends as well.
         let next = tokio::select! {
@@ -179,6 +184,13 @@ async fn supervise(shared: Arc<Shared>, mut changed: channel::Receiver<Told>, mu
             }
         }
     }
+}
+
+fn say_gone(destination: &str) {
+    tracing::error!(
+        destination,
+        "the destination answered 410: it is paused, and what comes is kept. Ask its owner, and resume it or remove it"
+    );
 }
 
 /// What follows once the tasks have ended.

@@ -83,7 +83,7 @@ impl Sequencer {
 
     async fn try_pass(&mut self) -> Result<(bool, bool), StoreError> {
         let store = &self.shared.store;
-        let names = self.destinations.iter().map(Destination::name);
+        let names = of_leads(&self.destinations).map(Destination::name);
         let unknown: Vec<String> =
             names.filter(|name| !self.looked_at.contains_key(*name)).map(str::to_owned).collect();
         if !unknown.is_empty() {
@@ -98,7 +98,7 @@ impl Sequencer {
         let numbered = store.sequence(at_once).await?;
         let last = store.last_sequence().await?;
         let mut has_new = false;
-        for destination in &self.destinations {
+        for destination in of_leads(&self.destinations) {
             let looked_at = self.looked_at.entry(destination.name().to_owned()).or_default();
             // A database that was put back to an earlier state has fewer.
             while *looked_at != last {
@@ -127,4 +127,9 @@ impl Sequencer {
             tracing::warn!(%error, "deliveries that arrived long ago could not be removed: tried again in an hour");
         }
     }
+}
+
+/// Those who have a queue: checkpoints have none.
+fn of_leads(destinations: &[Destination]) -> impl Iterator<Item = &Destination> {
+    destinations.iter().filter(|destination| !destination.is_of_checkpoints())
 }

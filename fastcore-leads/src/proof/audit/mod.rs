@@ -1,13 +1,13 @@
+mod heads;
 mod walk;
 
 use std::{fmt, time::Duration};
 
 use tokio::time::sleep;
 
-use self::walk::Walk;
+use self::{heads::Heads, walk::Walk};
 use super::{
     Checkpoint, Folder, FolderError, InvalidCheckpoint, NoteVerifier, SealState, SignedNote, TILE_WIDTH, TileId,
-    sealer::blocking,
 };
 use crate::store::{LeadLog, StoreError};
 
@@ -62,37 +62,28 @@ impl Audit {
         store: &dyn LeadLog,
         mut progress: impl FnMut(u64, u64) + Send,
     ) -> Result<Report, AuditError> {
-        let mut heads = Vec::new();
+        let mut heads = Heads::default();
         for note in &self.checkpoints {
-            heads.push(Checkpoint::open(note, &self.known)?);
+            heads.add(Checkpoint::open(note, &self.known)?);
         }
-        let (mut published, mut forged) = (0, 0);
+        let mut published = 0;
         if let Some(folder) = self.folder.clone() {
-            for note in blocking(move || Ok([folder.all()?, folder.last()?.into_iter().collect()].concat())).await? {
-                match Checkpoint::open(&note, &self.known) {
-                    Ok(head) => {
-                        published = head.size.max(published);
-                        heads.push(head);
-                    }
-                    Err(_) => forged += 1,
-                }
-            }
+            let of_folder = Heads::published(folder, self.known.clone()).await?;
+            published = of_folder.largest();
+            heads.extend(of_folder);
         }
         // What was published meanwhile was sealed before.
-        let largest = heads.iter().map(|head| head.size).max().unwrap_or_default();
-        let state = sealed_so_far(store, largest).await?;
+        let state = sealed_so_far(store, heads.largest()).await?;
         if let Some(note) = state.checkpoint.as_deref().filter(|_| !self.known.is_empty()) {
             let opened = note.parse().map_err(InvalidCheckpoint::Note);
-            let opened = opened.and_then(|note| Checkpoint::open(&note, &self.known));
-            forged += u64::from(opened.is_err());
-            heads.extend(opened);
+            heads.take(opened.and_then(|note| Checkpoint::open(&note, &self.known)));
         }
-        heads.sort_by_key(|head| head.size);
-        heads.dedup();
+        heads.sort();
+        let (forged, is_unsigned) = (heads.forged, heads.last.is_none() && state.size > 0 && !self.known.is_empty());
         let folder = self.folder.map(|folder| (folder, published));
         let mut walk = Walk::new(state.size, heads, folder);
         (0..forged).for_each(|_| walk.report.add(Finding::Checkpoint));
-        if walk.report.heads.is_empty() && state.size > 0 && !self.known.is_empty() {
+        if is_unsigned {
             walk.report.add(Finding::Unsigned);
         }
         let tiles = state.size.div_ceil(TILE_WIDTH);
@@ -113,8 +104,10 @@ impl Audit {
 pub struct Report {
     /// Rows that were looked at.
     pub rows: u64,
-    /// Heads that the log was held against, the smallest first.
-    pub heads: Vec<Checkpoint>,
+    /// How many checkpoints the log was held against. Of one head, however often it was signed, there is one.
+    pub checkpoints: u64,
+    /// The last of them: that of the most entries.
+    pub last: Option<Checkpoint>,
     /// Rows that were redacted, as other rows of the log say.
     pub redacted: Vec<String>,
     /// What is not as it should be, the first row first; up to a thousand.

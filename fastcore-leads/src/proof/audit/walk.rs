@@ -4,11 +4,11 @@ use serde_json::Value;
 use tokio::time::sleep;
 use uuid::Uuid;
 
-use super::{AT_ONCE, ATTEMPTS, AuditError, BETWEEN_ATTEMPTS, Finding, Report};
+use super::{AT_ONCE, ATTEMPTS, AuditError, BETWEEN_ATTEMPTS, Finding, Heads, Report};
 use crate::{
     audit::AUDIT_REDACTED,
     proof::{
-        Checkpoint, Folder, LogEntry, Salt, TILE_WIDTH, Tile, TileId, entry_bytes, leaf_hash, root, sealer::blocking,
+        Folder, LogEntry, Salt, TILE_WIDTH, Tile, TileId, entry_bytes, leaf_hash, root, sealer::blocking,
         tree::balanced,
     },
     store::LeadLog,
@@ -25,8 +25,9 @@ pub(super) struct Walk {
     pub(super) report: Report,
     /// A folder, and how many leaves were published to it with their tiles.
     folder: Option<(Folder, u64)>,
-    /// How many heads have been looked at.
-    heads: usize,
+    heads: Heads,
+    /// How many of them have been looked at.
+    looked_at: usize,
     /// What was computed above the leaves, from the leaves as they are in the database.
     tiles: BTreeMap<TileId, Tile>,
     /// Whether there were entries in the last step.
@@ -38,12 +39,15 @@ pub(super) struct Walk {
 }
 
 impl Walk {
-    pub(super) fn new(size: u64, heads: Vec<Checkpoint>, folder: Option<(Folder, u64)>) -> Self {
+    /// The heads are sorted.
+    pub(super) fn new(size: u64, heads: Heads, folder: Option<(Folder, u64)>) -> Self {
+        let (checkpoints, last) = (heads.sorted().len() as u64, heads.last.clone());
         Self {
             size,
-            report: Report { heads, ..Report::default() },
+            report: Report { checkpoints, last, ..Report::default() },
             folder,
-            heads: 0,
+            heads,
+            looked_at: 0,
             tiles: BTreeMap::new(),
             has_more: true,
             unsalted: HashMap::new(),
@@ -158,10 +162,10 @@ impl Walk {
 
     /// Looks at the heads of so many leaves or fewer, in their order.
     fn look_at_heads(&mut self, size: u64) {
-        while let Some(head) = self.report.heads.get(self.heads).filter(|head| head.size <= size) {
-            let signed = head.size;
-            let is_root = root(signed, &self.tiles) == Some(head.root);
-            self.heads += 1;
+        while let Some((signed, head)) = self.heads.sorted().get(self.looked_at).filter(|(signed, _)| *signed <= size) {
+            let signed = *signed;
+            let is_root = root(signed, &self.tiles) == Some(*head);
+            self.looked_at += 1;
             if !is_root {
                 self.report.add(Finding::Root { signed });
             }
@@ -191,7 +195,7 @@ impl Walk {
                 self.report.add(Finding::Tile(tile.id));
             }
         }
-        let left: Vec<_> = self.report.heads[self.heads..].iter().map(|head| head.size).collect();
+        let left: Vec<_> = self.heads.sorted()[self.looked_at..].iter().map(|(signed, _)| *signed).collect();
         for signed in left {
             let size = self.size;
             self.report.add(if signed > size { Finding::CutOff { signed, size } } else { Finding::Root { signed } });

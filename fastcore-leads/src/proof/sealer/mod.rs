@@ -22,6 +22,8 @@ use crate::{
 const POLL: Duration = Duration::from_secs(1);
 /// How long it rests after a pass at least where there is more.
 const REST: Duration = Duration::from_millis(20);
+/// How often it publishes at most: what is published is kept for years.
+const PUBLISHING: Duration = Duration::from_secs(10);
 /// How often it is measured how far it is behind.
 const MEASURING: Duration = Duration::from_secs(5);
 /// How long it rests where something is in its way.
@@ -42,7 +44,14 @@ pub struct Sealer {
 impl Sealer {
     /// Configures a sealer that signs with a key, whose name is the log's origin.
     pub fn builder(store: impl LeadLog + 'static, key: NoteKey) -> SealerBuilder {
-        SealerBuilder { store: Arc::new(store), keys: vec![key], folder: None, commits: Commits::new(), poll: POLL }
+        SealerBuilder {
+            store: Arc::new(store),
+            keys: vec![key],
+            folder: None,
+            publish_every: PUBLISHING,
+            commits: Commits::new(),
+            poll: POLL,
+        }
     }
 
     /// Seals and signs what there is, up to some thousand rows, and returns once that is done.
@@ -64,6 +73,7 @@ pub struct SealerBuilder {
     store: Arc<dyn LeadLog>,
     keys: Vec<NoteKey>,
     folder: Option<Folder>,
+    publish_every: Duration,
     commits: Arc<Commits>,
     poll: Duration,
 }
@@ -79,6 +89,12 @@ impl SealerBuilder {
     /// computing all of it anew.
     pub fn publish(self, folder: Folder) -> Self {
         Self { folder: Some(folder), ..self }
+    }
+
+    /// How often it publishes at most; what is published for good is a checkpoint each time. In between, the last checkpoint is in the
+    /// database alone, from where receipts have theirs. Default: every 10 s.
+    pub fn publish_every(self, publish_every: Duration) -> Self {
+        Self { publish_every, ..self }
     }
 
     /// Follows an ingest in the same process, by [`IngestBuilder::followed_by`](crate::IngestBuilder::followed_by), to know its bursts.
@@ -99,7 +115,7 @@ impl SealerBuilder {
         let work = self.work();
         loop {
             if !work.pass().await? {
-                return work.publish().await;
+                return work.publish(true).await;
             }
         }
     }
@@ -115,7 +131,7 @@ impl SealerBuilder {
     }
 
     fn work(self) -> Work {
-        Work::new(self.store, self.keys, self.folder)
+        Work::new(self.store, self.keys, self.folder, self.publish_every)
     }
 }
 
@@ -134,7 +150,7 @@ async fn run(work: Work, burst: Burst, poll: Duration, mut stopped: watch::Recei
         // In a burst nothing is tried: what was in the way may be so still.
         let mut has_changed = false;
         if !burst.is_on() || is_last {
-            let result = work.step().await;
+            let result = work.step(is_last).await;
             match &result {
                 // Beside those who send leads it is slower than where nobody does.
                 Ok(true) if burst.is_busy() => rest = pace::rest_after(started, REST),

@@ -44,10 +44,13 @@ pub(super) struct Work {
     at_once: AtomicU32,
     /// What was signed here last, and when.
     signed: Mutex<Option<(Checkpoint, Instant)>>,
+    /// How long it is between two checkpoints that are published, and when the last one was.
+    between: Duration,
+    published_at: Mutex<Option<Instant>>,
 }
 
 impl Work {
-    pub(super) fn new(store: Arc<dyn LeadLog>, keys: Vec<NoteKey>, folder: Option<Folder>) -> Self {
+    pub(super) fn new(store: Arc<dyn LeadLog>, keys: Vec<NoteKey>, folder: Option<Folder>, between: Duration) -> Self {
         Self {
             store,
             known: keys.iter().map(NoteKey::verifier).collect(),
@@ -56,11 +59,14 @@ impl Work {
             metrics: Metrics::begin(),
             at_once: AtomicU32::new(AT_ONCE),
             signed: Mutex::default(),
+            between,
+            published_at: Mutex::default(),
         }
     }
 
-    /// Seals some, and signs once there is no more, or it was signed some time ago. Returns whether there is more.
-    pub(super) async fn step(&self) -> Result<bool, SealError> {
+    /// Seals some, and signs once there is no more, or it was signed some time ago. Publishes where it is time, or in the last step.
+    /// Returns whether there is more.
+    pub(super) async fn step(&self, is_last: bool) -> Result<bool, SealError> {
         let has_more = match self.pass().await {
             // Fewer rows may do where so many take too long.
             Err(SealError::Store(error)) if error.kind() == StoreErrorKind::TimedOut => {
@@ -73,7 +79,9 @@ impl Work {
         let at_once = self.at_once.load(Ordering::Relaxed);
         self.at_once.store((at_once * 2).min(AT_ONCE), Ordering::Relaxed);
         if !has_more || self.signed().is_none_or(|(_, at)| at.elapsed() > SIGNING) {
-            self.publish().await?;
+            let published_at = *self.published_at.lock().unwrap_or_else(PoisonError::into_inner);
+            let is_time = published_at.is_none_or(|at| at.elapsed() >= self.between);
+            self.publish(is_time || is_last).await?;
         }
         Ok(has_more)
     }
@@ -110,8 +118,8 @@ impl Work {
         Ok(!is_written || entries.len() >= at_once as usize)
     }
 
-    /// Signs and publishes the head where it is not. Returns how many entries it has.
-    pub(super) async fn publish(&self) -> Result<u64, SealError> {
+    /// Signs the head where it is not, and publishes it where that is wanted. Returns how many entries it has.
+    pub(super) async fn publish(&self, to_folder: bool) -> Result<u64, SealError> {
         let published = self.published().await?;
         let state = self.store.sealed().await?;
         let (kept, published) = self.check(&state, published)?;
@@ -119,7 +127,7 @@ impl Work {
         // Also behind a rotation, so that the old key may be taken away however quiet it is.
         let is_signed = |(note, head): &Signed| head.size >= size && note.names_all(&self.known);
         let is_new = |head: &Option<Signed>| !head.as_ref().is_some_and(is_signed);
-        let is_behind = self.folder.is_some() && is_new(&published);
+        let is_behind = to_folder && self.folder.is_some() && is_new(&published);
         if size == 0 || !(is_new(&kept) || is_behind) {
             return Ok(size);
         }
@@ -141,10 +149,11 @@ impl Work {
         *self.signed.lock().unwrap_or_else(PoisonError::into_inner) = Some((head, Instant::now()));
         // First a commit, which waits for a standby where there is one: what is published is on both machines.
         self.store.keep_checkpoint(size, &note.to_string()).await?;
-        if let Some(folder) = &self.folder {
+        if let Some(folder) = self.folder.as_ref().filter(|_| to_folder) {
             self.publish_tiles(folder, published.map_or(0, |(_, head)| head.size), size).await?;
             let folder = folder.clone();
             blocking(move || folder.put_checkpoint(&note, size)).await?;
+            *self.published_at.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
         }
         Ok(size)
     }

@@ -1,3 +1,5 @@
+use std::time::Duration;
+
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use serde::de::DeserializeOwned;
@@ -7,11 +9,12 @@ use super::{Connections, Engine, Session, Work, ask, change::in_transaction, rea
 use crate::{
     lead::LeadId,
     outbox::{
-        Claim, Delivery, DeliveryFilter, DeliveryRecord, DestinationStatus, Event, Settlement, Subject, Subscription,
+        CheckpointDelivery, Claim, Delivery, DeliveryFilter, DeliveryRecord, DestinationStatus, Event, Settlement,
+        Subject, Subscription,
     },
     sql::{
         inbox::{Dialect, Statement},
-        outbox::{self as sql, DueRow, EventRow, Numbered, RecordRow, Sequencer, Stage, StatusRow, Unnumbered},
+        outbox::{self as sql, CheckpointRow, DueRow, EventRow, Numbered, RecordRow, Sequencer, StatusRow, Unnumbered},
     },
     store::{LeadOutbox, StoreError},
 };
@@ -22,7 +25,16 @@ const AT_ONCE: u32 = 1000;
 #[async_trait]
 impl<C: Connections> LeadOutbox for Engine<C> {
     async fn sequence(&self, limit: u32) -> Result<u32, StoreError> {
-        self.transact(move |session| Box::pin(sequence(session, C::DIALECT, limit))).await
+        let (limit, mut numbered) = (limit.max(1), 0_u32);
+        while numbered < limit {
+            let room = limit - numbered;
+            let (some, is_all) = self.transact(move |session| Box::pin(sequence(session, C::DIALECT, room))).await?;
+            numbered = numbered.saturating_add(some);
+            if is_all {
+                break;
+            }
+        }
+        Ok(numbered)
     }
 
     async fn events(&self, after: u64, limit: u32) -> Result<Vec<Event>, StoreError> {
@@ -79,6 +91,28 @@ impl<C: Connections> LeadOutbox for Engine<C> {
         let statement = C::DIALECT.settle(settlements);
         let counted = self.connections().write(Box::new(|session| session.answers(statement))).await?;
         Ok(u32::try_from(counted.len()).unwrap_or(u32::MAX))
+    }
+
+    async fn claim_checkpoint(
+        &self,
+        destination: &str,
+        lease: Duration,
+    ) -> Result<Option<CheckpointDelivery>, StoreError> {
+        let statement = C::DIALECT.claim_checkpoint(destination, lease);
+        let answers = self.connections().write(Box::new(|session| session.answers(statement))).await?;
+        let claimed: Vec<CheckpointRow> = read_answers(&answers)?;
+        Ok(claimed.into_iter().next().map(|row| row.read(destination)))
+    }
+
+    async fn settle_checkpoint(
+        &self,
+        delivery: &CheckpointDelivery,
+        has_arrived: bool,
+        rest: Duration,
+    ) -> Result<bool, StoreError> {
+        let statement = C::DIALECT.settle_checkpoint(delivery, has_arrived, rest);
+        let counted = self.connections().write(Box::new(|session| session.answers(statement))).await?;
+        Ok(!counted.is_empty())
     }
 
     async fn subjects(&self, ids: &[LeadId]) -> Result<Vec<Subject>, StoreError> {
@@ -143,34 +177,22 @@ impl<C: Connections> Engine<C> {
     }
 }
 
-/// The mark before all rows.
-const START: &str = "1";
-
-/// One pass of the sequencer.
-async fn sequence<S: Session>(session: &mut S, dialect: Dialect, limit: u32) -> Result<u32, StoreError> {
-    let limit = limit.max(1);
+/// One pass of the sequencer. Returns how many rows it numbered, and whether there is nothing more to be looked at.
+async fn sequence<S: Session>(session: &mut S, dialect: Dialect, limit: u32) -> Result<(u32, bool), StoreError> {
     let sequencer: Vec<Sequencer> = ask(session, dialect.lock_sequencer()).await?;
     // Whoever emptied the table has to migrate.
-    let Some((last, mark, stage)) = sequencer.into_iter().next() else { return Ok(0) };
-    let mark = if stage == Stage::Moved { START.to_owned() } else { mark };
-    let (rows, end, found) = Unnumbered::read(ask(session, dialect.unnumbered(&mark, stage, limit)).await?)?;
-    let is_all = found < limit;
-    let (next, next_stage) = match stage {
-        Stage::Following => (end, Stage::Following),
-        // What was committed late behind the sweep is found once more from the start, where all else has its number.
-        Stage::Moved | Stage::Sweeping if is_all => (START.to_owned(), Stage::Following),
-        Stage::Moved | Stage::Sweeping => (end, Stage::Sweeping),
-    };
+    let Some(sequencer) = sequencer.into_iter().next() else { return Ok((0, true)) };
+    let (rows, reached) = Unnumbered::read(ask(session, dialect.unnumbered(&sequencer, limit)).await?)?;
     let numbered: Vec<Numbered> =
-        rows.iter().zip(last + 1..).map(|((id, row), number)| Numbered::of(id, row, number)).collect();
+        rows.iter().zip(sequencer.last + 1..).map(|((id, row), number)| Numbered::of(id, row, number)).collect();
     if !numbered.is_empty() {
         session.write(dialect.number(&numbered)).await?;
     }
-    if !numbered.is_empty() || next != mark || next_stage != stage {
+    if !numbered.is_empty() || sequencer.is_changed_by(&reached) {
         let count = i64::try_from(numbered.len()).unwrap_or_default();
-        session.write(dialect.mark(last + count, &next, next_stage)).await?;
+        session.write(dialect.mark(&sequencer, count, &reached)).await?;
     }
-    Ok(u32::try_from(numbered.len()).unwrap_or(u32::MAX))
+    Ok((u32::try_from(numbered.len()).unwrap_or(u32::MAX), reached.is_end()))
 }
 
 async fn fan_out<S: Session>(

@@ -5,7 +5,7 @@ use chrono::{DateTime, Utc};
 use super::{EVENT, is_told, json, rows::SettledRow, signed};
 use crate::{
     lead::Service,
-    outbox::{Claim, Delivery, DeliveryFilter, DeliveryRecord, Settlement, Subscription},
+    outbox::{CheckpointDelivery, Claim, Delivery, DeliveryFilter, DeliveryRecord, Settlement, Subscription},
     sql::inbox::{Dialect, Param, Statement},
     time,
 };
@@ -181,6 +181,53 @@ impl Dialect {
         statement
     }
 
+    /// Takes the last checkpoint for a destination. Answers a [`CheckpointRow`](super::CheckpointRow) where there is a new one.
+    pub(in crate::sql) fn claim_checkpoint(self, destination: &str, lease: Duration) -> Statement {
+        let mut statement = Statement::new(self);
+        let until = statement.later(lease);
+        let name = statement.text(destination);
+        let now = statement.now();
+        let answer = self.json_array(
+            "(SELECT audit_seal.checkpoint_size FROM audit_seal), (SELECT checkpoint FROM audit_seal), checkpoint_attempts",
+        );
+        statement.text = Cow::Owned(format!(
+            "UPDATE lead_destination SET rests_until_utc = {until}, checkpoint_attempts = checkpoint_attempts + 1, \
+                    checkpoint_since_utc = coalesce(checkpoint_since_utc, {now}) \
+             WHERE name = {name} AND paused_at_utc IS NULL AND (rests_until_utc IS NULL OR rests_until_utc <= {now}) \
+               AND checkpoint_size < (SELECT audit_seal.checkpoint_size FROM audit_seal WHERE checkpoint IS NOT NULL) \
+             RETURNING {answer} AS answer"
+        ));
+        statement
+    }
+
+    /// Notes whether a checkpoint arrived. Answers a row where that counted.
+    pub(in crate::sql) fn settle_checkpoint(
+        self,
+        delivery: &CheckpointDelivery,
+        has_arrived: bool,
+        rest: Duration,
+    ) -> Statement {
+        let mut statement = Statement::new(self);
+        let until = statement.later(rest);
+        let name = statement.text(&delivery.destination);
+        let attempt = statement.bind(Param::BigInt(delivery.attempt.into()));
+        let arrived = if has_arrived {
+            let size = statement.bind(Param::BigInt(signed(delivery.size)));
+            // Where the log was begun anew meanwhile, all of it is told again.
+            let arrived = format!(
+                "CASE WHEN {size} <= (SELECT audit_seal.checkpoint_size FROM audit_seal) THEN {size} ELSE 0 END"
+            );
+            format!(", checkpoint_size = {arrived}, checkpoint_attempts = 0, checkpoint_since_utc = NULL")
+        } else {
+            String::new()
+        };
+        statement.text = Cow::Owned(format!(
+            "UPDATE lead_destination SET rests_until_utc = {until}{arrived} \
+             WHERE name = {name} AND checkpoint_attempts = {attempt} RETURNING name AS answer"
+        ));
+        statement
+    }
+
     /// Pauses a destination, or ends its pause. Answers a row where that changed anything.
     pub(in crate::sql) fn pause(self, destination: &str, is_paused: bool) -> Statement {
         let mut statement = Statement::new(self);
@@ -198,9 +245,11 @@ impl Dialect {
     pub(in crate::sql) fn destinations(self) -> Statement {
         let due = "FROM lead_delivery WHERE destination = name AND state = 'due'";
         let answer = self.json_array(&format!(
-            "name, position, paused_at_utc, (SELECT count(*) {due}), \
+            "name, position, paused_at_utc, \
+             (SELECT count(*) {due}) + CASE WHEN checkpoint_since_utc IS NULL THEN 0 ELSE 1 END, \
              (SELECT count(*) FROM lead_delivery WHERE destination = name AND state = 'dead'), \
-             (SELECT created_at_utc FROM lead_event WHERE sequence = (SELECT min(sequence) {due}))"
+             coalesce(checkpoint_since_utc, \
+                      (SELECT created_at_utc FROM lead_event WHERE sequence = (SELECT min(sequence) {due})))"
         ));
         Statement::of(self, format!("SELECT {answer} AS answer FROM lead_destination ORDER BY name"))
     }

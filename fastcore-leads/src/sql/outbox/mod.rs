@@ -3,169 +3,25 @@
 
 mod deliveries;
 mod rows;
+mod sequencer;
 
 use std::{borrow::Cow, time::Duration};
 
 use chrono::TimeDelta;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use uuid::Uuid;
 
-pub(super) use self::rows::{DueRow, EventRow, Numbered, RecordRow, StatusRow, Unnumbered};
+pub(super) use self::{
+    rows::{CheckpointRow, DueRow, EventRow, Numbered, RecordRow, StatusRow, Unnumbered},
+    sequencer::{Reached, Sequencer},
+};
 use super::inbox::{COLUMNS, Dialect, Param, Statement};
 use crate::{
-    audit,
-    lead::LeadStatus,
     outbox::{EventType, MAX_EARLIER_LEADS},
     time,
 };
 
-/// Where the sequencer is: its last number, its mark, and how it goes on from there.
-pub(super) type Sequencer = (i64, String, Stage);
-
-/// How the sequencer looks for rows.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub(super) enum Stage {
-    /// From the mark on.
-    Following,
-    /// The database is in another cluster than before, whose transactions have numbers of their own: through all rows.
-    Moved,
-    /// On its way through all rows, as far as the mark.
-    Sweeping,
-}
-
 impl Dialect {
-    /// Locks the sequencer's row, and waits for whoever has it: what it numbers was not committed when it looked. Answers a
-    /// [`Sequencer`].
-    pub(super) fn lock_sequencer(self) -> Statement {
-        Statement::of(
-            self,
-            match self {
-                Self::Postgres => {
-                    "SELECT json_build_array(last_sequence, mark::text,
-                            CASE system_identifier WHEN here.id THEN 'following' WHEN 'sweeping ' || here.id THEN 'sweeping'
-                                                   ELSE 'moved' END)::text AS answer
-                       FROM lead_sequencer, (SELECT system_identifier::text AS id FROM pg_control_system()) AS here
-                        FOR UPDATE OF lead_sequencer"
-                }
-                Self::Sqlite => "SELECT json_array(last_sequence, mark, 'following') AS answer FROM lead_sequencer",
-            },
-        )
-    }
-
-    /// Audit rows that have no number, from the mark on: up to so many, and whatever else of their leads has none, so that of
-    /// one lead none is left behind. Answers [`Unnumbered`]s: the rows, the oldest first, and the next mark.
-    pub(super) fn unnumbered(self, mark: &str, stage: Stage, limit: u32) -> Statement {
-        let mut statement = Statement::new(self);
-        let mark = statement.text(mark);
-        let limit = statement.bind(Param::BigInt(limit.into()));
-        let (details, received, released) = (self.details(), audit::LEAD_RECEIVED, audit::LEAD_RELEASED);
-        let quarantined = LeadStatus::Quarantined;
-        let [status, from, to] = ["status", "from", "to"].map(|member| details("audited", member));
-        let is_held_back = self.boolean(&format!(
-            "EXISTS (SELECT 1 FROM audit_log AS first WHERE first.lead_id = audited.lead_id \
-                     AND first.event = '{received}' AND {} = '{quarantined}') \
-             AND NOT EXISTS (SELECT 1 FROM audit_log AS later WHERE later.lead_id = audited.lead_id \
-                             AND later.event = '{released}')",
-            details("first", "status")
-        ));
-        let answer = self.json_array(&format!(
-            "audited.id, audited.created_at_utc, audited.event, audited.lead_id, {status}, {from}, {to}, {is_held_back}"
-        ));
-        // Asked for by an index, whatever the planner thinks of the table.
-        let is_new = "(SELECT 1 FROM lead_event WHERE lead_event.audit_id = audited.id) IS NULL";
-        let end = match self {
-            Self::Postgres => self.json_array("next_mark::text, found"),
-            Self::Sqlite => self.json_array("next_mark, found"),
-        };
-        statement.text = Cow::Owned(match self {
-            // Of a lead of the page by the index on leads, whatever else: hence the sum, which is no other index's.
-            // One statement, so one snapshot: what it does not see was written by transactions that are not older than its
-            // xmin. A number behind its xmax is of another cluster's transaction.
-            Self::Postgres => {
-                let xmin = "pg_snapshot_xmin(pg_current_snapshot())::text::bigint";
-                let (is_ours, next) = match stage {
-                    Stage::Following => (
-                        " AND audited.written_in < pg_snapshot_xmax(pg_current_snapshot())::text::bigint",
-                        format!("least({xmin}, max(written_in))"),
-                    ),
-                    Stage::Moved | Stage::Sweeping => ("", "max(written_in)".to_owned()),
-                };
-                format!(
-                    "WITH page AS MATERIALIZED (\
-                         SELECT audited.id, audited.lead_id, audited.written_in FROM audit_log AS audited \
-                          WHERE audited.written_in >= {mark}::text::bigint AND audited.written_in > 0{is_ours} AND {is_new} \
-                          ORDER BY audited.written_in LIMIT {limit}), \
-                     wanted AS (\
-                         SELECT id FROM page UNION \
-                         SELECT audited.id FROM page JOIN audit_log AS audited ON audited.lead_id = page.lead_id \
-                          WHERE audited.written_in + 0 > 0 AND {is_new}), \
-                     summary AS (\
-                         SELECT count(*) AS found, \
-                                CASE WHEN count(*) < {limit} THEN {xmin} ELSE {next} END AS next_mark FROM page) \
-                     (SELECT {answer} AS answer FROM wanted JOIN audit_log AS audited ON audited.id = wanted.id \
-                       ORDER BY audited.created_at_utc, audited.id) \
-                     UNION ALL SELECT {end} FROM summary"
-                )
-            }
-            Self::Sqlite => format!(
-                "WITH page AS MATERIALIZED (\
-                     SELECT audited.id, audited.rowid AS place FROM audit_log AS audited \
-                      WHERE audited.rowid > coalesce((SELECT rowid FROM audit_log WHERE id = {mark}), 0) AND {is_new} \
-                      ORDER BY audited.rowid LIMIT {limit}), \
-                 summary AS (\
-                     SELECT count(*) AS found, coalesce((SELECT id FROM page ORDER BY place DESC LIMIT 1), {mark}) AS next_mark \
-                       FROM page) \
-                 SELECT answer FROM (SELECT {answer} AS answer FROM audit_log AS audited JOIN page ON page.id = audited.id \
-                                      ORDER BY page.place) \
-                 UNION ALL SELECT {end} FROM summary"
-            ),
-        });
-        statement
-    }
-
-    /// Enters events. Answers nothing.
-    pub(super) fn number(self, events: &[Numbered]) -> Statement {
-        let text = match self {
-            Self::Postgres => {
-                "INSERT INTO lead_event (sequence, audit_id, created_at_utc, type, lead_id, from_status, to_status)
-                 SELECT sequence, audit_id, created_at_utc, type, lead_id, from_status, to_status
-                   FROM jsonb_to_recordset($1::jsonb) AS new (
-                            sequence bigint, audit_id uuid, created_at_utc timestamptz, type text, lead_id uuid,
-                            from_status text, to_status text)"
-            }
-            Self::Sqlite => {
-                "INSERT INTO lead_event (sequence, audit_id, created_at_utc, type, lead_id, from_status, to_status)
-                 SELECT value ->> '$.sequence', value ->> '$.audit_id', value ->> '$.created_at_utc', value ->> '$.type',
-                        value ->> '$.lead_id', value ->> '$.from_status', value ->> '$.to_status'
-                   FROM json_each(?1)"
-            }
-        };
-        Statement::of(self, text).with(json(events))
-    }
-
-    /// Notes where the sequencer is, and how it goes on from there. Answers nothing.
-    pub(super) fn mark(self, last_sequence: i64, mark: &str, stage: Stage) -> Statement {
-        let mut statement = Statement::new(self);
-        let (last, mark) = (statement.bind(Param::BigInt(last_sequence)), statement.text(mark));
-        statement.text = Cow::Owned(match self {
-            Self::Postgres => {
-                let prefix = if stage == Stage::Following { "" } else { "sweeping " };
-                format!(
-                    "UPDATE lead_sequencer SET last_sequence = {last}, mark = {mark}::text::bigint, system_identifier =
-                            '{prefix}' || (SELECT system_identifier::text FROM pg_control_system())"
-                )
-            }
-            Self::Sqlite => format!("UPDATE lead_sequencer SET last_sequence = {last}, mark = {mark}"),
-        });
-        statement
-    }
-
-    /// The last number. Answers it.
-    pub(super) fn last_sequence(self) -> Statement {
-        Statement::of(self, "SELECT CAST(last_sequence AS text) AS answer FROM lead_sequencer")
-    }
-
     /// Events behind a number, in order. Answers [`EventRow`]s.
     pub(super) fn events(self, after: i64, limit: u32) -> Statement {
         let mut statement = Statement::new(self);

@@ -4,12 +4,12 @@ use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::{millis, signed, unsigned};
+use super::{Reached, millis, signed, unsigned};
 use crate::{
     lead::LeadId,
     outbox::{
-        AuditedEvent, Delivery, DeliveryRecord, DeliveryState, DestinationStatus, Event, EventType, Place, Settled,
-        Settlement,
+        AuditedEvent, CheckpointDelivery, Delivery, DeliveryRecord, DeliveryState, DestinationStatus, Event, EventType,
+        Place, Settled, Settlement,
     },
     sql::sqlite::{read_id, read_instant},
     store::{StoreError, StoreErrorKind},
@@ -22,16 +22,16 @@ use crate::{
 pub(in crate::sql) enum Unnumbered {
     /// An audit row.
     Audited(String, String, String, Option<String>, Option<String>, Option<String>, Option<String>, bool),
-    /// The next mark, and how many rows were looked for.
-    Mark(String, u32),
+    /// How far it came.
+    End(Reached),
 }
 
 /// Audit rows, each with its id as it is stored.
 type Rows = Vec<(String, AuditedEvent)>;
 
 impl Unnumbered {
-    /// The rows, the next mark, and how many rows were found from the mark on.
-    pub(in crate::sql) fn read(answers: Vec<Self>) -> Result<(Rows, String, u32), StoreError> {
+    /// The rows, and how far it came.
+    pub(in crate::sql) fn read(answers: Vec<Self>) -> Result<(Rows, Reached), StoreError> {
         let (mut rows, mut end) = (Vec::new(), None);
         for answer in answers {
             match answer {
@@ -41,12 +41,11 @@ impl Unnumbered {
                     let lead_id = lead_id.and_then(|id| read_id(&id).ok());
                     rows.push((id, AuditedEvent { created_at, event, lead_id, status, from, to, is_held_back }));
                 }
-                Self::Mark(mark, found) => end = Some((mark, found)),
+                Self::End(reached) => end = Some(reached),
             }
         }
         let missing = || StoreError::new(StoreErrorKind::Internal).with_reason("the database answered in another form");
-        let (mark, found) = end.ok_or_else(missing)?;
-        Ok((rows, mark, found))
+        Ok((rows, end.ok_or_else(missing)?))
     }
 }
 
@@ -116,6 +115,21 @@ impl DueRow {
             place: Place { due_at: read_instant(&self.2)?, sequence: event.sequence },
             event,
         })
+    }
+}
+
+/// What a statement answers that takes a checkpoint.
+#[derive(Deserialize)]
+pub(in crate::sql) struct CheckpointRow(i64, String, u32);
+
+impl CheckpointRow {
+    pub(in crate::sql) fn read(self, destination: &str) -> CheckpointDelivery {
+        CheckpointDelivery {
+            destination: destination.to_owned(),
+            size: unsigned(self.0),
+            checkpoint: self.1,
+            attempt: self.2,
+        }
     }
 }
 

@@ -21,6 +21,13 @@ pub(super) struct Log {
     tiles: BTreeMap<TileId, Tile>,
 }
 
+impl Log {
+    /// The last checkpoint, and of how many entries it is.
+    pub(super) fn checkpoint(&self) -> Option<(u64, String)> {
+        Some((self.checkpoint_size, self.state.checkpoint.clone()?))
+    }
+}
+
 #[async_trait]
 impl LeadLog for MemoryLeadStore {
     async fn sealed(&self) -> Result<SealState, StoreError> {
@@ -106,6 +113,7 @@ impl LeadLog for MemoryLeadStore {
         let former = former_origin.map(str::to_owned).or(state.log.state.former_origin.take());
         state.log = Log::default();
         state.log.state.former_origin = former;
+        state.outbox.forget_checkpoints();
         state.audit.push(record.clone());
         Ok(())
     }

@@ -13,8 +13,8 @@ use crate::{
     inbox::is_same_address,
     lead::{LeadId, LeadStatus},
     outbox::{
-        AuditedEvent, Claim, Delivery, DeliveryFilter, DeliveryRecord, DeliveryState, DestinationStatus, Event,
-        EventType, MAX_EARLIER_LEADS, Place, Settled, Settlement, Subject, Subscription,
+        AuditedEvent, CheckpointDelivery, Claim, Delivery, DeliveryFilter, DeliveryRecord, DeliveryState,
+        DestinationStatus, Event, EventType, MAX_EARLIER_LEADS, Place, Settled, Settlement, Subject, Subscription,
     },
     store::{LeadOutbox, StoreError, StoredLead},
     time,
@@ -41,6 +41,13 @@ impl State {
 }
 
 impl Outbox {
+    /// Begins to tell of checkpoints anew.
+    pub(super) fn forget_checkpoints(&mut self) {
+        for destination in self.destinations.values_mut() {
+            destination.checkpoint.size = 0;
+        }
+    }
+
     /// How many rows have a number: the first of the log.
     pub(super) fn numbered(&self) -> usize {
         self.events.len()
@@ -52,6 +59,15 @@ struct Destination {
     position: u64,
     paused_at: Option<DateTime<Utc>>,
     rests_until: Option<DateTime<Utc>>,
+    checkpoint: Told,
+}
+
+/// Which checkpoint arrived, and since when and how often a newer one has been tried.
+#[derive(Default)]
+struct Told {
+    size: u64,
+    attempts: u32,
+    since: Option<DateTime<Utc>>,
 }
 
 struct Row {
@@ -173,6 +189,45 @@ impl LeadOutbox for MemoryLeadStore {
         Ok(counted)
     }
 
+    async fn claim_checkpoint(
+        &self,
+        destination: &str,
+        lease: Duration,
+    ) -> Result<Option<CheckpointDelivery>, StoreError> {
+        let (now, state) = (time::now(), &mut *self.lock());
+        let Some((size, checkpoint)) = state.log.checkpoint() else { return Ok(None) };
+        let known = state.outbox.destinations.get_mut(destination);
+        let is_ready = |known: &&mut Destination| {
+            known.paused_at.is_none()
+                && known.rests_until.is_none_or(|until| until <= now)
+                && known.checkpoint.size < size
+        };
+        let Some(known) = known.filter(is_ready) else { return Ok(None) };
+        known.rests_until = Some(now + delta(lease));
+        known.checkpoint.attempts += 1;
+        known.checkpoint.since.get_or_insert(now);
+        let attempt = known.checkpoint.attempts;
+        Ok(Some(CheckpointDelivery { destination: destination.to_owned(), size, checkpoint, attempt }))
+    }
+
+    async fn settle_checkpoint(
+        &self,
+        delivery: &CheckpointDelivery,
+        has_arrived: bool,
+        rest: Duration,
+    ) -> Result<bool, StoreError> {
+        let State { outbox, log, .. } = &mut *self.lock();
+        let known = outbox.destinations.get_mut(&delivery.destination);
+        let Some(known) = known.filter(|known| known.checkpoint.attempts == delivery.attempt) else { return Ok(false) };
+        known.rests_until = Some(time::now() + delta(rest));
+        if has_arrived {
+            // Where the log was begun anew meanwhile, all of it is told again.
+            let is_of_this_log = log.checkpoint().is_some_and(|(size, _)| delivery.size <= size);
+            known.checkpoint = Told { size: if is_of_this_log { delivery.size } else { 0 }, ..Told::default() };
+        }
+        Ok(true)
+    }
+
     async fn subjects(&self, ids: &[LeadId]) -> Result<Vec<Subject>, StoreError> {
         let state = self.lock();
         let leads = state.select(|lead| ids.contains(&lead.id));
@@ -215,9 +270,9 @@ impl LeadOutbox for MemoryLeadStore {
                 destination: name.clone(),
                 position: known.position,
                 paused_at: known.paused_at,
-                due: number(in_state(DeliveryState::Due).count()),
+                due: number(in_state(DeliveryState::Due).count()) + u64::from(known.checkpoint.since.is_some()),
                 dead: number(in_state(DeliveryState::Dead).count()),
-                oldest_due: oldest.map(|event| event.occurred_at),
+                oldest_due: known.checkpoint.since.or(oldest.map(|event| event.occurred_at)),
             }
         };
         Ok(outbox.destinations.iter().map(status).collect())

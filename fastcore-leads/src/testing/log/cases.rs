@@ -1,4 +1,4 @@
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use serde_json::Value;
 use tokio::task::JoinSet;
@@ -7,6 +7,7 @@ use super::{Log, audit, key, receive, record, redact, redaction, sealer, tiles_o
 use crate::{
     audit::{AUDIT_RESTARTED, Actor},
     inbox::{InboxExt, Target},
+    outbox::CheckpointDelivery,
     proof::{
         Checkpoint, Finding, Hash, LogEntry, Receipt, ReceiptState, SealError, SealLag, TILE_WIDTH, TileId,
         WitnessError, entry_bytes, leaf_hash, node_hash, root,
@@ -97,7 +98,7 @@ pub async fn each_row_is_sealed_once_whoever_seals(store: Log) {
         sealers.spawn(async move {
             let mut patience = 1 + nth;
             while !*is_done.borrow() {
-                let limit = std::time::Duration::from_millis(patience);
+                let limit = Duration::from_millis(patience);
                 patience = patience * 5 % 97 + 1;
                 tokio::task::yield_now().await;
                 match tokio::time::timeout(limit, sealer(&store, &key).seal_all()).await {
@@ -126,7 +127,7 @@ pub async fn each_row_is_sealed_once_whoever_seals(store: Log) {
     assert_eq!(rows.len(), 4 * 148);
     let report = audit(&*store, &key, None).await;
     assert!(report.is_sound(), "{:?}", report.findings);
-    assert_eq!((report.rows, report.heads.last().map(|head| head.size)), (592, Some(592)));
+    assert_eq!((report.rows, report.last.map(|head| head.size)), (592, Some(592)));
 }
 
 /// Whatever the tree has already.
@@ -223,7 +224,7 @@ pub async fn a_redacted_row_says_nothing_and_the_tree_holds(store: Log) {
     let again = crate::proof::Audit::new().known([key.verifier()]).against(before).run(&*store, |_, _| {}).await;
     let report = again.expect("read");
     assert!(report.is_sound(), "{:?}", report.findings);
-    assert_eq!(report.heads.iter().map(|head| head.size).collect::<Vec<_>>(), [300, 605]);
+    assert_eq!((report.checkpoints, report.last.map(|head| head.size)), (2, Some(605)));
     let entries = store.entries(0, 1000).await.expect("entries");
     let redacted = entries.iter().find(|entry| entry.row_id == Some(row_id(7))).and_then(|entry| entry.row.clone());
     let redacted = redacted.expect("the row");
@@ -274,4 +275,86 @@ pub async fn a_log_is_begun_anew_on_demand_only(store: Log) {
     assert!(matches!(refused, SealError::FormerOrigin { .. }), "{refused}");
     assert_eq!(sealer(&store, &other).seal_all().await.expect("sealed"), 302);
     assert!(audit(&*store, &other, None).await.is_sound());
+}
+
+async fn seal_some(store: &Log, key: &crate::proof::NoteKey) -> u64 {
+    receive(&**store, 2).await;
+    sealer(store, key).seal_all().await.expect("sealed")
+}
+
+const LEASE: Duration = Duration::from_secs(600);
+
+async fn claim_for(store: &Log, destination: &str) -> Option<CheckpointDelivery> {
+    store.claim_checkpoint(destination, LEASE).await.expect("claimed")
+}
+
+async fn settle(store: &Log, delivery: &CheckpointDelivery, has_arrived: bool, rest: Duration) -> bool {
+    store.settle_checkpoint(delivery, has_arrived, rest).await.expect("settled")
+}
+
+/// The last one that was signed, and not those before it.
+pub async fn a_checkpoint_goes_to_each_destination_once(store: Log) {
+    let key = key();
+    assert_eq!(claim_for(&store, "archive").await, None, "nobody knows it");
+    for name in ["archive", "other"] {
+        store.subscribe(name).await.expect("subscribed");
+        assert_eq!(claim_for(&store, name).await, None, "nothing is signed");
+    }
+    seal_some(&store, &key).await;
+    let size = seal_some(&store, &key).await;
+    let kept = store.sealed().await.expect("state").checkpoint.expect("a checkpoint");
+    for name in ["archive", "other"] {
+        let delivery = claim_for(&store, name).await.expect("a checkpoint");
+        let expected = CheckpointDelivery { destination: name.to_owned(), size, checkpoint: kept.clone(), attempt: 1 };
+        assert_eq!(delivery, expected);
+        assert_eq!(claim_for(&store, name).await, None, "handed out twice");
+        assert!(settle(&store, &delivery, true, Duration::ZERO).await);
+        assert_eq!(claim_for(&store, name).await, None, "it arrived");
+    }
+    let size = seal_some(&store, &key).await;
+    assert!(store.pause("archive", true).await.expect("paused"));
+    assert_eq!(claim_for(&store, "archive").await, None, "paused");
+    let delivery = claim_for(&store, "other").await.expect("a newer one");
+    assert_eq!((delivery.size, delivery.attempt), (size, 1));
+    assert!(settle(&store, &delivery, true, LEASE).await);
+    seal_some(&store, &key).await;
+    assert_eq!(claim_for(&store, "other").await, None, "it rests");
+    assert!(store.pause("archive", false).await.expect("resumed"));
+    let delivery = claim_for(&store, "archive").await.expect("the newest");
+    assert_eq!(delivery.size, size + 2);
+
+    // While it is under way: its sizes have nothing to do with those of the log that begins.
+    let restarted = record(AUDIT_RESTARTED, &serde_json::json!({ "reason": "a test" }));
+    store.restart_log(Some(key.name()), &restarted).await.expect("begun anew");
+    assert!(settle(&store, &delivery, true, Duration::ZERO).await);
+    assert_eq!(claim_for(&store, "archive").await, None, "nothing is signed");
+    let next = crate::proof::NoteKey::generate("example.com/next").expect("a key");
+    let size = sealer(&store, &next).seal_all().await.expect("sealed");
+    assert_eq!(claim_for(&store, "archive").await.map(|delivery| delivery.size), Some(size));
+}
+
+/// It or a newer one, and whoever claimed it last says what became of it.
+pub async fn a_checkpoint_that_did_not_arrive_is_sent_again(store: Log) {
+    let key = key();
+    store.subscribe("archive").await.expect("subscribed");
+    let standing = async || {
+        let status = store.destinations().await.expect("destinations").remove(0);
+        (status.due, status.oldest_due)
+    };
+    assert_eq!(standing().await, (0, None));
+    seal_some(&store, &key).await;
+    let late = store.claim_checkpoint("archive", Duration::ZERO).await.expect("claimed").expect("a checkpoint");
+    let (due, since) = standing().await;
+    assert!(due == 1 && since.is_some(), "it is under way");
+    let again = claim_for(&store, "archive").await.expect("its lease is over");
+    assert_eq!((again.size, again.attempt), (late.size, 2));
+    assert!(!settle(&store, &late, true, Duration::ZERO).await, "a late settlement counts");
+    let size = seal_some(&store, &key).await;
+    assert!(settle(&store, &again, false, Duration::ZERO).await);
+    assert_eq!(standing().await, (1, since), "it is behind since the first attempt");
+    let newer = claim_for(&store, "archive").await.expect("the newest");
+    assert_eq!((newer.size, newer.attempt), (size, 3));
+    assert!(settle(&store, &newer, true, Duration::ZERO).await);
+    assert_eq!(standing().await, (0, None));
+    assert!(!settle(&store, &newer, true, Duration::ZERO).await, "settled for good");
 }

@@ -54,6 +54,8 @@ cases! {
     a_redacted_row_says_nothing_and_the_tree_holds
     a_redaction_that_nobody_tells_of_is_found
     a_log_is_begun_anew_on_demand_only
+    a_checkpoint_goes_to_each_destination_once
+    a_checkpoint_that_did_not_arrive_is_sent_again
 }
 
 /// The origin of logs in tests.

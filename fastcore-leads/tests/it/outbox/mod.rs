@@ -1,5 +1,6 @@
 //! Telling others: over the reference store, with receivers that do what a test asks.
 
+mod checkpoints;
 mod guard;
 mod mail;
 mod signatures;

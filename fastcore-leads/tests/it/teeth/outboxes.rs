@@ -1,14 +1,14 @@
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use fastcore_leads::{
-    LeadId, LeadInbox, LeadOutbox, LeadStore, MemoryLeadStore, StoreError,
+    LeadId, LeadInbox, LeadLog, LeadOutbox, LeadStore, MemoryLeadStore, StoreError,
     chrono::{DateTime, Utc},
     outbox::{
-        Claim, Delivery, DeliveryFilter, DeliveryRecord, DestinationStatus, Event, EventType, Settlement, Subject,
-        Subscription,
+        CheckpointDelivery, Claim, Delivery, DeliveryFilter, DeliveryRecord, DestinationStatus, Event, EventType,
+        Settlement, Subject, Subscription,
     },
-    testing::outbox,
+    testing::{log, outbox},
 };
 
 use super::assert_failed_for;
@@ -37,6 +37,7 @@ struct Broken {
 
 fastcore_leads::__delegate_store! { self => &self.inner; [impl LeadStore for Broken] }
 fastcore_leads::__delegate_inbox! { self => &self.inner; [impl LeadInbox for Broken] }
+fastcore_leads::__delegate_log! { self => &self.inner; [impl LeadLog for Broken] }
 
 #[async_trait]
 impl LeadOutbox for Broken {
@@ -86,8 +87,8 @@ impl LeadOutbox for Broken {
     async fn claim(&self, claim: &Claim) -> Result<Vec<Delivery>, StoreError> {
         let mut claim = claim.clone();
         match self.fault {
-            Fault::ClaimsWithoutALease => claim.lease = std::time::Duration::ZERO,
-            Fault::NeverRests => claim.pause = std::time::Duration::ZERO,
+            Fault::ClaimsWithoutALease => claim.lease = Duration::ZERO,
+            Fault::NeverRests => claim.pause = Duration::ZERO,
             Fault::SendsToThePaused => {
                 self.inner.pause(&claim.destination, false).await?;
             }
@@ -114,6 +115,30 @@ impl LeadOutbox for Broken {
             settlements.pop();
         }
         self.inner.settle(&settlements).await
+    }
+
+    async fn claim_checkpoint(
+        &self,
+        destination: &str,
+        lease: Duration,
+    ) -> Result<Option<CheckpointDelivery>, StoreError> {
+        let lease = if self.fault == Fault::ClaimsWithoutALease { Duration::ZERO } else { lease };
+        self.inner.claim_checkpoint(destination, lease).await
+    }
+
+    async fn settle_checkpoint(
+        &self,
+        delivery: &CheckpointDelivery,
+        has_arrived: bool,
+        rest: Duration,
+    ) -> Result<bool, StoreError> {
+        let mut delivery = delivery.clone();
+        match self.fault {
+            Fault::SettlesWhateverTheClaim => delivery.attempt = 2,
+            Fault::LosesASettlement => return Ok(true),
+            _ => {}
+        }
+        self.inner.settle_checkpoint(&delivery, has_arrived, rest).await
     }
 
     async fn subjects(&self, ids: &[LeadId]) -> Result<Vec<Subject>, StoreError> {
@@ -157,12 +182,12 @@ impl LeadOutbox for Broken {
 }
 
 macro_rules! bites {
-    ($($name:ident: $fault:ident, $case:ident, $reason:literal;)*) => {
+    ($($name:ident: $fault:ident in $suite:ident::$case:ident, $reason:literal;)*) => {
         $(
             #[tokio::test]
             async fn $name() {
                 let store = Broken { inner: MemoryLeadStore::new(), fault: Fault::$fault };
-                let result = tokio::spawn(outbox::$case(Arc::new(store))).await;
+                let result = tokio::spawn($suite::$case(Arc::new(store))).await;
                 assert_failed_for(result, $reason);
             }
         )*
@@ -170,18 +195,21 @@ macro_rules! bites {
 }
 
 bites! {
-    a_late_row_that_is_missed: MissesALateRow, writers_and_sequencers_at_once_lose_nothing, "left: 79";
-    a_quarantine_that_is_told_of: TellsOfTheQuarantine, nobody_is_told_of_a_lead_in_quarantine, "nothing is told";
-    a_stranger_who_is_told: FansOutForStrangers, a_new_destination_is_sent_what_happens_from_then_on, "nobody knows it";
-    wishes_that_nobody_minds: IgnoresWishes, a_destination_is_sent_what_it_wants, "left == right";
-    a_claim_without_a_lease: ClaimsWithoutALease, a_delivery_is_handed_to_one_caller, "handed out twice";
-    a_claim_without_fencing: SettlesWhateverTheClaim, a_late_settlement_changes_nothing, "a late settlement counts";
-    a_lost_settlement: LosesASettlement, what_failed_is_due_again_and_counted, "left: 1";
-    attempts_that_do_not_count: ForgetsAttempts, what_failed_is_due_again_and_counted, "left: [1, 1]";
-    a_younger_event_that_goes_first: LetsTheYoungerGoFirst, of_one_lead_the_older_event_goes_first,
+    a_late_row_that_is_missed: MissesALateRow in outbox::writers_and_sequencers_at_once_lose_nothing, "left: 79";
+    a_quarantine_that_is_told_of: TellsOfTheQuarantine in outbox::nobody_is_told_of_a_lead_in_quarantine, "nothing is told";
+    a_stranger_who_is_told: FansOutForStrangers in outbox::a_new_destination_is_sent_what_happens_from_then_on, "nobody knows it";
+    wishes_that_nobody_minds: IgnoresWishes in outbox::a_destination_is_sent_what_it_wants, "left == right";
+    a_claim_without_a_lease: ClaimsWithoutALease in outbox::a_delivery_is_handed_to_one_caller, "handed out twice";
+    a_claim_without_fencing: SettlesWhateverTheClaim in outbox::a_late_settlement_changes_nothing, "a late settlement counts";
+    a_lost_settlement: LosesASettlement in outbox::what_failed_is_due_again_and_counted, "left: 1";
+    attempts_that_do_not_count: ForgetsAttempts in outbox::what_failed_is_due_again_and_counted, "left: [1, 1]";
+    a_younger_event_that_goes_first: LetsTheYoungerGoFirst in outbox::of_one_lead_the_older_event_goes_first,
         "the older event goes first";
-    a_pause_that_is_none: SendsToThePaused, a_paused_destination_is_sent_nothing, "paused";
-    a_rest_that_is_none: NeverRests, a_destination_rests_between_two_claims, "it rests";
-    dead_that_stay_dead: ForgetsTheDead, the_dead_are_kept_and_sent_again_on_demand, "left: 0";
-    erased_leads_that_count: CountsTheErased, earlier_leads_of_an_address_are_counted, "left == right";
+    a_pause_that_is_none: SendsToThePaused in outbox::a_paused_destination_is_sent_nothing, "paused";
+    a_rest_that_is_none: NeverRests in outbox::a_destination_rests_between_two_claims, "it rests";
+    dead_that_stay_dead: ForgetsTheDead in outbox::the_dead_are_kept_and_sent_again_on_demand, "left: 0";
+    erased_leads_that_count: CountsTheErased in outbox::earlier_leads_of_an_address_are_counted, "left == right";
+    a_checkpoint_without_a_lease: ClaimsWithoutALease in log::a_checkpoint_goes_to_each_destination_once, "handed out twice";
+    a_checkpoint_whose_settlement_is_lost: LosesASettlement in log::a_checkpoint_goes_to_each_destination_once, "a newer one";
+    a_checkpoint_without_fencing: SettlesWhateverTheClaim in log::a_checkpoint_that_did_not_arrive_is_sent_again, "a late settlement counts";
 }

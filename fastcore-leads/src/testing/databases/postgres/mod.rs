@@ -41,8 +41,9 @@ pub use self::network::{
     callers_may_go_away_at_any_moment, slow_replies_are_waited_for_up_to_the_deadline,
 };
 pub use self::outbox::{
-    a_dump_that_is_restored_loses_no_event, a_row_that_is_committed_late_is_told_late,
-    rows_of_the_fastapi_service_are_told, rows_that_are_committed_in_any_order_are_numbered_once,
+    a_dump_that_is_restored_loses_no_event, a_long_log_is_scanned_in_steps, a_row_that_is_committed_late_is_told_late,
+    rows_of_one_transaction_are_numbered_in_few_steps, rows_of_the_fastapi_service_are_told,
+    rows_that_are_committed_in_any_order_are_numbered_once,
 };
 use super::{
     CANARY, Database, Open, all_migrate, assert_erased, assert_mismatch, assert_poison_fails_alone,
@@ -121,6 +122,8 @@ cases! {
     a_row_that_is_committed_late_is_told_late
     rows_that_are_committed_in_any_order_are_numbered_once
     rows_of_the_fastapi_service_are_told
+    a_long_log_is_scanned_in_steps
+    rows_of_one_transaction_are_numbered_in_few_steps
     a_dump_that_is_restored_loses_no_event
     an_erased_person_is_nowhere
     the_audit_log_never_names_the_person

@@ -142,6 +142,62 @@ pub async fn rows_of_the_fastapi_service_are_told(open: Open) {
     assert_eq!(database.last_sequence().await.expect("last"), 2, "each row has its number, told or not");
 }
 
+/// Behind a restore in another cluster there may be millions: it looks at so many rows a pass, and goes on where it stopped. What is
+/// committed behind it meanwhile is found as well.
+pub async fn a_long_log_is_scanned_in_steps(open: Open) {
+    let (database, url) = migrated(open).await;
+    let write = |rows: u32| {
+        let row = audit_row(some_lead());
+        psql(
+            &url,
+            &format!("DO $$ BEGIN FOR i IN 1..{rows} LOOP {row} IF i % 100 = 0 THEN COMMIT; END IF; END LOOP; END $$"),
+        );
+    };
+    write(5000);
+    assert_eq!(told(&database).await.len(), 5000);
+    let late = some_lead();
+    let mut long = Cluster::shared().session(&url, &format!("BEGIN; {}", audit_row(late)));
+    write(25);
+    psql(&url, "UPDATE lead_sequencer SET system_identifier = 'of another cluster'");
+    let standing = || {
+        let state = "system_identifier = (SELECT system_identifier::text FROM pg_control_system()), scanned_to IS NOT NULL, next_mark IS NULL";
+        psql(&url, &format!("SELECT {state} FROM lead_sequencer"))
+    };
+    assert_eq!(database.sequence(10).await.expect("sequence"), 10, "as many as were asked for");
+    assert_eq!(standing(), "f|t|f", "it is on its way");
+    long.say("COMMIT;");
+    drop(long);
+    let events = told(&database).await;
+    assert_eq!(standing(), "t|f|t", "it has seen all");
+    assert_eq!(events.iter().map(|event| event.sequence).collect::<Vec<_>>(), (1..=5026).collect::<Vec<_>>());
+    assert_eq!(events.iter().filter(|event| event.lead_id == late).count(), 1);
+}
+
+/// However many rows one transaction wrote, they are not all looked at again for each few that get their numbers.
+pub async fn rows_of_one_transaction_are_numbered_in_few_steps(open: Open) {
+    let (database, url) = migrated(open).await;
+    psql(
+        &url,
+        &format!(
+            "INSERT INTO audit_log (id, event, actor, lead_id, request_id)
+             SELECT gen_random_uuid(), '{LEAD_RECEIVED}', 'site_ingest', gen_random_uuid(), gen_random_uuid()
+               FROM generate_series(1, 5000)"
+        ),
+    );
+    let (mut steps, mut numbered) = (0, 0);
+    loop {
+        let some = database.sequence(10).await.expect("sequence");
+        (steps, numbered) = (steps + 1, numbered + some);
+        if some < 10 {
+            break;
+        }
+    }
+    assert_eq!(numbered, 5000);
+    assert!(steps < 150, "{steps} steps");
+    let events = told(&database).await;
+    assert_eq!(events.iter().map(|event| event.sequence).collect::<Vec<_>>(), (1..=5000).collect::<Vec<_>>());
+}
+
 /// With a dump that is restored in another cluster, whose transactions have numbers of their own.
 pub async fn a_dump_that_is_restored_loses_no_event(open: Open) {
     let (database, url) = migrated(open).await;

@@ -1,0 +1,11 @@
+-- How far the sequencer's scan has come, where one pass does not look at all rows, and the mark once it has ended.
+ALTER TABLE lead_sequencer ADD COLUMN scanned_to bigint, ADD COLUMN next_mark bigint;
+
+-- Of a destination that is told of checkpoints: how many entries the last one had that arrived, and since when and how often a newer one
+-- has been tried.
+ALTER TABLE lead_destination
+    ADD COLUMN checkpoint_size bigint NOT NULL DEFAULT 0,
+    ADD COLUMN checkpoint_attempts integer NOT NULL DEFAULT 0,
+    ADD COLUMN checkpoint_since_utc timestamptz;
+
+UPDATE fastcore_leads_migrations SET readable_from = 2 WHERE version = 9;
