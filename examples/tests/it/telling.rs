@@ -19,6 +19,7 @@ use serde_json::{Value, json};
 
 use crate::{
     outage::until,
+    sealed::Seals,
     service::{Service, start_in_vain},
 };
 
@@ -241,6 +242,11 @@ fn a_file_that_cannot_be_used_is_refused_at_the_start() {
         ("[[destination]]\nwebhook = \"https://crm.example\"\n".to_owned(), "missing field"),
         (with("colour = \"red\""), "unknown field"),
         (with("services = [\"Zk9\"]"), "services"),
+        (with("every_seconds = 5"), "every_seconds is for"),
+        (with("events = [\"audit.checkpoint\"]\nevery_seconds = 0"), "from 1 to 86400"),
+        (with("events = [\"audit.checkpoint\", \"lead.received\"]"), "a webhook of its own"),
+        (with("events = [\"audit.checkpoint\"]\npayload = \"full\""), "a webhook of its own"),
+        (staff(SERVER, "mail_to = [\"a@example.com\"]\nevents = [\"audit.checkpoint\"]"), "a webhook of its own"),
         (with("events = [\"lead.lost\"]"), "lead.received"),
         (with("payload = \"all\""), "thin or full"),
         (with("timeout_seconds = 0"), "from 1 to 300"),
@@ -277,16 +283,43 @@ fn a_file_that_cannot_be_used_is_refused_at_the_start() {
     }
 }
 
+/// Whoever keeps one can hold the log against it.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_checkpoint_is_told_to_whoever_keeps_it() {
+    let (dir, seals) = (TempDir::new(), Seals::new());
+    let url = dir.sqlite_url();
+    let listener = Listener::start(&key(&dir));
+    let archive = "events = [\"audit.checkpoint\"]\nevery_seconds = 1";
+    let file = write_destinations(&dir, &entry("archive", listener.address, archive));
+    let [keys, seals_with, publish, folder] = seals.options(0);
+    let options =
+        ["--database-url", &url, "--destinations", file.to_str().unwrap(), &keys, &seals_with, &publish, &folder];
+    let service = Service::start(&options);
+    post(&service, |_| ()).await;
+    until("a checkpoint is told", async || !listener.told().is_empty()).await;
+    let kept = listener.told().remove(0);
+    assert_eq!((&kept["type"], &kept["data"]["size"]), (&json!("audit.checkpoint"), &json!(1)));
+    let checkpoint = dir.path().join("checkpoint");
+    fs::write(&checkpoint, kept["data"]["checkpoint"].as_str().unwrap()).unwrap();
+    post(&service, |_| ()).await;
+    until("the next one is told", async || listener.told().last().unwrap()["data"]["size"] == 2).await;
+    drop(service);
+    let verify = ["audit", "verify", "--known", &seals.path("known"), "--against", checkpoint.to_str().unwrap()];
+    assert!(done(&url, &verify).contains("checked against 2 checkpoints"));
+}
+
 /// Before anything depends on it.
 #[test]
 fn a_destination_can_be_tried_out() {
     let dir = TempDir::new();
     let listener = Listener::start(&key(&dir));
-    let file = write_destinations(&dir, &entry("crm", listener.address, ""));
+    let archive = entry("archive", listener.address, "events = [\"audit.checkpoint\"]");
+    let file = write_destinations(&dir, &(entry("crm", listener.address, "") + &archive));
     let file = file.to_str().unwrap();
     let test = |name: &str| leadctl("sqlite:none.db", &["notify", "test", name, "--destinations", file]);
     let (code, out, err) = test("crm");
     assert_eq!((code, out.trim()), (0, "delivered: it answered 204"), "{err}");
+    assert_eq!(test("archive").0, 0);
     assert_eq!(test("nobody").0, 3);
     let address = listener.address;
     drop(listener);

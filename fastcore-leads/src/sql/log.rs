@@ -22,6 +22,10 @@ use serde::{Deserialize, Serialize};
 /// What tells of the log itself is not redacted: another row would have nothing that explains it.
 pub(crate) const NOT_REDACTED: [&str; 2] = [audit::AUDIT_REDACTED, audit::AUDIT_RESTARTED];
 
+/// Tables of one row, said to have one: before they are analysed the planner expects hundreds, and would compile the statement, which takes
+/// longer than to run it.
+const THE_SEAL: &str = "(SELECT * FROM audit_seal LIMIT 1) AS audit_seal";
+const THE_SEQUENCER: &str = "(SELECT * FROM lead_sequencer LIMIT 1) AS lead_sequencer";
 /// How many rows are looked at for the next one without a number.
 const LOOKED_AT: u32 = 1000;
 
@@ -48,7 +52,7 @@ impl Dialect {
              (SELECT created_at_utc FROM lead_event WHERE sequence = first_sequence + size), \
              (SELECT audited.created_at_utc FROM {next})"
         ));
-        Statement::of(self, format!("SELECT {answer} AS answer FROM audit_seal, lead_sequencer"))
+        Statement::of(self, format!("SELECT {answer} AS answer FROM {THE_SEAL}, {THE_SEQUENCER}"))
     }
 
     /// Entries from a place on. Answers [`EntryRow`]s.
@@ -163,7 +167,7 @@ impl Dialect {
         let id = statement.id(id.as_uuid());
         statement.text = Cow::Owned(format!(
             "SELECT CAST(event.sequence - audit_seal.first_sequence AS text) AS answer \
-               FROM audit_seal, audit_log AS audited JOIN lead_event AS event ON event.audit_id = audited.id \
+               FROM {THE_SEAL}, audit_log AS audited JOIN lead_event AS event ON event.audit_id = audited.id \
               WHERE audited.lead_id = {id} AND audited.event = '{}' AND event.sequence >= audit_seal.first_sequence \
               ORDER BY event.sequence LIMIT 1",
             audit::LEAD_RECEIVED
@@ -187,7 +191,7 @@ impl Dialect {
                 "WITH page AS MATERIALIZED (
                      SELECT id, written_in FROM audit_log WHERE {} ORDER BY id LIMIT {limit}),
                  strays AS (
-                     SELECT id FROM page, audit_seal, lead_sequencer
+                     SELECT id FROM page, {THE_SEAL}, {THE_SEQUENCER}
                       WHERE NOT {has_place}
                         AND (written_in = 0
                              OR system_identifier = (SELECT here.system_identifier::text FROM pg_control_system() AS here)
@@ -201,7 +205,7 @@ impl Dialect {
                 "WITH page AS MATERIALIZED (
                      SELECT id, rowid AS place FROM audit_log WHERE {} ORDER BY rowid LIMIT {limit}),
                  strays AS (
-                     SELECT id FROM page, audit_seal
+                     SELECT id FROM page, {THE_SEAL}
                       WHERE place <= coalesce((SELECT rowid FROM audit_log WHERE id = (SELECT mark FROM lead_sequencer)), 0)
                         AND NOT {has_place})
                  SELECT json_array((SELECT CAST(place AS TEXT) FROM page ORDER BY place DESC LIMIT 1),

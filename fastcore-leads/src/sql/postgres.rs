@@ -87,9 +87,9 @@ pub const ADOPTION_PROBLEMS: &str = include_str!("../../sql/postgres/adoption_pr
 /// What a connection of our own runs first: the server keeps notices to itself, since drivers log them and a trigger may put
 /// a row's content into one; nor does it log the values of a statement that fails. A commit waits for the disk also where the
 /// server's default is that it does not. Either end notices within a minute that the other is gone, and a firewall in between
-/// sees that the connection is in use.
+/// sees that the connection is in use. No statement here runs for so long that compiling it would pay.
 pub const SET_UP_CONNECTION: &str = "SET client_min_messages = error; SET log_parameter_max_length_on_error = 0; \
-     SET tcp_keepalives_idle = 30; SET tcp_keepalives_interval = 10; SET tcp_keepalives_count = 3; \
+     SET tcp_keepalives_idle = 30; SET tcp_keepalives_interval = 10; SET tcp_keepalives_count = 3; SET jit = off; \
      SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off'";
 
 /// Whether leads can be written, as far as the catalogue says, which no lock on a table hides: the tables with the columns that

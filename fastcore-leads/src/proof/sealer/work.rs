@@ -150,6 +150,15 @@ impl Work {
         // First a commit, which waits for a standby where there is one: what is published is on both machines.
         self.store.keep_checkpoint(size, &note.to_string()).await?;
         if let Some(folder) = self.folder.as_ref().filter(|_| to_folder) {
+            if let (Some((_, kept)), None) = (&kept, &published) {
+                // A log that was put back cannot be told from one that goes on, where nothing is there that it should extend.
+                tracing::warn!(
+                    folder = %folder.path().display(),
+                    "nothing was published here before, though {} entries were signed: if the database was restored, hold it against what \
+                     was published elsewhere (`leadctl audit verify --against`)",
+                    kept.size
+                );
+            }
             self.publish_tiles(folder, published.map_or(0, |(_, head)| head.size), size).await?;
             let folder = folder.clone();
             blocking(move || folder.put_checkpoint(&note, size)).await?;

@@ -1,8 +1,12 @@
+use std::time::Duration;
+
 use async_trait::async_trait;
+use tokio::time::sleep;
 
 use super::{Connections, Engine, Execute, Session, ask, sqlite};
 use crate::{
     audit::AuditRecord,
+    jitter,
     lead::LeadId,
     proof::{LogEntry, Seal, SealLag, SealState, Tile, TileId},
     sql::{
@@ -14,6 +18,9 @@ use crate::{
 
 /// Rows that are numbered in one transaction.
 const AT_ONCE: u32 = 500;
+/// How often a row is tried to be redacted where others are in the way, and how long apart: they would wait behind it.
+const ATTEMPTS: u32 = 60;
+const PAUSE: Duration = Duration::from_millis(300);
 
 #[async_trait]
 impl<C: Connections> LeadLog for Engine<C> {
@@ -81,24 +88,19 @@ impl<C: Connections> LeadLog for Engine<C> {
     }
 
     async fn redact(&self, row_id: &str, record: &AuditRecord) -> Result<bool, StoreError> {
-        let (row_id, append) = (row_id.to_owned(), C::DIALECT.append(&[record]));
-        let redacted = self
-            .transact(move |session| {
-                Box::pin(async move {
-                    check_owner(session, C::DIALECT).await?;
-                    let place: Vec<u64> = ask(session, C::DIALECT.lock_sealed(&row_id)).await?;
-                    let Some(index) = place.into_iter().next() else { return Ok(false) };
-                    session.write(C::DIALECT.remove_salt(index)).await?;
-                    for statement in C::DIALECT.unguard() {
-                        session.execute(statement).await?;
-                    }
-                    session.write(C::DIALECT.blank(&row_id)).await?;
-                    session.execute(C::DIALECT.guard()).await?;
-                    session.write(append).await?;
-                    Ok(true)
-                })
-            })
-            .await?;
+        let mut attempts = 1;
+        let redacted = loop {
+            match self.redact_once(row_id, record).await {
+                Err(error)
+                    if attempts < ATTEMPTS
+                        && matches!(error.kind(), StoreErrorKind::Locked | StoreErrorKind::Contention) =>
+                {
+                    attempts += 1;
+                    sleep(jitter::around(PAUSE)).await;
+                }
+                redacted => break redacted?,
+            }
+        };
         while redacted && self.sequence(AT_ONCE).await? >= AT_ONCE {}
         if redacted && C::DIALECT == Dialect::Sqlite {
             // What was there is in the log beside the file until it is emptied: with the next erasure at the latest.
@@ -116,6 +118,28 @@ impl<C: Connections> LeadLog for Engine<C> {
                     session.write(statement).await?;
                 }
                 session.write(append).await.map(|_rows| ())
+            })
+        })
+        .await
+    }
+}
+
+impl<C: Connections> Engine<C> {
+    async fn redact_once(&self, row_id: &str, record: &AuditRecord) -> Result<bool, StoreError> {
+        let (row_id, append) = (row_id.to_owned(), C::DIALECT.append(&[record]));
+        self.transact(move |session| {
+            Box::pin(async move {
+                check_owner(session, C::DIALECT).await?;
+                let place: Vec<u64> = ask(session, C::DIALECT.lock_sealed(&row_id)).await?;
+                let Some(index) = place.into_iter().next() else { return Ok(false) };
+                session.write(C::DIALECT.remove_salt(index)).await?;
+                for statement in C::DIALECT.unguard() {
+                    session.execute(statement).await?;
+                }
+                session.write(C::DIALECT.blank(&row_id)).await?;
+                session.execute(C::DIALECT.guard()).await?;
+                session.write(append).await?;
+                Ok(true)
             })
         })
         .await

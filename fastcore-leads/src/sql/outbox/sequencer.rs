@@ -22,7 +22,7 @@ const LEAST_LOOKS: i64 = 1000;
 const MOST_LOOKS: i64 = 100_000;
 /// A pass that looked at more rows than this is noted, so that they are not looked at again.
 const FAR: i64 = 1000;
-/// Of a transaction with more rows than are looked at, one row in so many is numbered in a pass.
+/// Of a transaction in the middle of which the scan stopped, one row in so many is numbered at least: all of it is looked at again.
 const SHARE: i64 = 16;
 
 /// Where the sequencer is.
@@ -139,28 +139,40 @@ impl Dialect {
                     Some(mark) => format!("{}::text", statement.text(mark)),
                     None => "pg_snapshot_xmin(pg_current_snapshot())::text".to_owned(),
                 };
+                // Each row that is looked at costs: no more are than are asked for, and they are counted where there are too few new ones.
+                let looked = format!(
+                    "(SELECT id, lead_id, written_in FROM audit_log \
+                       WHERE written_in >= {from}::text::bigint AND written_in > 0{is_ours} \
+                       ORDER BY written_in FETCH FIRST {looks} ROWS WITH TIES)"
+                );
+                let room = if sequencer.next_mark.is_none() {
+                    limit.clone()
+                } else {
+                    format!(
+                        "(SELECT greatest({limit}, count(*) / {SHARE}) FROM audit_log WHERE written_in = {from}::text::bigint)"
+                    )
+                };
                 format!(
-                    "WITH looked AS MATERIALIZED (\
-                         SELECT id, lead_id, written_in FROM audit_log \
-                          WHERE written_in >= {from}::text::bigint AND written_in > 0{is_ours} \
-                          ORDER BY written_in FETCH FIRST {looks} ROWS WITH TIES), \
-                     seen AS (SELECT count(*) AS count, max(written_in) AS last FROM looked), \
-                     room AS (SELECT greatest({limit}, (count - {looks}) / {SHARE}) AS rows FROM seen), \
+                    "WITH room AS MATERIALIZED (SELECT {room}::bigint AS rows), \
                      page AS MATERIALIZED (\
-                         SELECT audited.id, audited.lead_id, audited.written_in FROM looked AS audited WHERE {is_new} \
+                         SELECT audited.id, audited.lead_id, audited.written_in FROM {looked} AS audited WHERE {is_new} \
                           ORDER BY audited.written_in LIMIT (SELECT rows FROM room)), \
                      wanted AS (\
                          SELECT id FROM page UNION \
                          SELECT audited.id FROM page JOIN audit_log AS audited ON audited.lead_id = page.lead_id \
                           WHERE audited.written_in + 0 > 0 AND {is_new}), \
-                     found AS (SELECT count(*) AS count, max(written_in) AS last FROM page) \
+                     found AS MATERIALIZED (\
+                         SELECT count(*) >= (SELECT rows FROM room) AS is_full, max(written_in) AS last FROM page), \
+                     seen AS MATERIALIZED (\
+                         SELECT count(*) AS count, max(written_in) AS last FROM {looked} AS looked \
+                          WHERE NOT (SELECT is_full FROM found)) \
                      (SELECT {answer} AS answer FROM wanted JOIN audit_log AS audited ON audited.id = wanted.id \
                        ORDER BY audited.created_at_utc, audited.id) \
                      UNION ALL \
                      SELECT json_build_object('next_mark', {next_mark}, 'is_far', seen.count > {FAR}, \
-                                'from', CASE WHEN found.count >= room.rows THEN found.last \
+                                'from', CASE WHEN found.is_full THEN found.last \
                                              WHEN seen.count >= {looks} THEN seen.last + 1 END::text)::text \
-                       FROM seen, room, found"
+                       FROM seen, found"
                 )
             }
             Self::Sqlite => format!(

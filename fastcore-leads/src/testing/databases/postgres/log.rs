@@ -1,5 +1,7 @@
 //! The tree over the audit log, in PostgreSQL.
 
+use std::sync::Arc;
+
 use super::{adopted, migrated, psql};
 use crate::{
     sql::inbox::Dialect,
@@ -67,6 +69,36 @@ pub async fn a_writer_seals_and_does_not_redact(open: Open) {
     let report = log::audit(&*as_writer, &key, None).await;
     assert!(report.is_sound() && report.redacted == [row_id], "{:?}", report.findings);
     assert!(database.missing_guards().await.expect("asked").is_empty(), "the log is guarded as before");
+}
+
+/// It gives way, so that leads are taken in, and comes back once the table is free.
+pub async fn a_row_is_redacted_beside_those_who_write(open: Open) {
+    let (database, url) = migrated(open).await;
+    let (key, batch) = (log::key(), log::receive(&*database, 3).await);
+    let database: log::Log = database;
+    log::sealer(&database, &key).seal_all().await.expect("sealed");
+    let row_id = batch[1].audit_id().hyphenated().to_string();
+    let mut other = Cluster::shared().session(
+        &url,
+        "BEGIN; INSERT INTO audit_log (id, event, request_id) VALUES (gen_random_uuid(), 'OTHER', gen_random_uuid());",
+    );
+    let redacting = tokio::spawn({
+        let (database, row_id) = (Arc::clone(&database), row_id.clone());
+        async move { log::redact(&*database, &row_id).await }
+    });
+    let waits = "SELECT EXISTS (SELECT FROM pg_locks WHERE relation = 'audit_log'::regclass AND mode = 'ShareRowExclusiveLock' AND NOT granted)";
+    for (is_so, what) in [("t", "waits"), ("f", "gives way"), ("t", "comes back")] {
+        while psql(&url, waits) != is_so {
+            assert!(!redacting.is_finished(), "until it {what}");
+        }
+    }
+    other.say("COMMIT;");
+    drop(other);
+    assert!(redacting.await.expect("it ran"));
+    log::receive(&*database, 1).await;
+    log::sealer(&database, &key).seal_all().await.expect("sealed");
+    let report = log::audit(&*database, &key, None).await;
+    assert!(report.is_sound() && report.redacted == [row_id], "{:?}", report.findings);
 }
 
 fn older_rows(url: &str, rows: usize) {

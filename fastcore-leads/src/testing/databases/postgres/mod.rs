@@ -33,7 +33,7 @@ pub use self::inbox::{
     pages_are_read_from_an_index, searches_are_read_from_an_index, the_audit_log_never_names_the_person,
 };
 pub use self::log::{
-    a_writer_seals_and_does_not_redact, an_honest_history_raises_no_alarm,
+    a_row_is_redacted_beside_those_who_write, a_writer_seals_and_does_not_redact, an_honest_history_raises_no_alarm,
     rows_that_are_older_than_the_log_are_sealed_first, whatever_its_owner_does_to_the_log_is_found,
 };
 pub use self::network::{
@@ -135,6 +135,7 @@ cases! {
     whatever_its_owner_does_to_the_log_is_found
     an_honest_history_raises_no_alarm
     rows_that_are_older_than_the_log_are_sealed_first
+    a_row_is_redacted_beside_those_who_write
     a_writer_seals_and_does_not_redact
     a_walk_of_a_hundred_thousand_leads_sees_each_once
 }
