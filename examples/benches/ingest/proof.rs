@@ -181,8 +181,6 @@ const PG_ROWS: &str = "INSERT INTO audit_log (id, event, actor, lead_id, request
            '{\"email\": \"jea***\", \"service\": \"diagnostic\", \"ip_hash\": \"abc123def456\"}'";
 const SQLITE_ROWS: &str = "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ?1)
     INSERT INTO audit_log (id, created_at_utc, event, actor, lead_id, request_id, status_code, details_json)
-    SELECT lower(hex(randomblob(4)) || '-' || hex(randomblob(2)) || '-4' || substr(hex(randomblob(2)), 2) || '-8'
-                 || substr(hex(randomblob(2)), 2) || '-' || hex(randomblob(6))),
-           '2026-11-22T10:30:45.123456Z', 'LEAD_RECEIVED', 'site_ingest', '01890000-0000-7000-8000-000000000000',
-           '01890000-0000-7000-8000-000000000000', 201,
+    SELECT printf('01890000-0000-7000-8000-%012x', i), '2026-11-22T10:30:45.123456Z', 'LEAD_RECEIVED', 'site_ingest',
+           printf('01890000-0000-7000-8001-%012x', i), printf('01890000-0000-7000-8002-%012x', i), 201,
            '{\"email\":\"jea***\",\"service\":\"diagnostic\",\"ip_hash\":\"abc123def456\"}' FROM n";

@@ -176,15 +176,15 @@ pub struct DeliveryRecord {
 pub struct DestinationStatus {
     /// Its name.
     pub destination: String,
-    /// The sequence number of the last event that was looked at for it.
+    /// The sequence number of the last event that was looked at for it; where it is told of checkpoints, when the last one was sent.
     pub position: u64,
     /// Since when nothing is sent to it, because of what it answered or by an operator's wish.
     pub paused_at: Option<DateTime<Utc>>,
-    /// Deliveries that are due, now or later.
+    /// Deliveries that are due, now or later. A checkpoint that has not arrived yet is one of them.
     pub due: u64,
     /// Deliveries that were given up.
     pub dead: u64,
-    /// When the oldest of those that are due happened: how far behind the destination is.
+    /// When the oldest of those that are due happened, or was tried first if it is a checkpoint: how far behind the destination is.
     pub oldest_due: Option<DateTime<Utc>>,
 }
 

@@ -5,6 +5,8 @@ use super::{CheckpointDelivery, Message, Schedule, Settled, Subscription, Webhoo
 /// How many requests may be under way to one destination.
 const IN_FLIGHT: u32 = 32;
 
+/// How long is waited at most before a checkpoint is tried again: there is no queue that would have to be let in slowly.
+const LONGEST: Duration = Duration::from_secs(15 * 60);
 /// How long a destination is left alone between two checkpoints.
 const BETWEEN_CHECKPOINTS: Duration = Duration::from_secs(60);
 
@@ -42,7 +44,8 @@ impl Destination {
 
     /// A receiver of checkpoints of the audit log, by signed requests of the type [`AUDIT_CHECKPOINT`](super::AUDIT_CHECKPOINT), so
     /// that somebody outside keeps what the log has to extend. It is told of no lead. Each time it is sent the last checkpoint, once a
-    /// minute at most; one that does not arrive is tried again, or a newer one, without end.
+    /// minute at most. Where that does not arrive, the last one is tried again as the [schedule](Self::schedule) has it, every 15 minutes
+    /// at least, and without end. A name that had another kind of destination is to be forgotten first.
     pub fn checkpoints(name: impl Into<String>, webhook: Webhook) -> Self {
         let subscription = Subscription { destination: name.into(), ..Subscription::default() };
         let between_checkpoints = Some(BETWEEN_CHECKPOINTS);
@@ -113,7 +116,7 @@ impl Destination {
         matches!(self.channel, Channel::Mail(_))
     }
 
-    /// Sends a message. For trying out a destination as well.
+    /// Sends a message, of whatever it is told otherwise. For trying out a destination as well.
     pub async fn send(&self, message: &Message) -> Attempt {
         match &self.channel {
             Channel::Webhook(webhook) => webhook.send(message).await,
@@ -141,8 +144,11 @@ impl Destination {
     /// What follows from an attempt to send a checkpoint: none is given up, since the next one says more.
     pub(super) fn verdict_on_checkpoint(&self, attempt: &Attempt, number: u32) -> Settled {
         match self.verdict(attempt, number) {
-            Settled::Dead => Settled::Retry(self.schedule.after_however_many(number).max(attempt.not_before)),
-            verdict => verdict,
+            Settled::Delivered | Settled::Skipped => Settled::Delivered,
+            Settled::Retry(pause) => Settled::Retry(pause.min(LONGEST.max(attempt.not_before))),
+            Settled::Dead => {
+                Settled::Retry(self.schedule.last().unwrap_or(LONGEST).min(LONGEST).max(attempt.not_before))
+            }
         }
     }
 

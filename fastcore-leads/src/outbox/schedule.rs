@@ -4,8 +4,6 @@ use crate::jitter;
 
 const MINUTE: u64 = 60;
 const HOUR: u64 = 60 * MINUTE;
-/// How long is waited where no schedule says so.
-const LONGEST: Duration = Duration::from_secs(24 * HOUR);
 
 /// How long is waited after each attempt that failed. Once all are used up, a delivery is given up.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -17,10 +15,9 @@ impl Schedule {
         Self(pauses)
     }
 
-    /// As [`after`](Self::after), where none is the last: from then on the longest.
-    pub(super) fn after_however_many(&self, attempt: u32) -> Duration {
-        let longest = || self.0.iter().max().copied().map_or(LONGEST, jitter::around);
-        self.after(attempt).unwrap_or_else(longest)
+    /// The last pause, by chance as well.
+    pub(super) fn last(&self) -> Option<Duration> {
+        self.0.last().copied().map(jitter::around)
     }
 
     /// How long to wait after an attempt, counted from 1; half as much or half as much again, by chance. None: it was the last.

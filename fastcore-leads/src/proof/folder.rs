@@ -61,10 +61,11 @@ impl Folder {
         Ok(notes)
     }
 
-    /// Hands over each checkpoint that was published, the oldest first. Nobody's signature is looked at.
+    /// Hands over each checkpoint that was published, the oldest first. Nobody's signature is looked at. What an interrupted write left at
+    /// the end is passed over.
     ///
     /// # Errors
-    /// As [`last`](Self::last); some have been handed over then.
+    /// As [`last`](Self::last), and for a checkpoint of more than 256 KiB; some have been handed over then.
     pub fn each(&self, mut take: impl FnMut(SignedNote)) -> Result<(), FolderError> {
         self.check()?;
         let failed = |error| self.failed(CHECKPOINTS, error);

@@ -26,8 +26,8 @@ pub(crate) const NOT_REDACTED: [&str; 2] = [audit::AUDIT_REDACTED, audit::AUDIT_
 /// longer than to run it.
 const THE_SEAL: &str = "(SELECT * FROM audit_seal LIMIT 1) AS audit_seal";
 const THE_SEQUENCER: &str = "(SELECT * FROM lead_sequencer LIMIT 1) AS lead_sequencer";
-/// How many rows are looked at for the next one without a number.
-const LOOKED_AT: u32 = 1000;
+/// How many rows are looked at for the next one without a number, from either end.
+const LOOKED_AT: u32 = 200;
 
 impl Dialect {
     /// How far the log is sealed. Answers a [`StateRow`].
@@ -38,13 +38,15 @@ impl Dialect {
 
     /// How far sealing is behind. Answers a [`LagRow`].
     pub(super) fn seal_lag(self) -> Statement {
-        // Among the next ones only: this is asked often.
+        // Among the next ones and the last ones only: this is asked often.
         let (behind, order) = match self {
-            Self::Postgres => ("written_in >= greatest(mark, scanned_to) AND written_in > 0", "written_in"),
+            Self::Postgres => ("written_in >= mark AND written_in > 0", "written_in"),
             Self::Sqlite => ("rowid > coalesce((SELECT rowid FROM audit_log WHERE id = mark), 0)", "rowid"),
         };
         let next = format!(
-            "(SELECT id, created_at_utc, {order} AS place FROM audit_log WHERE {behind} ORDER BY {order} LIMIT {LOOKED_AT}) AS audited \
+            "(SELECT * FROM (SELECT id, created_at_utc, {order} AS place FROM audit_log WHERE {behind} ORDER BY {order} LIMIT {LOOKED_AT}) AS first \
+              UNION ALL \
+              SELECT * FROM (SELECT id, created_at_utc, {order} AS place FROM audit_log WHERE {behind} ORDER BY {order} DESC LIMIT {LOOKED_AT}) AS last) AS audited \
              WHERE (SELECT 1 FROM lead_event WHERE lead_event.audit_id = audited.id) IS NULL ORDER BY place LIMIT 1"
         );
         let answer = self.json_array(&format!(
@@ -284,7 +286,8 @@ impl Dialect {
         match self {
             // Whoever writes waits behind this: it gives way soon.
             Self::Postgres => &[
-                "SET LOCAL lock_timeout = '200ms'",
+                // Less than those who write wait.
+                "SET LOCAL lock_timeout = '50ms'",
                 "ALTER TABLE audit_log DISABLE TRIGGER audit_log_no_change, DISABLE TRIGGER audit_log_no_row_change",
             ],
             Self::Sqlite => &["DROP TRIGGER audit_log_no_update"],
@@ -308,7 +311,7 @@ impl Dialect {
     }
 
     /// Forgets the tree. Answers nothing.
-    pub(super) fn restart_log(self, former_origin: Option<&str>) -> [Statement; 3] {
+    pub(super) fn restart_log(self, former_origin: Option<&str>) -> [Statement; 2] {
         let mut restart = Statement::new(self);
         let former = former_origin.map_or_else(|| "former_origin".to_owned(), |origin| restart.text(origin));
         restart.text = Cow::Owned(format!(
@@ -316,8 +319,7 @@ impl Dialect {
                     first_sequence = coalesce((SELECT min(sequence) FROM lead_event), 1)"
         ));
         let forget = if self == Self::Postgres { "TRUNCATE audit_tile" } else { "DELETE FROM audit_tile" };
-        let tell = "UPDATE lead_destination SET checkpoint_size = 0 WHERE checkpoint_size > 0";
-        [restart, Statement::of(self, forget), Statement::of(self, tell)]
+        [restart, Statement::of(self, forget)]
     }
 }
 

@@ -230,6 +230,7 @@ pub fn pooled_role(writer: &str, statement_timeout: Duration) -> String {
         ("client_min_messages", "error"),
         ("log_parameter_max_length_on_error", "0"),
         (SYNCHRONOUS_COMMIT, "on"),
+        ("jit", "off"),
         ("lock_timeout", "100ms"),
         ("statement_timeout", &statement_timeout),
     ]

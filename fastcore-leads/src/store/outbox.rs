@@ -30,7 +30,8 @@ use crate::{
 #[async_trait]
 pub trait LeadOutbox: LeadInbox {
     /// Numbers audit rows that have no number yet: up to so many, and others of the same leads. Returns how many it numbered:
-    /// fewer than asked for where there are no more. Waits for another process that is at it.
+    /// fewer than asked for where there are no more. Waits for another process that is at it. Behind
+    /// a dump that was restored in another cluster it looks at all rows once: at some hundred thousand a second.
     ///
     /// # Errors
     /// [`StoreError`] where the database does not answer.
@@ -94,7 +95,7 @@ pub trait LeadOutbox: LeadInbox {
     ) -> Result<Option<CheckpointDelivery>, StoreError>;
 
     /// Notes whether a checkpoint arrived, and lets the destination rest. Returns whether that counted: not where it was claimed again
-    /// since.
+    /// since, by [`CheckpointDelivery::attempt`].
     ///
     /// # Errors
     /// [`StoreError`] where the database does not answer: then it is sent again.

@@ -91,8 +91,9 @@ impl SealerBuilder {
         Self { folder: Some(folder), ..self }
     }
 
-    /// How often it publishes at most; what is published for good is a checkpoint each time. In between, the last checkpoint is in the
-    /// database alone, from where receipts have theirs. Default: every 10 s.
+    /// How often it publishes at most: each time, one more checkpoint is kept for good. In between, the last checkpoint is in the
+    /// database alone, from where receipts, [`GET /audit/checkpoint`](crate::AuditEndpoint) and
+    /// [destinations](crate::outbox) have theirs. Default: every 10 s.
     pub fn publish_every(self, publish_every: Duration) -> Self {
         Self { publish_every, ..self }
     }

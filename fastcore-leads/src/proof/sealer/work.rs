@@ -150,18 +150,19 @@ impl Work {
         // First a commit, which waits for a standby where there is one: what is published is on both machines.
         self.store.keep_checkpoint(size, &note.to_string()).await?;
         if let Some(folder) = self.folder.as_ref().filter(|_| to_folder) {
-            if let (Some((_, kept)), None) = (&kept, &published) {
+            let (is_first, path) = (published.is_none(), folder.path().to_owned());
+            self.publish_tiles(folder, published.map_or(0, |(_, head)| head.size), size).await?;
+            let folder = folder.clone();
+            blocking(move || folder.put_checkpoint(&note, size)).await?;
+            if let Some((_, kept)) = kept.filter(|_| is_first) {
                 // A log that was put back cannot be told from one that goes on, where nothing is there that it should extend.
                 tracing::warn!(
-                    folder = %folder.path().display(),
+                    folder = %path.display(),
                     "nothing was published here before, though {} entries were signed: if the database was restored, hold it against what \
                      was published elsewhere (`leadctl audit verify --against`)",
                     kept.size
                 );
             }
-            self.publish_tiles(folder, published.map_or(0, |(_, head)| head.size), size).await?;
-            let folder = folder.clone();
-            blocking(move || folder.put_checkpoint(&note, size)).await?;
             *self.published_at.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
         }
         Ok(size)

@@ -1,7 +1,7 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep};
 
 use super::{Connections, Engine, Execute, Session, ask, sqlite};
 use crate::{
@@ -18,9 +18,9 @@ use crate::{
 
 /// Rows that are numbered in one transaction.
 const AT_ONCE: u32 = 500;
-/// How often a row is tried to be redacted where others are in the way, and how long apart: they would wait behind it.
-const ATTEMPTS: u32 = 60;
-const PAUSE: Duration = Duration::from_millis(300);
+/// For how long a row is tried to be redacted where others are in the way, and how long apart: they would wait behind it.
+const TRIED_FOR: Duration = Duration::from_secs(20);
+const PAUSE: Duration = Duration::from_secs(1);
 
 #[async_trait]
 impl<C: Connections> LeadLog for Engine<C> {
@@ -88,14 +88,10 @@ impl<C: Connections> LeadLog for Engine<C> {
     }
 
     async fn redact(&self, row_id: &str, record: &AuditRecord) -> Result<bool, StoreError> {
-        let mut attempts = 1;
+        let end = Instant::now() + TRIED_FOR;
         let redacted = loop {
             match self.redact_once(row_id, record).await {
-                Err(error)
-                    if attempts < ATTEMPTS
-                        && matches!(error.kind(), StoreErrorKind::Locked | StoreErrorKind::Contention) =>
-                {
-                    attempts += 1;
+                Err(error) if is_in_the_way(error.kind()) && Instant::now() < end => {
                     sleep(jitter::around(PAUSE)).await;
                 }
                 redacted => break redacted?,
@@ -144,6 +140,11 @@ impl<C: Connections> Engine<C> {
         })
         .await
     }
+}
+
+/// Whether nothing was written for others' sake. Not every driver tells a lock from a database that is away.
+fn is_in_the_way(kind: StoreErrorKind) -> bool {
+    matches!(kind, StoreErrorKind::Locked | StoreErrorKind::Contention | StoreErrorKind::Unavailable)
 }
 
 fn no_seal() -> StoreError {

@@ -14,7 +14,9 @@ use crate::{
     },
     sql::{
         inbox::{Dialect, Statement},
-        outbox::{self as sql, CheckpointRow, DueRow, EventRow, Numbered, RecordRow, Sequencer, StatusRow, Unnumbered},
+        outbox::{
+            self as sql, CheckpointRow, DueRow, EventRow, Numbered, RecordRow, SequencerRow, StatusRow, Unnumbered,
+        },
     },
     store::{LeadOutbox, StoreError},
 };
@@ -179,9 +181,9 @@ impl<C: Connections> Engine<C> {
 
 /// One pass of the sequencer. Returns how many rows it numbered, and whether there is nothing more to be looked at.
 async fn sequence<S: Session>(session: &mut S, dialect: Dialect, limit: u32) -> Result<(u32, bool), StoreError> {
-    let sequencer: Vec<Sequencer> = ask(session, dialect.lock_sequencer()).await?;
+    let sequencer: Vec<SequencerRow> = ask(session, dialect.lock_sequencer()).await?;
     // Whoever emptied the table has to migrate.
-    let Some(sequencer) = sequencer.into_iter().next() else { return Ok((0, true)) };
+    let Some(sequencer) = sequencer.into_iter().next().map(SequencerRow::read) else { return Ok((0, true)) };
     let (rows, reached) = Unnumbered::read(ask(session, dialect.unnumbered(&sequencer, limit)).await?)?;
     let numbered: Vec<Numbered> =
         rows.iter().zip(sequencer.last + 1..).map(|((id, row), number)| Numbered::of(id, row, number)).collect();

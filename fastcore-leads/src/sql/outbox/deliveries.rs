@@ -73,7 +73,10 @@ impl Dialect {
         ));
         let mut advance = Statement::new(self);
         let (last, name) = (advance.bind(Param::BigInt(last)), advance.text(&subscription.destination));
-        advance.text = Cow::Owned(format!("UPDATE lead_destination SET position = {last} WHERE name = {name}"));
+        // It is told of leads, whatever it was told of before.
+        advance.text = Cow::Owned(format!(
+            "UPDATE lead_destination SET position = {last}, checkpoint_since_utc = NULL, checkpoint_attempts = 0 WHERE name = {name}"
+        ));
         [insert, advance]
     }
 
@@ -192,9 +195,10 @@ impl Dialect {
         );
         statement.text = Cow::Owned(format!(
             "UPDATE lead_destination SET rests_until_utc = {until}, checkpoint_attempts = checkpoint_attempts + 1, \
-                    checkpoint_since_utc = coalesce(checkpoint_since_utc, {now}) \
+                    checkpoint_since_utc = coalesce(checkpoint_since_utc, {now}), \
+                    position = (SELECT last_sequence FROM lead_sequencer) \
              WHERE name = {name} AND paused_at_utc IS NULL AND (rests_until_utc IS NULL OR rests_until_utc <= {now}) \
-               AND checkpoint_size < (SELECT audit_seal.checkpoint_size FROM audit_seal WHERE checkpoint IS NOT NULL) \
+               AND checkpoint_size <> (SELECT audit_seal.checkpoint_size FROM audit_seal WHERE checkpoint IS NOT NULL) \
              RETURNING {answer} AS answer"
         ));
         statement
@@ -213,11 +217,7 @@ impl Dialect {
         let attempt = statement.bind(Param::BigInt(delivery.attempt.into()));
         let arrived = if has_arrived {
             let size = statement.bind(Param::BigInt(signed(delivery.size)));
-            // Where the log was begun anew meanwhile, all of it is told again.
-            let arrived = format!(
-                "CASE WHEN {size} <= (SELECT audit_seal.checkpoint_size FROM audit_seal) THEN {size} ELSE 0 END"
-            );
-            format!(", checkpoint_size = {arrived}, checkpoint_attempts = 0, checkpoint_since_utc = NULL")
+            format!(", checkpoint_size = {size}, checkpoint_attempts = 0, checkpoint_since_utc = NULL")
         } else {
             String::new()
         };
@@ -235,7 +235,7 @@ impl Dialect {
         let name = statement.text(destination);
         let was = if is_paused { "IS NULL" } else { "IS NOT NULL" };
         statement.text = Cow::Owned(format!(
-            "UPDATE lead_destination SET paused_at_utc = {at} WHERE name = {name} AND paused_at_utc {was} \
+            "UPDATE lead_destination SET paused_at_utc = {at}, rests_until_utc = NULL WHERE name = {name} AND paused_at_utc {was} \
              RETURNING name AS answer"
         ));
         statement

@@ -13,7 +13,7 @@ use uuid::Uuid;
 
 pub(super) use self::{
     rows::{CheckpointRow, DueRow, EventRow, Numbered, RecordRow, StatusRow, Unnumbered},
-    sequencer::{Reached, Sequencer},
+    sequencer::{Reached, SequencerRow},
 };
 use super::inbox::{COLUMNS, Dialect, Param, Statement};
 use crate::{

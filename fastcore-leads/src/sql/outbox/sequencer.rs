@@ -3,7 +3,8 @@
 //! In PostgreSQL the sequencer scans the log in the order of transactions, from its mark on. What a transaction before the mark wrote has
 //! its number; those behind it may still commit in any order. A scan remembers, as its next mark, the oldest transaction that was under way
 //! when it began: whatever is older, it sees. It looks at so many rows a pass, so that none takes long however many there are: behind a dump
-//! that was restored in another cluster, whose transactions have numbers of their own, it goes through all of the log.
+//! that was restored in another cluster, whose transactions have numbers of their own, it goes through all of the log. All that one
+//! transaction wrote is looked at in one pass.
 
 use std::borrow::Cow;
 
@@ -24,32 +25,67 @@ const MOST_LOOKS: i64 = 100_000;
 const FAR: i64 = 1000;
 /// Of a transaction in the middle of which the scan stopped, one row in so many is numbered at least: all of it is looked at again.
 const SHARE: i64 = 16;
+/// And so many at most: they are one parameter of a statement.
+const MOST_AT_ONCE: i64 = 50_000;
+
+/// The mark before all rows.
+const START: &str = "1";
 
 /// Where the sequencer is.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug)]
 pub(in crate::sql) struct Sequencer {
     /// The last number.
     pub(in crate::sql) last: i64,
-    /// All before has a number.
+    /// All before has a number; on the way through all rows, where the scan goes on.
     mark: String,
     /// Where the scan goes on.
     from: String,
     /// The mark once the scan has ended. None where it begins.
     next_mark: Option<String>,
-    stage: Stage,
+    /// Whether it is on its way through all rows: the database is in another cluster than before.
+    is_sweeping: bool,
 }
 
-/// Which rows a scan looks at.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "lowercase")]
-enum Stage {
-    /// From the mark on.
-    Following,
-    /// The database is in another cluster than before: all rows, from the start.
-    Moved,
-    /// On its way through all rows.
-    Sweeping,
+/// The sequencer's row. Older versions change the first three of its columns alone.
+#[derive(Deserialize)]
+pub(in crate::sql) struct SequencerRow {
+    last: i64,
+    mark: String,
+    /// The cluster that the mark is of, with `sweeping ` before it on the way through all rows.
+    system_identifier: String,
+    /// The cluster that the database is in.
+    here: String,
+    /// The cluster that the two below are of.
+    scanned_in: Option<String>,
+    scanned_to: Option<i64>,
+    next_mark: Option<i64>,
 }
+
+impl SequencerRow {
+    pub(in crate::sql) fn read(self) -> Sequencer {
+        let Self { last, mark, system_identifier, here, scanned_in, scanned_to, next_mark } = self;
+        let (is_ours, next_mark) = (scanned_in.as_ref() == Some(&here), next_mark.map(|mark| mark.to_string()));
+        let next_mark = next_mark.filter(|_| is_ours);
+        if system_identifier == here {
+            // Another version may have moved the mark past the scan, which then begins anew.
+            let is_past = |scanned: &i64| mark.parse().is_ok_and(|mark: i64| mark < *scanned);
+            let scanned_to =
+                scanned_to.filter(|scanned| is_ours && is_past(scanned)).map(|scanned| scanned.to_string());
+            let next_mark = next_mark.filter(|_| scanned_to.is_some());
+            let from = scanned_to.unwrap_or_else(|| mark.clone());
+            return Sequencer { last, mark, from, next_mark, is_sweeping: false };
+        }
+        if system_identifier.strip_prefix(SWEEPING) == Some(here.as_str()) {
+            // Nobody knows what was under way when another version began.
+            let next_mark = next_mark.or_else(|| Some(START.to_owned()));
+            return Sequencer { last, from: mark.clone(), mark, next_mark, is_sweeping: true };
+        }
+        Sequencer { last, mark, from: START.to_owned(), next_mark: None, is_sweeping: true }
+    }
+}
+
+/// What stands before the cluster on the way through all rows.
+const SWEEPING: &str = "sweeping ";
 
 /// How far a pass came.
 #[derive(Clone, Debug, Deserialize)]
@@ -71,31 +107,26 @@ impl Reached {
 impl Sequencer {
     /// Whether a pass that numbered nothing has to be noted. Where it does not, the next one looks at a few rows again.
     pub(in crate::sql) fn is_changed_by(&self, reached: &Reached) -> bool {
-        reached.is_far || !reached.is_end() || self.next_mark.is_some() || self.stage != Stage::Following
+        let is_far = reached.is_far && reached.next_mark != self.mark;
+        is_far || !reached.is_end() || self.next_mark.is_some() || self.is_sweeping
     }
 }
 
 impl Dialect {
     /// Locks the sequencer's row, and waits for whoever has it: what it numbers was not committed when it looked. Answers a
-    /// [`Sequencer`].
+    /// [`SequencerRow`].
     pub(in crate::sql) fn lock_sequencer(self) -> Statement {
         Statement::of(
             self,
             match self {
-                // Another version may have moved the mark past the scan.
                 Self::Postgres => {
-                    "SELECT json_build_object('last', last_sequence, 'mark', mark::text, 'stage', stage,
-                            'from', CASE stage WHEN 'moved' THEN 1 WHEN 'sweeping' THEN coalesce(scanned_to, 1)
-                                               ELSE greatest(mark, scanned_to) END::text,
-                            'next_mark', CASE WHEN stage <> 'moved' THEN next_mark END::text)::text AS answer
-                       FROM lead_sequencer, (SELECT system_identifier::text AS id FROM pg_control_system()) AS here,
-                            LATERAL (SELECT CASE system_identifier WHEN here.id THEN 'following'
-                                                                   WHEN 'sweeping ' || here.id THEN 'sweeping'
-                                                                   ELSE 'moved' END AS stage) AS now
+                    "SELECT json_build_object('last', last_sequence, 'mark', mark::text, 'system_identifier', system_identifier,
+                            'here', here.id, 'scanned_in', scanned_in, 'scanned_to', scanned_to, 'next_mark', next_mark)::text AS answer
+                       FROM lead_sequencer, (SELECT system_identifier::text AS id FROM pg_control_system()) AS here
                         FOR UPDATE OF lead_sequencer"
                 }
                 Self::Sqlite => {
-                    "SELECT json_object('last', last_sequence, 'mark', mark, 'stage', 'following', 'from', mark) AS answer
+                    "SELECT json_object('last', last_sequence, 'mark', mark, 'system_identifier', '', 'here', '') AS answer
                        FROM lead_sequencer"
                 }
             },
@@ -107,8 +138,8 @@ impl Dialect {
     pub(in crate::sql) fn unnumbered(self, sequencer: &Sequencer, limit: u32) -> Statement {
         let mut statement = Statement::new(self);
         let from = statement.text(&sequencer.from);
-        let limit_given = i64::from(limit);
-        let limit = statement.bind(Param::BigInt(limit_given));
+        let looks = (i64::from(limit) * LOOKS).clamp(LEAST_LOOKS, MOST_LOOKS);
+        let limit = statement.bind(Param::BigInt(limit.into()));
         let (details, received, released) = (self.details(), audit::LEAD_RECEIVED, audit::LEAD_RELEASED);
         let quarantined = LeadStatus::Quarantined;
         let [status, from_status, to_status] = ["status", "from", "to"].map(|member| details("audited", member));
@@ -130,16 +161,18 @@ impl Dialect {
             // cluster's transaction. Of a lead of the page by the index on leads, whatever else: hence the sum, which is no other
             // index's.
             Self::Postgres => {
-                let is_ours = match sequencer.stage {
-                    Stage::Following => " AND written_in < pg_snapshot_xmax(pg_current_snapshot())::text::bigint",
-                    Stage::Moved | Stage::Sweeping => "",
+                let is_ours = if sequencer.is_sweeping {
+                    ""
+                } else {
+                    " AND written_in < pg_snapshot_xmax(pg_current_snapshot())::text::bigint"
                 };
-                let looks = (limit_given * LOOKS).clamp(LEAST_LOOKS, MOST_LOOKS);
+                let xmin = "pg_snapshot_xmin(pg_current_snapshot())::text::bigint";
                 let next_mark = match &sequencer.next_mark {
-                    Some(mark) => format!("{}::text", statement.text(mark)),
-                    None => "pg_snapshot_xmin(pg_current_snapshot())::text".to_owned(),
+                    Some(mark) => format!("least({}::text::bigint, {xmin})::text", statement.text(mark)),
+                    None => format!("{xmin}::text"),
                 };
-                // Each row that is looked at costs: no more are than are asked for, and they are counted where there are too few new ones.
+                // Each row that is looked at costs: no more are looked at than it takes, and they are counted only where there are too few
+                // new ones. A common table expression would be read to its end.
                 let looked = format!(
                     "(SELECT id, lead_id, written_in FROM audit_log \
                        WHERE written_in >= {from}::text::bigint AND written_in > 0{is_ours} \
@@ -149,7 +182,8 @@ impl Dialect {
                     limit.clone()
                 } else {
                     format!(
-                        "(SELECT greatest({limit}, count(*) / {SHARE}) FROM audit_log WHERE written_in = {from}::text::bigint)"
+                        "(SELECT greatest({limit}, least(count(*) / {SHARE}, {MOST_AT_ONCE})) FROM audit_log \
+                          WHERE written_in = {from}::text::bigint AND written_in > 0)"
                     )
                 };
                 format!(
@@ -217,26 +251,34 @@ impl Dialect {
         let last = statement.bind(Param::BigInt(sequencer.last + numbered));
         statement.text = Cow::Owned(match self {
             Self::Postgres => {
-                // Behind a move nothing is known to have a number until the end of the scan.
-                let mark = match (reached.is_end(), sequencer.stage) {
-                    (true, _) => &reached.next_mark,
-                    (false, Stage::Moved) => &sequencer.from,
-                    (false, _) => &sequencer.mark,
-                };
-                let mark = statement.text(mark);
-                let (scanned_to, next_mark) = match &reached.from {
+                let here = "(SELECT system_identifier::text FROM pg_control_system())";
+                let (next_mark, prefix) = (
+                    statement.text(&reached.next_mark),
+                    if reached.is_end() || !sequencer.is_sweeping { "" } else { SWEEPING },
+                );
+                let (mark, scan) = match &reached.from {
+                    None => (
+                        format!("{next_mark}::text::bigint"),
+                        "scanned_in = NULL, scanned_to = NULL, next_mark = NULL".to_owned(),
+                    ),
                     Some(from) => {
-                        let (from, next_mark) = (statement.text(from), statement.text(&reached.next_mark));
-                        (format!("{from}::text::bigint"), format!("{next_mark}::text::bigint"))
+                        let from = statement.text(from);
+                        // As other versions have it: what is before the mark has its number, or was looked at on the way through all.
+                        let mark = if sequencer.is_sweeping {
+                            format!("{from}::text::bigint")
+                        } else {
+                            format!("least({from}::text::bigint, {next_mark}::text::bigint)")
+                        };
+                        (
+                            mark,
+                            format!(
+                                "scanned_in = {here}, scanned_to = {from}::text::bigint, next_mark = {next_mark}::text::bigint"
+                            ),
+                        )
                     }
-                    None => ("NULL".to_owned(), "NULL".to_owned()),
                 };
-                let is_following = reached.is_end() || sequencer.stage == Stage::Following;
-                let prefix = if is_following { "" } else { "sweeping " };
                 format!(
-                    "UPDATE lead_sequencer SET last_sequence = {last}, mark = {mark}::text::bigint, scanned_to = {scanned_to}, \
-                            next_mark = {next_mark}, system_identifier = \
-                            '{prefix}' || (SELECT system_identifier::text FROM pg_control_system())"
+                    "UPDATE lead_sequencer SET last_sequence = {last}, mark = {mark}, {scan}, system_identifier = '{prefix}' || {here}"
                 )
             }
             Self::Sqlite => {

@@ -113,7 +113,6 @@ impl LeadLog for MemoryLeadStore {
         let former = former_origin.map(str::to_owned).or(state.log.state.former_origin.take());
         state.log = Log::default();
         state.log.state.former_origin = former;
-        state.outbox.forget_checkpoints();
         state.audit.push(record.clone());
         Ok(())
     }

@@ -41,13 +41,6 @@ impl State {
 }
 
 impl Outbox {
-    /// Begins to tell of checkpoints anew.
-    pub(super) fn forget_checkpoints(&mut self) {
-        for destination in self.destinations.values_mut() {
-            destination.checkpoint.size = 0;
-        }
-    }
-
     /// How many rows have a number: the first of the log.
     pub(super) fn numbered(&self) -> usize {
         self.events.len()
@@ -123,6 +116,8 @@ impl LeadOutbox for MemoryLeadStore {
         }
         if let Some(known) = outbox.destinations.get_mut(&subscription.destination) {
             known.position += number(ahead.len());
+            // It is told of leads, whatever it was told of before.
+            (known.checkpoint.attempts, known.checkpoint.since) = (0, None);
         }
         Ok(u32::try_from(ahead.len()).unwrap_or(u32::MAX))
     }
@@ -200,10 +195,10 @@ impl LeadOutbox for MemoryLeadStore {
         let is_ready = |known: &&mut Destination| {
             known.paused_at.is_none()
                 && known.rests_until.is_none_or(|until| until <= now)
-                && known.checkpoint.size < size
+                && known.checkpoint.size != size
         };
         let Some(known) = known.filter(is_ready) else { return Ok(None) };
-        known.rests_until = Some(now + delta(lease));
+        (known.rests_until, known.position) = (Some(now + delta(lease)), number(state.outbox.events.len()));
         known.checkpoint.attempts += 1;
         known.checkpoint.since.get_or_insert(now);
         let attempt = known.checkpoint.attempts;
@@ -216,14 +211,12 @@ impl LeadOutbox for MemoryLeadStore {
         has_arrived: bool,
         rest: Duration,
     ) -> Result<bool, StoreError> {
-        let State { outbox, log, .. } = &mut *self.lock();
+        let outbox = &mut self.lock().outbox;
         let known = outbox.destinations.get_mut(&delivery.destination);
         let Some(known) = known.filter(|known| known.checkpoint.attempts == delivery.attempt) else { return Ok(false) };
         known.rests_until = Some(time::now() + delta(rest));
         if has_arrived {
-            // Where the log was begun anew meanwhile, all of it is told again.
-            let is_of_this_log = log.checkpoint().is_some_and(|(size, _)| delivery.size <= size);
-            known.checkpoint = Told { size: if is_of_this_log { delivery.size } else { 0 }, ..Told::default() };
+            known.checkpoint = Told { size: delivery.size, ..Told::default() };
         }
         Ok(true)
     }
@@ -252,7 +245,7 @@ impl LeadOutbox for MemoryLeadStore {
         let Some(known) = state.outbox.destinations.get_mut(destination) else { return Ok(false) };
         let is_change = known.paused_at.is_some() != is_paused;
         if is_change {
-            known.paused_at = is_paused.then(time::now);
+            (known.paused_at, known.rests_until) = (is_paused.then(time::now), None);
         }
         Ok(is_change)
     }

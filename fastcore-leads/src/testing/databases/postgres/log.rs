@@ -86,16 +86,21 @@ pub async fn a_row_is_redacted_beside_those_who_write(open: Open) {
         let (database, row_id) = (Arc::clone(&database), row_id.clone());
         async move { log::redact(&*database, &row_id).await }
     });
-    let waits = "SELECT EXISTS (SELECT FROM pg_locks WHERE relation = 'audit_log'::regclass AND mode = 'ShareRowExclusiveLock' AND NOT granted)";
-    for (is_so, what) in [("t", "waits"), ("f", "gives way"), ("t", "comes back")] {
-        while psql(&url, waits) != is_so {
-            assert!(!redacting.is_finished(), "until it {what}");
-        }
+    let waits = "EXISTS (SELECT FROM pg_locks WHERE relation = 'audit_log'::regclass AND mode = 'ShareRowExclusiveLock'
+                     AND NOT granted AND database = (SELECT oid FROM pg_database WHERE datname = current_database()))";
+    // It waits, gives way, and comes back.
+    for until in [waits, &format!("NOT {waits}"), waits] {
+        let seen = format!(
+            "DO $$ BEGIN FOR look IN 1..10000 LOOP IF {until} THEN RETURN; END IF; PERFORM pg_sleep(0.002); END LOOP;
+                         RAISE EXCEPTION 'never seen'; END $$"
+        );
+        psql(&url, &seen);
+        log::receive(&*database, 1).await;
     }
+    assert!(!redacting.is_finished(), "beside somebody who writes");
     other.say("COMMIT;");
     drop(other);
     assert!(redacting.await.expect("it ran"));
-    log::receive(&*database, 1).await;
     log::sealer(&database, &key).seal_all().await.expect("sealed");
     let report = log::audit(&*database, &key, None).await;
     assert!(report.is_sound() && report.redacted == [row_id], "{:?}", report.findings);

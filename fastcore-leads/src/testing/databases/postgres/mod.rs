@@ -43,7 +43,7 @@ pub use self::network::{
 pub use self::outbox::{
     a_dump_that_is_restored_loses_no_event, a_long_log_is_scanned_in_steps, a_row_that_is_committed_late_is_told_late,
     rows_of_one_transaction_are_numbered_in_few_steps, rows_of_the_fastapi_service_are_told,
-    rows_that_are_committed_in_any_order_are_numbered_once,
+    rows_that_are_committed_in_any_order_are_numbered_once, where_a_scan_stopped_is_believed_only_where_it_is_so,
 };
 use super::{
     CANARY, Database, Open, all_migrate, assert_erased, assert_mismatch, assert_poison_fails_alone,
@@ -124,6 +124,7 @@ cases! {
     rows_of_the_fastapi_service_are_told
     a_long_log_is_scanned_in_steps
     rows_of_one_transaction_are_numbered_in_few_steps
+    where_a_scan_stopped_is_believed_only_where_it_is_so
     a_dump_that_is_restored_loses_no_event
     an_erased_person_is_nowhere
     the_audit_log_never_names_the_person

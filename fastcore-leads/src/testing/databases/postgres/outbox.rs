@@ -76,11 +76,12 @@ pub async fn rows_that_are_committed_in_any_order_are_numbered_once(open: Open) 
     let opened = Instant::now();
     let (done, is_done) = watch::channel(false);
     let mut sequencers = JoinSet::new();
-    for _ in 0..2 {
+    // One of them stops in the middle of nearly every scan.
+    for at_once in [3, 500] {
         let (database, is_done) = (Arc::clone(&database), is_done.clone());
         sequencers.spawn(async move {
             while !*is_done.borrow() {
-                database.sequence(500).await.expect("sequence");
+                database.sequence(at_once).await.expect("sequence");
                 tokio::task::yield_now().await;
             }
         });
@@ -175,6 +176,34 @@ pub async fn a_long_log_is_scanned_in_steps(open: Open) {
     assert_eq!(standing(), "t|f|t", "it has seen all");
     assert_eq!(events.iter().map(|event| event.sequence).collect::<Vec<_>>(), (1..=5026).collect::<Vec<_>>());
     assert_eq!(events.iter().filter(|event| event.lead_id == late).count(), 1);
+}
+
+/// Versions that do not know where a scan stopped leave it as it is, and so does a dump.
+pub async fn where_a_scan_stopped_is_believed_only_where_it_is_so(open: Open) {
+    let here = "(SELECT system_identifier::text FROM pg_control_system())";
+    for (identifier, mark, scanned_in, scanned_to) in [
+        ("'of another cluster'", "1", "'of another cluster'", "2000000000"),
+        (&*format!("'sweeping ' || {here}"), "1", "'of another cluster'", "2000000000"),
+        (here, "1", "'of another cluster'", "2000000000"),
+        // The mark is past it.
+        (here, "2", here, "1"),
+    ] {
+        let (database, url) = migrated(open).await;
+        let write = || psql(&url, &audit_row_of("gen_random_uuid()").repeat(20));
+        write();
+        psql(
+            &url,
+            &format!(
+                "UPDATE lead_sequencer SET system_identifier = {identifier}, mark = {mark}, scanned_in = {scanned_in},
+                        scanned_to = {scanned_to}, next_mark = {scanned_to}"
+            ),
+        );
+        assert_eq!(told(&database).await.len(), 20, "{identifier}");
+        write();
+        assert_eq!(told(&database).await.len(), 40, "{identifier}");
+        let is_behind = "SELECT mark <= pg_snapshot_xmin(pg_current_snapshot())::text::bigint FROM lead_sequencer";
+        assert_eq!(psql(&url, is_behind), "t", "{identifier}");
+    }
 }
 
 /// However many rows one transaction wrote, they are not all looked at again for each few that get their numbers.
