@@ -150,7 +150,7 @@ async fn whole(cluster: &Cluster, name: &str, url: Option<String>, rows: u64) {
     std::fs::create_dir(dir.path().join("published")).expect("a folder");
     let folder = Folder::at(dir.path().join("published"));
     let started = Instant::now();
-    while database.sequence(1000).await.expect("numbered") > 0 {}
+    while database.sequence(4096).await.expect("numbered") > 0 {}
     let numbered = started.elapsed();
     let builder = Sealer::builder(Arc::clone(&database), key.clone()).publish(folder.clone());
     assert_eq!(builder.seal_all().await.expect("sealed"), rows);

@@ -184,7 +184,10 @@ impl Entry {
             (Some(url), None) => {
                 let destination = Destination::webhook(subscription, self.webhook(url, folder)?);
                 match self.in_flight {
-                    Some(in_flight) => destination.in_flight(in_flight),
+                    Some(in_flight) => {
+                        within(in_flight.into(), 1..=1000, "in_flight")?;
+                        destination.in_flight(in_flight)
+                    }
                     None => destination,
                 }
             }
@@ -254,9 +257,6 @@ impl Entry {
         if let Some(seconds) = self.timeout_seconds {
             within(seconds, 1..=300, "timeout_seconds")?;
             webhook = webhook.timeout(Duration::from_secs(seconds));
-        }
-        if let Some(in_flight) = self.in_flight {
-            within(in_flight.into(), 1..=1000, "in_flight")?;
         }
         Ok(webhook)
     }

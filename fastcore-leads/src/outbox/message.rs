@@ -1,5 +1,4 @@
 use bytes::Bytes;
-
 use sha2::{Digest, Sha256};
 
 use super::{Body, CheckpointDelivery, Delivery, Payload, Subject, body::CheckpointBody};

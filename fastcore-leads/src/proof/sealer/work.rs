@@ -21,13 +21,11 @@ use crate::{
     store::{LeadLog, StoreError, StoreErrorKind},
 };
 
-/// Rows of one transaction, and the fewest where so many take too long.
+/// Rows that are numbered or sealed in one transaction, and the fewest that are sealed where so many take too long.
 const AT_ONCE: u32 = 4096;
 const LEAST_AT_ONCE: u32 = 64;
 /// How long it goes on without signing what is sealed, where there is always more.
 const SIGNING: Duration = Duration::from_secs(5);
-/// Rows that are numbered at once.
-const NUMBERED_AT_ONCE: u32 = 1000;
 /// Tiles that are published at once.
 const TILES_AT_ONCE: usize = 64;
 
@@ -92,14 +90,7 @@ impl Work {
 
     /// Seals some rows. Returns whether there are more.
     pub(super) async fn pass(&self) -> Result<bool, SealError> {
-        let mut numbered = 0;
-        while numbered < AT_ONCE {
-            let some = self.store.sequence(NUMBERED_AT_ONCE).await?;
-            numbered += some;
-            if some < NUMBERED_AT_ONCE {
-                break;
-            }
-        }
+        self.store.sequence(AT_ONCE).await?;
         let published = self.published().await?;
         let state = self.store.sealed().await?;
         self.check(&state, published)?;

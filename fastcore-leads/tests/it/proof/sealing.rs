@@ -1,6 +1,6 @@
 //! What is sealed, signed and published, and what is refused.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use fastcore_leads::{
     LeadLog, MemoryLeadStore,
@@ -32,6 +32,12 @@ impl World {
     async fn receive_and_seal(&self, leads: usize) -> u64 {
         log::receive(&self.store, leads).await;
         self.seal().await.expect("sealed")
+    }
+
+    async fn until_published(&self, size: u64) {
+        while self.folder.last().expect("read").is_none_or(|note| !note.text().contains(&format!("\n{size}\n"))) {
+            tokio::task::yield_now().await;
+        }
     }
 
     fn head(&self) -> Checkpoint {
@@ -155,17 +161,52 @@ async fn a_rotation_signs_once_more() {
     assert_eq!(alone.seal_all().await.expect("sealed"), 11);
 }
 
+/// What is published is kept for years: in between the database has the last checkpoint, and the folder has it in the end.
+#[tokio::test(flavor = "multi_thread")]
+async fn it_is_published_now_and_then() {
+    let world = world();
+    let builder = Sealer::builder(world.store.clone(), world.key.clone()).publish(world.folder.clone());
+    let sealer = builder.poll(Duration::from_millis(5)).publish_every(Duration::from_secs(3600)).start();
+    log::receive(&world.store, 3).await;
+    world.until_published(3).await;
+    for size in [6, 9] {
+        log::receive(&world.store, 3).await;
+        let signed = async || world.store.sealed().await.expect("state").checkpoint.expect("a checkpoint");
+        while !signed().await.contains(&format!("\n{size}\n")) {
+            tokio::task::yield_now().await;
+        }
+        assert_eq!(world.head().size, 3);
+    }
+    sealer.shutdown().await;
+    assert_eq!(world.head().size, 9);
+    assert_eq!(world.folder.all().expect("read").len(), 2);
+}
+
+/// A note has an end: whatever has none is not read into memory.
+#[tokio::test]
+async fn what_is_no_note_is_refused_however_long_it_is() {
+    let world = world();
+    world.receive_and_seal(1).await;
+    let path = world.folder.path().join("checkpoints");
+    let whole = std::fs::read(&path).expect("read");
+    for garbage in ["x".repeat(300_000), "x\n".repeat(150_000)] {
+        std::fs::write(&path, [&whole[..], garbage.as_bytes()].concat()).expect("written");
+        let mut seen = 0;
+        let refused = world.folder.each(|_| seen += 1).expect_err("no note");
+        assert!(matches!(refused, FolderError::Checkpoint(_)) && seen == 1, "{refused}");
+    }
+}
+
 /// It seals by itself, and ends when it is told to.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_sealer_follows_the_log() {
     let world = world();
     let builder = Sealer::builder(world.store.clone(), world.key.clone()).publish(world.folder.clone());
-    let sealer = builder.poll(std::time::Duration::from_millis(5)).start();
+    // However quiet it is by then.
+    let sealer = builder.poll(Duration::from_millis(5)).publish_every(Duration::from_millis(50)).start();
     for size in [3, 6] {
         log::receive(&world.store, 3).await;
-        while world.folder.last().expect("read").is_none_or(|note| !note.text().contains(&format!("\n{size}\n"))) {
-            tokio::task::yield_now().await;
-        }
+        world.until_published(size).await;
     }
     sealer.shutdown().await;
     let store: Arc<dyn LeadLog> = Arc::new(world.store.clone());
