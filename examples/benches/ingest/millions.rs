@@ -149,8 +149,8 @@ async fn read(url: &str, leads: u64) -> Vec<String> {
     let store = PgLeadStore::connect(url).await.expect("it opens");
     let (all, resolved) =
         (LeadFilter::default(), LeadFilter { statuses: vec![LeadStatus::Resolved], ..LeadFilter::default() });
-    let middle = |n: u64| {
-        let at = chrono::Utc::now() - chrono::TimeDelta::days(30 + (n * 7 % 600) as i64);
+    let middle = |n: i64| {
+        let at = chrono::Utc::now() - chrono::TimeDelta::days(30 + n * 7 % 600);
         Cursor { created_at: at, id: uuid::Uuid::now_v7() }
     };
     let mut timings = Vec::new();

@@ -4,7 +4,7 @@ use crate::proof::{Checkpoint, Folder, Hash, InvalidCheckpoint, NoteVerifier, se
 /// The heads that a log is held against. Over years they are millions: of each, the size and the root are kept.
 #[derive(Default)]
 pub(super) struct Heads {
-    heads: Vec<(u64, Hash)>,
+    seen: Vec<(u64, Hash)>,
     /// That of the most entries.
     pub(super) last: Option<Checkpoint>,
     /// How many checkpoints are none, or of a key that is not known.
@@ -35,8 +35,8 @@ impl Heads {
     pub(super) fn add(&mut self, head: Checkpoint) {
         let next = (head.size, head.root);
         // Most are signed twice, one behind the other.
-        if self.heads.last() != Some(&next) {
-            self.heads.push(next);
+        if self.seen.last() != Some(&next) {
+            self.seen.push(next);
         }
         if self.last.as_ref().is_none_or(|last| last.size < head.size) {
             self.last = Some(head);
@@ -47,7 +47,7 @@ impl Heads {
         if others.largest() > self.largest() || self.last.is_none() {
             self.last = others.last;
         }
-        self.heads.extend(others.heads);
+        self.seen.extend(others.seen);
         self.forged += others.forged;
     }
 
@@ -57,11 +57,11 @@ impl Heads {
     }
 
     pub(super) fn sort(&mut self) {
-        self.heads.sort_unstable();
-        self.heads.dedup();
+        self.seen.sort_unstable();
+        self.seen.dedup();
     }
 
     pub(super) fn sorted(&self) -> &[(u64, Hash)] {
-        &self.heads
+        &self.seen
     }
 }
