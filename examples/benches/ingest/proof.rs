@@ -6,7 +6,7 @@ use std::{
 };
 
 use fastcore_leads::{
-    LeadDatabase, LeadMigrations, LeadOutbox,
+    LeadDatabase, LeadMigrations,
     proof::{Audit, Folder, NoteKey, Sealer},
     testing::{
         TOKEN, TempDir, body,
@@ -150,8 +150,6 @@ async fn whole(cluster: &Cluster, name: &str, url: Option<String>, rows: u64) {
     std::fs::create_dir(dir.path().join("published")).expect("a folder");
     let folder = Folder::at(dir.path().join("published"));
     let started = Instant::now();
-    while database.sequence(4096).await.expect("numbered") > 0 {}
-    let numbered = started.elapsed();
     let builder = Sealer::builder(Arc::clone(&database), key.clone()).publish(folder.clone());
     assert_eq!(builder.seal_all().await.expect("sealed"), rows);
     let (sealed, started) = (started.elapsed(), Instant::now());
@@ -159,13 +157,7 @@ async fn whole(cluster: &Cluster, name: &str, url: Option<String>, rows: u64) {
     let report = audit.run(&*database, |_, _| {}).await.expect("read");
     assert!(report.is_sound() && report.rows == rows, "{:?}", report.findings);
     let per_second = |elapsed: Duration| rows as f64 / elapsed.as_secs_f64();
-    println!(
-        "| {name} | {:.0} (numbering alone {:.0}) | {:.0} | {} |",
-        per_second(sealed),
-        per_second(numbered),
-        per_second(started.elapsed()),
-        peak()
-    );
+    println!("| {name} | {:.0} | {:.0} | {} |", per_second(sealed), per_second(started.elapsed()), peak());
 }
 
 /// The most memory that this process had, in MiB.

@@ -4,7 +4,7 @@ use std::{
     collections::BTreeMap,
     sync::{
         Arc, Mutex, PoisonError,
-        atomic::{AtomicU32, Ordering},
+        atomic::{AtomicBool, AtomicU32, Ordering},
     },
     time::Duration,
 };
@@ -40,6 +40,8 @@ pub(super) struct Work {
     metrics: Metrics,
     /// Rows of the next transaction.
     at_once: AtomicU32,
+    /// Whether there was more in the last pass than one takes.
+    is_behind: AtomicBool,
     /// What was signed here last, and when.
     signed: Mutex<Option<(Checkpoint, Instant)>>,
     /// How long it is between two checkpoints that are published, and when the last one was.
@@ -56,6 +58,7 @@ impl Work {
             folder,
             metrics: Metrics::begin(),
             at_once: AtomicU32::new(AT_ONCE),
+            is_behind: AtomicBool::new(false),
             signed: Mutex::default(),
             between,
             published_at: Mutex::default(),
@@ -88,9 +91,22 @@ impl Work {
         self.signed.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Seals some rows. Returns whether there are more.
+    /// Numbers and seals some rows. Returns whether there are more.
     pub(super) async fn pass(&self) -> Result<bool, SealError> {
-        self.store.sequence(AT_ONCE).await?;
+        let has_more = if self.is_behind.load(Ordering::Relaxed) {
+            // One page is numbered while the one before it is sealed.
+            let (numbered, sealed) = tokio::join!(self.store.sequence(AT_ONCE), self.seal());
+            sealed? || numbered? > 0
+        } else {
+            self.store.sequence(AT_ONCE).await?;
+            self.seal().await?
+        };
+        self.is_behind.store(has_more, Ordering::Relaxed);
+        Ok(has_more)
+    }
+
+    /// Seals some of the rows that have a number. Returns whether there are more.
+    async fn seal(&self) -> Result<bool, SealError> {
         let published = self.published().await?;
         let state = self.store.sealed().await?;
         self.check(&state, published)?;
