@@ -190,7 +190,7 @@ pub(crate) async fn try_out(file: &Path, name: &str) -> Outcome {
 /// A checkpoint of no log, which nobody signed.
 fn sample_checkpoint(destination: &str) -> CheckpointDelivery {
     let checkpoint = "This is a test: nobody signed this checkpoint.\n0\n".to_owned();
-    CheckpointDelivery { destination: destination.to_owned(), size: 0, checkpoint, attempt: 1 }
+    CheckpointDelivery { destination: destination.to_owned(), size: 0, checkpoint, attempt: 1, claim: 1 }
 }
 
 /// A lead that nobody sent, under a sequence number that none has.

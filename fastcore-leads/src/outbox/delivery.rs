@@ -199,6 +199,8 @@ pub struct CheckpointDelivery {
     pub checkpoint: String,
     /// Which attempt this is since the last checkpoint that arrived, counted from 1.
     pub attempt: u32,
+    /// Which claim this is: a result counts only where no later claim was made.
+    pub claim: u32,
 }
 
 /// How far earlier leads of an address are counted: a machine may send without end, and each is looked at for each event.

@@ -38,21 +38,28 @@ impl Dialect {
 
     /// How far sealing is behind. Answers a [`LagRow`].
     pub(super) fn seal_lag(self) -> Statement {
-        // Among the next ones and the last ones only: this is asked often.
-        let (behind, order) = match self {
-            Self::Postgres => ("written_in >= mark AND written_in > 0", "written_in"),
-            Self::Sqlite => ("rowid > coalesce((SELECT rowid FROM audit_log WHERE id = mark), 0)", "rowid"),
+        // This is asked often: so it is the next rows that are looked at, and the last ones. Where only one of those has no number, rows have
+        // waited since the last one that has. Behind a restore in another cluster, its rows may have higher numbers.
+        let (behind, is_ours, order) = match self {
+            Self::Postgres => (
+                "written_in >= mark AND written_in > 0",
+                " AND written_in < pg_snapshot_xmax(pg_current_snapshot())::text::bigint",
+                "written_in",
+            ),
+            Self::Sqlite => ("rowid > coalesce((SELECT rowid FROM audit_log WHERE id = mark), 0)", "", "rowid"),
         };
-        let next = format!(
-            "(SELECT * FROM (SELECT id, created_at_utc, {order} AS place FROM audit_log WHERE {behind} ORDER BY {order} LIMIT {LOOKED_AT}) AS first \
-              UNION ALL \
-              SELECT * FROM (SELECT id, created_at_utc, {order} AS place FROM audit_log WHERE {behind} ORDER BY {order} DESC LIMIT {LOOKED_AT}) AS last) AS audited \
-             WHERE (SELECT 1 FROM lead_event WHERE lead_event.audit_id = audited.id) IS NULL ORDER BY place LIMIT 1"
-        );
+        let unnumbered = |column: &str, condition: &str, direction: &str| {
+            format!(
+                "(SELECT {column} FROM (SELECT id, created_at_utc, {order} AS place FROM audit_log WHERE {behind}{condition} \
+                                         ORDER BY {order}{direction} LIMIT {LOOKED_AT}) AS audited \
+                   WHERE (SELECT 1 FROM lead_event WHERE lead_event.audit_id = audited.id) IS NULL ORDER BY place LIMIT 1)"
+            )
+        };
+        let (next, last) = (unnumbered("created_at_utc", "", ""), unnumbered("1", is_ours, " DESC"));
         let answer = self.json_array(&format!(
             "size, last_sequence - first_sequence + 1 - size, \
              (SELECT created_at_utc FROM lead_event WHERE sequence = first_sequence + size), \
-             (SELECT audited.created_at_utc FROM {next})"
+             coalesce({next}, CASE WHEN {last} IS NOT NULL THEN (SELECT created_at_utc FROM lead_event WHERE sequence = last_sequence) END)"
         ));
         Statement::of(self, format!("SELECT {answer} AS answer FROM {THE_SEAL}, {THE_SEQUENCER}"))
     }

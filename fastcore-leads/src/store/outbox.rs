@@ -95,7 +95,7 @@ pub trait LeadOutbox: LeadInbox {
     ) -> Result<Option<CheckpointDelivery>, StoreError>;
 
     /// Notes whether a checkpoint arrived, and lets the destination rest. Returns whether that counted: not where it was claimed again
-    /// since, by [`CheckpointDelivery::attempt`].
+    /// since.
     ///
     /// # Errors
     /// [`StoreError`] where the database does not answer: then it is sent again.

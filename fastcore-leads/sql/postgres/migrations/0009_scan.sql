@@ -7,6 +7,7 @@ ALTER TABLE lead_sequencer ADD COLUMN scanned_to bigint, ADD COLUMN next_mark bi
 ALTER TABLE lead_destination
     ADD COLUMN checkpoint_size bigint NOT NULL DEFAULT 0,
     ADD COLUMN checkpoint_attempts integer NOT NULL DEFAULT 0,
+    ADD COLUMN checkpoint_claim integer NOT NULL DEFAULT 0,
     ADD COLUMN checkpoint_since_utc timestamptz;
 
 UPDATE fastcore_leads_migrations SET readable_from = 2 WHERE version = 9;

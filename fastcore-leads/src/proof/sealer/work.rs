@@ -79,7 +79,7 @@ impl Work {
         };
         let at_once = self.at_once.load(Ordering::Relaxed);
         self.at_once.store((at_once * 2).min(AT_ONCE), Ordering::Relaxed);
-        if !has_more || self.signed().is_none_or(|(_, at)| at.elapsed() > SIGNING) {
+        if !has_more || is_last || self.signed().is_none_or(|(_, at)| at.elapsed() > SIGNING) {
             let published_at = *self.published_at.lock().unwrap_or_else(PoisonError::into_inner);
             let is_time = published_at.is_none_or(|at| at.elapsed() >= self.between);
             self.publish(is_time || is_last).await?;
@@ -139,8 +139,12 @@ impl Work {
             return Ok(size);
         }
         let signed = self.signed().map(|(head, _)| head);
+        // What was signed in between is in the database alone, which may have been put back.
+        if let Some(signed) = signed.as_ref().filter(|head| head.size > size) {
+            return Err(WitnessError::Shorter { seen: signed.size, size }.into());
+        }
         let known_heads = [&kept, &published].into_iter().flatten().map(|(_, head)| head.clone());
-        let seen: Vec<_> = known_heads.chain(signed.filter(|head| head.size <= size)).collect();
+        let seen: Vec<_> = known_heads.chain(signed).collect();
         let needed = seen.iter().flat_map(|head| tiles_of_consistency(head.size, size)).chain(tiles_of_root(size));
         let tiles = self.tiles(needed.collect()).await?;
         let origin = self.known.first().map_or("", NoteVerifier::name);

@@ -15,25 +15,39 @@ use crate::{
     sql::{
         inbox::{Dialect, Statement},
         outbox::{
-            self as sql, CheckpointRow, DueRow, EventRow, Numbered, RecordRow, SequencerRow, StatusRow, Unnumbered,
+            self as sql, CheckpointRow, DueRow, EventRow, Numbered, Reached, RecordRow, SequencerRow, StatusRow,
+            Unnumbered,
         },
     },
-    store::{LeadOutbox, StoreError},
+    store::{LeadOutbox, StoreError, StoreErrorKind},
 };
 
 /// How many deliveries are removed, or made due again, in one transaction: few enough that nobody waits long for it.
 const AT_ONCE: u32 = 1000;
+/// The fewest rows that are numbered in one transaction, where more take too long.
+const LEAST_AT_ONCE: u32 = 50;
 
 #[async_trait]
 impl<C: Connections> LeadOutbox for Engine<C> {
     async fn sequence(&self, limit: u32) -> Result<u32, StoreError> {
         let (limit, mut numbered) = (limit.max(1), 0_u32);
+        let (mut at_once, mut reached) = (limit, None);
         while numbered < limit {
-            let room = limit - numbered;
-            let (some, is_all) = self.transact(move |session| Box::pin(sequence(session, C::DIALECT, room))).await?;
-            numbered = numbered.saturating_add(some);
-            if is_all {
-                break;
+            let (room, before) = (at_once.min(limit - numbered), reached.clone());
+            let pass = self.transact(move |session| Box::pin(sequence(session, C::DIALECT, room, before))).await;
+            match pass {
+                Ok((some, so_far)) => {
+                    numbered = numbered.saturating_add(some);
+                    if so_far.as_ref().is_none_or(Reached::is_end) {
+                        break;
+                    }
+                    reached = so_far;
+                }
+                // Fewer may do where so many take too long.
+                Err(error) if error.kind() == StoreErrorKind::TimedOut && at_once > LEAST_AT_ONCE => {
+                    at_once = (at_once / 8).max(LEAST_AT_ONCE);
+                }
+                Err(error) => return Err(error),
             }
         }
         Ok(numbered)
@@ -179,11 +193,17 @@ impl<C: Connections> Engine<C> {
     }
 }
 
-/// One pass of the sequencer. Returns how many rows it numbered, and whether there is nothing more to be looked at.
-async fn sequence<S: Session>(session: &mut S, dialect: Dialect, limit: u32) -> Result<(u32, bool), StoreError> {
+/// One pass of the sequencer. Returns how many rows it numbered, and how far it came.
+async fn sequence<S: Session>(
+    session: &mut S,
+    dialect: Dialect,
+    limit: u32,
+    before: Option<Reached>,
+) -> Result<(u32, Option<Reached>), StoreError> {
     let sequencer: Vec<SequencerRow> = ask(session, dialect.lock_sequencer()).await?;
     // Whoever emptied the table has to migrate.
-    let Some(sequencer) = sequencer.into_iter().next().map(SequencerRow::read) else { return Ok((0, true)) };
+    let Some(sequencer) = sequencer.into_iter().next() else { return Ok((0, None)) };
+    let sequencer = sequencer.read().going_on(before);
     let (rows, reached) = Unnumbered::read(ask(session, dialect.unnumbered(&sequencer, limit)).await?)?;
     let numbered: Vec<Numbered> =
         rows.iter().zip(sequencer.last + 1..).map(|((id, row), number)| Numbered::of(id, row, number)).collect();
@@ -194,7 +214,7 @@ async fn sequence<S: Session>(session: &mut S, dialect: Dialect, limit: u32) -> 
         let count = i64::try_from(numbered.len()).unwrap_or_default();
         session.write(dialect.mark(&sequencer, count, &reached)).await?;
     }
-    Ok((u32::try_from(numbered.len()).unwrap_or(u32::MAX), reached.is_end()))
+    Ok((u32::try_from(numbered.len()).unwrap_or(u32::MAX), Some(reached)))
 }
 
 async fn fan_out<S: Session>(

@@ -191,10 +191,12 @@ impl Dialect {
         let name = statement.text(destination);
         let now = statement.now();
         let answer = self.json_array(
-            "(SELECT audit_seal.checkpoint_size FROM audit_seal), (SELECT checkpoint FROM audit_seal), checkpoint_attempts",
+            "(SELECT audit_seal.checkpoint_size FROM audit_seal), (SELECT checkpoint FROM audit_seal), checkpoint_attempts, \
+             checkpoint_claim",
         );
         statement.text = Cow::Owned(format!(
             "UPDATE lead_destination SET rests_until_utc = {until}, checkpoint_attempts = checkpoint_attempts + 1, \
+                    checkpoint_claim = checkpoint_claim + 1, \
                     checkpoint_since_utc = coalesce(checkpoint_since_utc, {now}), \
                     position = (SELECT last_sequence FROM lead_sequencer) \
              WHERE name = {name} AND paused_at_utc IS NULL AND (rests_until_utc IS NULL OR rests_until_utc <= {now}) \
@@ -214,7 +216,7 @@ impl Dialect {
         let mut statement = Statement::new(self);
         let until = statement.later(rest);
         let name = statement.text(&delivery.destination);
-        let attempt = statement.bind(Param::BigInt(delivery.attempt.into()));
+        let claim = statement.bind(Param::BigInt(delivery.claim.into()));
         let arrived = if has_arrived {
             let size = statement.bind(Param::BigInt(signed(delivery.size)));
             format!(", checkpoint_size = {size}, checkpoint_attempts = 0, checkpoint_since_utc = NULL")
@@ -223,7 +225,7 @@ impl Dialect {
         };
         statement.text = Cow::Owned(format!(
             "UPDATE lead_destination SET rests_until_utc = {until}{arrived} \
-             WHERE name = {name} AND checkpoint_attempts = {attempt} RETURNING name AS answer"
+             WHERE name = {name} AND checkpoint_claim = {claim} AND checkpoint_attempts > 0 RETURNING name AS answer"
         ));
         statement
     }

@@ -120,7 +120,7 @@ impl DueRow {
 
 /// What a statement answers that takes a checkpoint.
 #[derive(Deserialize)]
-pub(in crate::sql) struct CheckpointRow(i64, String, u32);
+pub(in crate::sql) struct CheckpointRow(i64, String, u32, u32);
 
 impl CheckpointRow {
     pub(in crate::sql) fn read(self, destination: &str) -> CheckpointDelivery {
@@ -129,6 +129,7 @@ impl CheckpointRow {
             size: unsigned(self.0),
             checkpoint: self.1,
             attempt: self.2,
+            claim: self.3,
         }
     }
 }

@@ -26,7 +26,7 @@ const FAR: i64 = 1000;
 /// Of a transaction in the middle of which the scan stopped, one row in so many is numbered at least: all of it is looked at again.
 const SHARE: i64 = 16;
 /// And so many at most: they are one parameter of a statement.
-const MOST_AT_ONCE: i64 = 50_000;
+const MOST_AT_ONCE: i64 = 10_000;
 
 /// The mark before all rows.
 const START: &str = "1";
@@ -44,6 +44,8 @@ pub(in crate::sql) struct Sequencer {
     next_mark: Option<String>,
     /// Whether it is on its way through all rows: the database is in another cluster than before.
     is_sweeping: bool,
+    /// Whether it is noted where the scan goes on.
+    has_scan: bool,
 }
 
 /// The sequencer's row. Older versions change the first three of its columns alone.
@@ -59,28 +61,32 @@ pub(in crate::sql) struct SequencerRow {
     scanned_in: Option<String>,
     scanned_to: Option<i64>,
     next_mark: Option<i64>,
+    /// Transactions from here on had not begun.
+    xmax: Option<i64>,
 }
 
 impl SequencerRow {
     pub(in crate::sql) fn read(self) -> Sequencer {
-        let Self { last, mark, system_identifier, here, scanned_in, scanned_to, next_mark } = self;
+        let Self { last, mark, system_identifier, here, scanned_in, scanned_to, next_mark, xmax } = self;
+        let has_scan = scanned_in.is_some();
         let (is_ours, next_mark) = (scanned_in.as_ref() == Some(&here), next_mark.map(|mark| mark.to_string()));
         let next_mark = next_mark.filter(|_| is_ours);
         if system_identifier == here {
-            // Another version may have moved the mark past the scan, which then begins anew.
-            let is_past = |scanned: &i64| mark.parse().is_ok_and(|mark: i64| mark < *scanned);
-            let scanned_to =
-                scanned_to.filter(|scanned| is_ours && is_past(scanned)).map(|scanned| scanned.to_string());
+            // Another version may have moved the mark past the scan, or ended it: then it begins anew.
+            let is_behind = |scanned: &i64| mark.parse().is_ok_and(|mark: i64| mark <= *scanned);
+            let has_begun = |scanned: &i64| xmax.is_some_and(|xmax| *scanned <= xmax);
+            let scanned_to = scanned_to.filter(|scanned| is_ours && is_behind(scanned) && has_begun(scanned));
+            let scanned_to = scanned_to.map(|scanned| scanned.to_string());
             let next_mark = next_mark.filter(|_| scanned_to.is_some());
             let from = scanned_to.unwrap_or_else(|| mark.clone());
-            return Sequencer { last, mark, from, next_mark, is_sweeping: false };
+            return Sequencer { last, mark, from, next_mark, is_sweeping: false, has_scan };
         }
         if system_identifier.strip_prefix(SWEEPING) == Some(here.as_str()) {
             // Nobody knows what was under way when another version began.
             let next_mark = next_mark.or_else(|| Some(START.to_owned()));
-            return Sequencer { last, from: mark.clone(), mark, next_mark, is_sweeping: true };
+            return Sequencer { last, from: mark.clone(), mark, next_mark, is_sweeping: true, has_scan };
         }
-        Sequencer { last, mark, from: START.to_owned(), next_mark: None, is_sweeping: true }
+        Sequencer { last, mark, from: START.to_owned(), next_mark: None, is_sweeping: true, has_scan }
     }
 }
 
@@ -105,10 +111,21 @@ impl Reached {
 }
 
 impl Sequencer {
-    /// Whether a pass that numbered nothing has to be noted. Where it does not, the next one looks at a few rows again.
+    /// The same, where the pass before in the same call had come further than what was noted.
+    pub(in crate::sql) fn going_on(self, before: Option<Reached>) -> Self {
+        match before {
+            Some(Reached { from: Some(from), next_mark, .. }) if !self.is_sweeping => {
+                Self { from, next_mark: Some(next_mark), ..self }
+            }
+            _ => self,
+        }
+    }
+
+    /// Whether a pass that numbered nothing has to be noted. Where it does not, the next call looks at these rows again: they are few, or
+    /// a transaction that is open still keeps the mark where it is, and then nothing would be gained.
     pub(in crate::sql) fn is_changed_by(&self, reached: &Reached) -> bool {
-        let is_far = reached.is_far && reached.next_mark != self.mark;
-        is_far || !reached.is_end() || self.next_mark.is_some() || self.is_sweeping
+        let has_moved = reached.next_mark != self.mark && (reached.is_far || self.next_mark.is_some());
+        self.is_sweeping || reached.is_end() && (self.has_scan || has_moved)
     }
 }
 
@@ -121,7 +138,8 @@ impl Dialect {
             match self {
                 Self::Postgres => {
                     "SELECT json_build_object('last', last_sequence, 'mark', mark::text, 'system_identifier', system_identifier,
-                            'here', here.id, 'scanned_in', scanned_in, 'scanned_to', scanned_to, 'next_mark', next_mark)::text AS answer
+                            'here', here.id, 'scanned_in', scanned_in, 'scanned_to', scanned_to, 'next_mark', next_mark,
+                            'xmax', pg_snapshot_xmax(pg_current_snapshot())::text::bigint)::text AS answer
                        FROM lead_sequencer, (SELECT system_identifier::text AS id FROM pg_control_system()) AS here
                         FOR UPDATE OF lead_sequencer"
                 }

@@ -53,6 +53,7 @@ struct Destination {
     paused_at: Option<DateTime<Utc>>,
     rests_until: Option<DateTime<Utc>>,
     checkpoint: Told,
+    checkpoint_claim: u32,
 }
 
 /// Which checkpoint arrived, and since when and how often a newer one has been tried.
@@ -201,8 +202,9 @@ impl LeadOutbox for MemoryLeadStore {
         (known.rests_until, known.position) = (Some(now + delta(lease)), number(state.outbox.events.len()));
         known.checkpoint.attempts += 1;
         known.checkpoint.since.get_or_insert(now);
-        let attempt = known.checkpoint.attempts;
-        Ok(Some(CheckpointDelivery { destination: destination.to_owned(), size, checkpoint, attempt }))
+        known.checkpoint_claim += 1;
+        let (attempt, claim) = (known.checkpoint.attempts, known.checkpoint_claim);
+        Ok(Some(CheckpointDelivery { destination: destination.to_owned(), size, checkpoint, attempt, claim }))
     }
 
     async fn settle_checkpoint(
@@ -213,7 +215,11 @@ impl LeadOutbox for MemoryLeadStore {
     ) -> Result<bool, StoreError> {
         let outbox = &mut self.lock().outbox;
         let known = outbox.destinations.get_mut(&delivery.destination);
-        let Some(known) = known.filter(|known| known.checkpoint.attempts == delivery.attempt) else { return Ok(false) };
+        let Some(known) =
+            known.filter(|known| known.checkpoint_claim == delivery.claim && known.checkpoint.attempts > 0)
+        else {
+            return Ok(false);
+        };
         known.rests_until = Some(time::now() + delta(rest));
         if has_arrived {
             known.checkpoint = Told { size: delivery.size, ..Told::default() };

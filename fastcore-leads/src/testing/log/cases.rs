@@ -305,7 +305,8 @@ pub async fn a_checkpoint_goes_to_each_destination_once(store: Log) {
     let kept = store.sealed().await.expect("state").checkpoint.expect("a checkpoint");
     for name in ["archive", "other"] {
         let delivery = claim_for(&store, name).await.expect("a checkpoint");
-        let expected = CheckpointDelivery { destination: name.to_owned(), size, checkpoint: kept.clone(), attempt: 1 };
+        let expected =
+            CheckpointDelivery { destination: name.to_owned(), size, checkpoint: kept.clone(), attempt: 1, claim: 1 };
         assert_eq!(delivery, expected);
         assert_eq!(claim_for(&store, name).await, None, "handed out twice");
         assert!(settle(&store, &delivery, true, Duration::ZERO).await);
@@ -357,4 +358,9 @@ pub async fn a_checkpoint_that_did_not_arrive_is_sent_again(store: Log) {
     assert!(settle(&store, &newer, true, Duration::ZERO).await);
     assert_eq!(standing().await, (0, None));
     assert!(!settle(&store, &newer, true, Duration::ZERO).await, "settled for good");
+    // Attempts count from 1 again, claims go on.
+    seal_some(&store, &key).await;
+    let next = claim_for(&store, "archive").await.expect("the next one");
+    assert_eq!((next.attempt, next.claim), (1, 4));
+    assert!(!settle(&store, &late, true, Duration::ZERO).await, "a late settlement counts");
 }

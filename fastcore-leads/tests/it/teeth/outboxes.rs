@@ -134,7 +134,7 @@ impl LeadOutbox for Broken {
     ) -> Result<bool, StoreError> {
         let mut delivery = delivery.clone();
         match self.fault {
-            Fault::SettlesWhateverTheClaim => delivery.attempt = 2,
+            Fault::SettlesWhateverTheClaim => delivery.claim = 2,
             Fault::LosesASettlement => return Ok(true),
             _ => {}
         }

@@ -209,6 +209,7 @@ pub async fn where_a_scan_stopped_is_believed_only_where_it_is_so(open: Open) {
 /// However many rows one transaction wrote, they are not all looked at again for each few that get their numbers.
 pub async fn rows_of_one_transaction_are_numbered_in_few_steps(open: Open) {
     let (database, url) = migrated(open).await;
+    assert_eq!(told(&database).await, [], "it follows from here on");
     psql(
         &url,
         &format!(
