@@ -61,7 +61,7 @@ pub use self::{
     history::{BrokenTrail, LeadState},
     id_prefix::{IdPrefix, InvalidIdPrefix},
     note::{InvalidNote, Note},
-    page::{Cursor, InvalidCursor, LeadFilter, LeadPage, MAX_PAGE, instant_or_day},
+    page::{Cursor, InvalidCursor, LeadFilter, LeadPage, MAX_PAGE, MAX_REPEATED, instant_or_day},
     reason::{InvalidReason, Reason},
     retention::{Due, PurgeReport, Retention, Unless},
     search::{InvalidSearch, InvalidSearchCursor, Search, SearchCursor, SearchPage},

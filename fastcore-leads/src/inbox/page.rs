@@ -13,6 +13,8 @@ use crate::{
 
 /// The most leads of a page.
 pub const MAX_PAGE: u32 = 1000;
+/// How many different statuses, or sites, may be asked for at once over HTTP.
+pub const MAX_REPEATED: usize = 20;
 
 /// How many leads a page holds, whatever was asked for: at least one, at most [`MAX_PAGE`].
 pub(crate) fn page_size(limit: u32) -> u32 {

@@ -2,7 +2,7 @@ use std::{collections::BTreeSet, ops::RangeInclusive};
 
 use super::body::Wanted;
 use crate::{
-    inbox::{Cursor, Disclosure, LeadFilter, MAX_PAGE, instant_or_day},
+    inbox::{Cursor, Disclosure, LeadFilter, MAX_PAGE, MAX_REPEATED, instant_or_day},
     lead::limits,
     token::{Grant, Scope},
 };
@@ -10,8 +10,6 @@ use crate::{
 /// How many leads a page may hold.
 const LIMIT: RangeInclusive<u32> = 1..=MAX_PAGE;
 const DEFAULT_LIMIT: u32 = 50;
-/// How many different statuses, or sources, may be asked for at once.
-const MAX_REPEATED: usize = 20;
 
 /// What a request asks for by its URL.
 #[derive(Debug, Default)]

@@ -2,7 +2,12 @@
 
 mod schemas;
 
-use fastcore_leads::{LeadStatus, Service, endpoint::InboxProblem, inbox::MAX_PAGE, lead::limits};
+use fastcore_leads::{
+    LeadStatus, Service,
+    endpoint::InboxProblem,
+    inbox::{MAX_PAGE, MAX_REPEATED},
+    lead::limits,
+};
 use serde_json::{Value, json};
 use utoipa::openapi::{
     ComponentsBuilder, Content, HttpMethod, KnownFormat, PathItem, PathsBuilder, Ref, Required, ResponseBuilder,
@@ -376,7 +381,7 @@ fn repeated(name: &str, schema: ObjectBuilder, description: &str) -> ParameterBu
         .parameter_in(ParameterIn::Query)
         .description(Some(description))
         .explode(Some(true))
-        .schema(Some(ArrayBuilder::new().items(schema).max_items(Some(20))))
+        .schema(Some(ArrayBuilder::new().items(schema).max_items(Some(MAX_REPEATED))))
 }
 
 fn reveal() -> ParameterBuilder {

@@ -1,6 +1,10 @@
 //! What is sent and answered.
 
-use fastcore_leads::{LeadStatus, Service, inbox::MAX_PAGE, lead::limits};
+use fastcore_leads::{
+    LeadStatus, Service,
+    inbox::{MAX_PAGE, MAX_REPEATED},
+    lead::limits,
+};
 use utoipa::openapi::{
     Object, Ref,
     schema::{AdditionalProperties, ArrayBuilder, ObjectBuilder, Schema, SchemaType, Type},
@@ -61,15 +65,19 @@ pub(super) fn search() -> Object {
     let boolean = SchemaType::from_iter([Type::Boolean, Type::Null]);
     let limit = ObjectBuilder::new().schema_type(integer).minimum(Some(1)).maximum(Some(MAX_PAGE));
     closed(members([("text", text_of)]))
-        .property("status", ArrayBuilder::new().items(status).description(Some("Of any of these")))
+        .property("status", any_of(status).description(Some("Of any of these")))
         .property("service", service)
-        .property("source", ArrayBuilder::new().items(source()).description(Some("From any of these")))
+        .property("source", any_of(source()).description(Some("From any of these")))
         .property("from", instant_or_null("Taken in at this instant or later, or on this day"))
         .property("to", instant_or_null("Taken in before this instant, or this day"))
         .property("after", nullable().pattern(Some(SEARCH_CURSOR)).description(Some("The next of an earlier page")))
         .property("limit", limit.description(Some("How many leads are found at most. Default: 50")))
         .property("reveal", ObjectBuilder::new().schema_type(boolean))
         .build()
+}
+
+fn any_of(schema: ObjectBuilder) -> ArrayBuilder {
+    ArrayBuilder::new().items(schema).max_items(Some(MAX_REPEATED))
 }
 
 fn instant_or_null(description: &str) -> Schema {
