@@ -8,7 +8,7 @@
 //! leads through one service and watches its memory; `-- --full-table` compares an empty table with one of ten million rows; `-- --direct` measures
 //! `Ingest::ingest_many`; `-- --overload` how quickly a full queue refuses; `-- --import`
 //! `leadctl import`; `-- --telling` what telling others costs, and how soon they hear; `-- --spool` a hundred thousand leads that wait on the site's disk; `-- --inbox` pages of a million leads, and a purge of half of them;
-//! `-- --millions 1,10,30` tables of so many million leads: ingest, pages, searches, erasures, purge, vacuum, size;
+//! `-- --millions 1,10,30` tables of so many million leads: ingest, pages, erasures, purge, vacuum, size;
 //! `-- --staff` a million leads over HTTP, and twenty people who work beside the ingest; `-- --cluster` three servers under Patroni beside one,
 //! and two services beside one; `-- --proof` what sealing the audit log costs, and how quickly a million rows are sealed and gone through
 //! (`--rows N` for another number; `--seconds 0` for that alone).

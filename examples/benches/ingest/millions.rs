@@ -1,10 +1,10 @@
-//! Tables that grow for years: the ingest, pages, searches, erasures, a purge and a vacuum at each of several sizes.
+//! Tables that grow for years: the ingest, pages, erasures, a purge and a vacuum at each of several sizes.
 
 use std::time::{Duration, Instant};
 
 use fastcore_leads::{
     Actor, LeadFilter, LeadInbox, LeadStatus,
-    inbox::{Cursor, InboxExt, Retention, Search, Target},
+    inbox::{Cursor, InboxExt, Retention, Target},
     testing::postgres::Cluster,
 };
 use fastcore_leads_store_sqlx::PgLeadStore;
@@ -18,23 +18,21 @@ use crate::{
 
 /// Leads that a purge finds.
 const DUE: u64 = 20_000;
-/// Larger tables have no search index here: it takes longer to fill than all of the rest.
-const MOST_SEARCHED: u64 = 10_000_000;
 /// What stands beside the leads' own bytes on the disk while a table is filled: the log of writes.
 const BYTES_PER_LEAD: u64 = 1200;
 
 pub(crate) fn measure(cluster: &Cluster, seconds: Duration, rounds: usize, sizes: &[u64]) {
     println!(
         "| leads | GiB, bytes a lead | ingest at 64, leads/s (of an empty table, ratio) | first page, p50 / p99 | page in the middle | \
-         one status | a search | an erasure, p50 / p99 | purge, leads/s | vacuum |\n\
-         | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |"
+         one status | an erasure, p50 / p99 | purge, leads/s | vacuum |\n\
+         | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |"
     );
     let candidate = sqlx_axum();
     let empty = candidate.place(cluster);
     for &leads in sizes {
         let free = free_bytes(cluster);
         if free < leads * BYTES_PER_LEAD {
-            println!("| {leads} | the disk has {} GiB free: not enough | | | | | | | | |", free >> 30);
+            println!("| {leads} | the disk has {} GiB free: not enough | | | | | | | |", free >> 30);
             continue;
         }
         let full = candidate.place(cluster);
@@ -83,9 +81,8 @@ fn free_bytes(cluster: &Cluster) -> u64 {
 
 /// Leads of two years, and some that a purge finds; all of them numbered. Indexes are built at the end.
 fn fill(cluster: &Cluster, url: &str, leads: u64) {
-    let of_tables =
-        "indrelid IN ('lead_inbox'::regclass, 'audit_log'::regclass, 'lead_event'::regclass, 'lead_search'::regclass)";
-    cluster.psql(url, &format!("UPDATE pg_index SET indisready = false WHERE {of_tables}"));
+    let of_tables = "indrelid IN ('lead_inbox'::regclass, 'audit_log'::regclass, 'lead_event'::regclass)";
+    cluster.psql(url, &format!("UPDATE pg_index SET indisready = false, indisvalid = false WHERE {of_tables}"));
     // By its time, as the library's.
     let id =
         "(lpad(to_hex((extract(epoch FROM at) * 1000)::bigint), 12, '0') || '7' || substr(md5(random()::text), 1, 3)
@@ -122,21 +119,12 @@ fn fill(cluster: &Cluster, url: &str, leads: u64) {
     ] {
         cluster.psql(url, &statement);
     }
-    if leads <= MOST_SEARCHED {
-        cluster.psql(
-            url,
-            "INSERT INTO lead_search (place, lead_id, words)
-             SELECT row_number() OVER (ORDER BY created_at_utc, id), id, to_tsvector('simple', email || ' ' || name || ' ' || message) FROM lead_inbox;
-             UPDATE lead_search_progress SET last_place = (SELECT max(place) FROM lead_search), older_after = NULL,
-                    position = (SELECT last_sequence FROM lead_sequencer)",
-        );
-    } else {
-        cluster.psql(
-            url,
-            "UPDATE lead_search_progress SET older_after = NULL, position = (SELECT last_sequence FROM lead_sequencer)",
-        );
-    }
-    for table in ["lead_inbox", "audit_log", "lead_event", "lead_search"] {
+    // Searches are measured by `--staff`: their index takes longer to fill than all of the rest.
+    cluster.psql(
+        url,
+        "UPDATE lead_search_progress SET older_after = NULL, position = (SELECT last_sequence FROM lead_sequencer)",
+    );
+    for table in ["lead_inbox", "audit_log", "lead_event"] {
         cluster.psql(url, &format!("SET maintenance_work_mem = '1GB'; REINDEX TABLE {table}"));
     }
     for statement in ["VACUUM ANALYZE", "CHECKPOINT"] {
@@ -144,7 +132,7 @@ fn fill(cluster: &Cluster, url: &str, leads: u64) {
     }
 }
 
-/// Pages, a search, erasures: how long each takes.
+/// Pages and erasures: how long each takes.
 async fn read(url: &str, leads: u64) -> Vec<String> {
     let store = PgLeadStore::connect(url).await.expect("it opens");
     let (all, resolved) =
@@ -164,17 +152,6 @@ async fn read(url: &str, leads: u64) -> Vec<String> {
         }
         timings.push(shown(times));
     }
-    let mut times = Vec::new();
-    if leads <= MOST_SEARCHED {
-        for n in 0..50 {
-            let search: Search = format!("jean{}@example.com", n * leads / 50).parse().expect("words");
-            let begun = Instant::now();
-            let found = store.search(&search, &all, None, 50).await.expect("a page");
-            times.push(begun.elapsed());
-            assert!(found.is_complete && !found.leads.is_empty());
-        }
-    }
-    timings.push(if times.is_empty() { "not filled".to_owned() } else { shown(times) });
     let mut times = Vec::new();
     for n in 0..50 {
         let email = format!("jean{}@example.com", DUE + n * (leads - DUE) / 50);
