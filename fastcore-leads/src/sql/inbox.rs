@@ -234,11 +234,13 @@ impl Dialect {
                 let id = statement.id(id.as_uuid());
                 (format!("SELECT {COLUMNS} FROM lead_inbox WHERE id = {id}"), " FOR UPDATE")
             }
-            // In the order of keys: two that want the same rows do not deadlock.
+            // In one order: two that want the same rows do not deadlock. It is that of the index on addresses: in the order of keys, a
+            // planner that takes an address for a common one walks all leads.
             Target::Email(email) => {
                 let is_theirs = statement.is_from(email);
-                let select =
-                    format!("SELECT {COLUMNS} FROM lead_inbox WHERE {is_theirs} ORDER BY id LIMIT {MAX_LOCKED}");
+                let select = format!(
+                    "SELECT {COLUMNS} FROM lead_inbox WHERE {is_theirs} ORDER BY created_at_utc, id LIMIT {MAX_LOCKED}"
+                );
                 (select, " FOR UPDATE")
             }
             Target::Due(due) => (statement.select_due(due), " FOR UPDATE OF lead SKIP LOCKED"),
@@ -378,7 +380,7 @@ impl Statement {
                  AND audit.event IN ({contacts}) LIMIT 1) IS NULL \
                  AND (SELECT 1 FROM lead_inbox AS later WHERE lower(later.email) = lower(lead.email) \
                  AND later.erased_at_utc IS NULL AND later.created_at_utc >= {before} \
-                 AND later.status <> 'quarantined' LIMIT 1) IS NULL"
+                 AND later.status <> 'quarantined' ORDER BY later.created_at_utc LIMIT 1) IS NULL"
             ),
         };
         format!(

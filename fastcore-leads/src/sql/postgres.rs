@@ -56,6 +56,7 @@ pub const MIGRATIONS: &[Migration] = &[
     },
     Migration::new(8, "proof", include_str!("../../sql/postgres/migrations/0008_proof.sql")),
     Migration::new(9, "scan", include_str!("../../sql/postgres/migrations/0009_scan.sql")),
+    Migration::new(10, "statistics", include_str!("../../sql/postgres/migrations/0010_statistics.sql")),
 ];
 
 /// Makes the bookkeeping table where it is missing.

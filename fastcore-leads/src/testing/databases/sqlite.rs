@@ -348,12 +348,17 @@ pub async fn pages_are_read_from_an_index(open: Open, execute: Execute) {
         limit: 100,
     };
     let by_status = crate::LeadFilter { statuses: vec![LeadStatus::Resolved], ..Default::default() };
+    let by_email = |email: &str| crate::LeadFilter { email: Some(email.to_owned()), ..Default::default() };
     let (pages, emails) = ("ix_lead_inbox_status_created_at", "ix_lead_inbox_email");
     for (statement, index) in [
         (Dialect::Sqlite.page(&crate::LeadFilter::default(), Some(cursor), 100), pages),
         (Dialect::Sqlite.page(&by_status, None, 100), pages),
         (Dialect::Sqlite.due(&due), pages),
         (Dialect::Sqlite.find_by_email("500@example.com", 100), emails),
+        (Dialect::Sqlite.page(&by_email("500@example.com"), None, 100), emails),
+        (Dialect::Sqlite.page(&by_email("500@bücher.example"), None, 100), emails),
+        (Dialect::Sqlite.lock(&crate::inbox::Target::Email("500@example.com".to_owned())), emails),
+        (Dialect::Sqlite.lock(&crate::inbox::Target::Email("500@bücher.example".to_owned())), emails),
     ] {
         let plan = run(execute, &dir, &format!("EXPLAIN QUERY PLAN {}", statement.text)).await.join("; ");
         let scans = ["SCAN lead_inbox", "SCAN later", "SCAN audit"];

@@ -71,8 +71,7 @@ pub async fn pages_are_read_from_an_index(open: Open) {
                 (ARRAY['received', 'processing', 'resolved', 'archived'])[1 + i % 4]
            FROM generate_series(1, 20000) AS i;
          INSERT INTO audit_log (id, event, lead_id, request_id)
-         SELECT gen_random_uuid(), 'LEAD_RECEIVED', id, request_id FROM lead_inbox;
-         ANALYZE",
+         SELECT gen_random_uuid(), 'LEAD_RECEIVED', id, request_id FROM lead_inbox",
     );
     let new = new_lead();
     let cursor = crate::inbox::Cursor { created_at: new.created_at(), id: new.id().as_uuid() };
@@ -89,16 +88,34 @@ pub async fn pages_are_read_from_an_index(open: Open) {
         limit: 100,
     };
     let by_status = crate::LeadFilter { statuses: vec![LeadStatus::Resolved], ..Default::default() };
+    let by_email = |email: &str| crate::LeadFilter { email: Some(email.to_owned()), ..Default::default() };
     let (pages, emails) = ("ix_lead_inbox_status_created_at", "ix_lead_inbox_email");
+    let assert_reads = |statement: &Statement, index: &str| {
+        let plan = psql(&url, &explain(statement, "COSTS OFF"));
+        assert!(plan.contains(index) && !plan.contains("Seq Scan") && !plan.contains("lead_inbox_pkey"), "{plan}");
+    };
+    let lock = |email: &str| Dialect::Postgres.lock(&Target::Email(email.to_owned()));
+    psql(&url, "ANALYZE");
     for (statement, index) in [
         (Dialect::Postgres.page(&crate::LeadFilter::default(), Some(cursor), 100), pages),
         (Dialect::Postgres.page(&by_status, None, 100), pages),
         (Dialect::Postgres.due(&due), pages),
         (Dialect::Postgres.find_by_email("500@example.com", 100), emails),
+        (Dialect::Postgres.page(&by_email("500@example.com"), None, 100), emails),
+        (Dialect::Postgres.page(&by_email("500@bücher.example"), None, 100), emails),
+        (lock("500@example.com"), emails),
+        (lock("500@bücher.example"), emails),
     ] {
-        let plan = psql(&url, &explain(&statement, "COSTS OFF"));
-        assert!(plan.contains(index) && !plan.contains("Seq Scan"), "{plan}");
+        assert_reads(&statement, index);
     }
+    let estimate = psql(&url, &explain(&lock("500@example.com"), "COSTS ON"));
+    assert!(estimate.contains(" rows=1 "), "{estimate}");
+    // As behind a restore: a million leads, and no statistics of addresses.
+    psql(
+        &url,
+        "UPDATE pg_class SET reltuples = 1000000 WHERE oid = 'lead_inbox'::regclass; DELETE FROM pg_statistic_ext_data",
+    );
+    assert_reads(&lock("500@example.com"), emails);
 }
 
 /// However full the table: by the index of words, and then by keys.
