@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use fastcore_leads::{
-    Actor, LeadFilter, LeadInbox, LeadStatus,
+    Actor, LeadFilter, LeadInbox, LeadStatus, StoreError,
     inbox::{Cursor, InboxExt, Retention, Target},
     testing::postgres::Cluster,
 };
@@ -18,21 +18,23 @@ use crate::{
 
 /// Leads that a purge finds.
 const DUE: u64 = 20_000;
+/// One lead in so many is from a small site.
+const OF_SMALL_SITE: u64 = 10_000;
 /// What stands beside the leads' own bytes on the disk while a table is filled: the log of writes.
 const BYTES_PER_LEAD: u64 = 1200;
 
 pub(crate) fn measure(cluster: &Cluster, seconds: Duration, rounds: usize, sizes: &[u64]) {
     println!(
         "| leads | GiB, bytes a lead | ingest at 64, leads/s (of an empty table, ratio) | first page, p50 / p99 | page in the middle | \
-         one status | an erasure, p50 / p99 | purge, leads/s | vacuum |\n\
-         | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |"
+         one status | an address | a site with one lead in {OF_SMALL_SITE} | counts by status | an erasure, p50 / p99 | purge, leads/s | vacuum |\n\
+         | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |"
     );
     let candidate = sqlx_axum();
     let empty = candidate.place(cluster);
     for &leads in sizes {
         let free = free_bytes(cluster);
         if free < leads * BYTES_PER_LEAD {
-            println!("| {leads} | the disk has {} GiB free: not enough | | | | | | | |", free >> 30);
+            println!("| {leads} | the disk has {} GiB free: not enough | | | | | | | | | | |", free >> 30);
             continue;
         }
         let full = candidate.place(cluster);
@@ -94,7 +96,8 @@ fn fill(cluster: &Cluster, url: &str, leads: u64) {
             &format!(
                 "INSERT INTO lead_inbox (id, created_at_utc, name, email, phone, company, service, message, source, ip_hash, request_id, meta_json, status)
                  SELECT {id}, at, 'Jean Dupont', 'jean' || i || '@example.com', '+33612345678', 'Dupont SA', 'ponts',
-                        'Mon pont elevateur ne monte plus depuis hier, pouvez-vous passer voir cette semaine ?', 'example.com', 'abc123def456',
+                        'Mon pont elevateur ne monte plus depuis hier, pouvez-vous passer voir cette semaine ?',
+                        CASE WHEN i % {OF_SMALL_SITE} = 0 THEN 'small.example' ELSE 'example.com' END, 'abc123def456',
                         gen_random_uuid(), '{{\"user_agent_hash\":\"xyz789\"}}',
                         (ARRAY['received', 'processing', 'resolved', 'archived'])[1 + i % 4]
                    FROM (SELECT i, now() - CASE WHEN i < {DUE} THEN interval '4 years' ELSE interval '2 years' END
@@ -135,8 +138,9 @@ fn fill(cluster: &Cluster, url: &str, leads: u64) {
 /// Pages and erasures: how long each takes.
 async fn read(url: &str, leads: u64) -> Vec<String> {
     let store = PgLeadStore::connect(url).await.expect("it opens");
-    let (all, resolved) =
-        (LeadFilter::default(), LeadFilter { statuses: vec![LeadStatus::Resolved], ..LeadFilter::default() });
+    let all = LeadFilter::default();
+    let resolved = LeadFilter { statuses: vec![LeadStatus::Resolved], ..LeadFilter::default() };
+    let of_site = LeadFilter { sources: vec!["small.example".to_owned()], ..LeadFilter::default() };
     let middle = |n: i64| {
         let at = chrono::Utc::now() - chrono::TimeDelta::days(30 + n * 7 % 600);
         Cursor { created_at: at, id: uuid::Uuid::now_v7() }
@@ -152,17 +156,40 @@ async fn read(url: &str, leads: u64) -> Vec<String> {
         }
         timings.push(shown(times));
     }
+    let email = |n| format!("jean{}@example.com", DUE + n * (leads - DUE) / 50);
     let mut times = Vec::new();
     for n in 0..50 {
-        let email = format!("jean{}@example.com", DUE + n * (leads - DUE) / 50);
+        let begun = Instant::now();
+        let by_email = LeadFilter { email: Some(email(n)), ..LeadFilter::default() };
+        assert_eq!(store.page(&by_email, None, 50).await.expect("a page").leads.len(), 1);
+        times.push(begun.elapsed());
+    }
+    timings.push(shown(times));
+    timings.push(timed(5, async || store.page(&of_site, None, 50).await).await);
+    timings.push(timed(5, async || store.counts().await).await);
+    let mut times = Vec::new();
+    for n in 0..50 {
         let begun = Instant::now();
         let erased =
-            store.erase(Target::Email(email), Actor::new("marie").expect("a name"), None).await.expect("erased");
+            store.erase(Target::Email(email(n)), Actor::new("marie").expect("a name"), None).await.expect("erased");
         times.push(begun.elapsed());
         assert_eq!(erased.len(), 1);
     }
     timings.push(shown(times));
     timings
+}
+
+/// How long something takes that may take too long.
+async fn timed<T>(asked: usize, ask: impl AsyncFn() -> Result<T, StoreError>) -> String {
+    let mut times = Vec::new();
+    for _ in 0..asked {
+        let begun = Instant::now();
+        if let Err(error) = ask().await {
+            return format!("{error}, after {:.1?}", begun.elapsed());
+        }
+        times.push(begun.elapsed());
+    }
+    shown(times)
 }
 
 /// Leads a second.

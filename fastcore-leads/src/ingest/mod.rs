@@ -32,6 +32,9 @@ use crate::{
     store::{LeadStore, NewLead, StoreError, StoreErrorKind},
 };
 
+/// The longest that a readiness probe waits for the store: orchestrators and balancers give up a probe after a second or two.
+const READY_WITHIN: Duration = Duration::from_secs(1);
+
 /// Tells what time it is.
 type Clock = Arc<dyn Fn() -> DateTime<Utc> + Send + Sync>;
 
@@ -127,14 +130,14 @@ impl Ingest {
     /// Whether leads are taken in: asks the store for a sign of life, for a readiness probe.
     ///
     /// # Errors
-    /// What the store says; [`StoreErrorKind::TimedOut`] after the deadline, [`StoreErrorKind::Unavailable`] once
-    /// [`shutdown`](Self::shutdown) was called.
+    /// What the store says; [`StoreErrorKind::TimedOut`] after a second, or after the deadline where that is less;
+    /// [`StoreErrorKind::Unavailable`] once [`shutdown`](Self::shutdown) was called.
     pub async fn ready(&self) -> Result<(), StoreError> {
         if !self.queue.is_open() {
             return Err(StoreErrorKind::Unavailable.into());
         }
         let silent = Err(StoreError::new(StoreErrorKind::TimedOut));
-        timeout(self.deadline, self.store.ready()).await.unwrap_or(silent)
+        timeout(self.deadline.min(READY_WITHIN), self.store.ready()).await.unwrap_or(silent)
     }
 
     /// Takes no more leads, writes those that are queued, and returns when the last one is answered.

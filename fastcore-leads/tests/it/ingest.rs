@@ -357,6 +357,30 @@ async fn a_store_that_panics_over_a_lead_fails_that_one_alone() {
     assert_eq!(ingest.ready().await.unwrap_err().kind(), StoreErrorKind::Unavailable);
 }
 
+/// However long a lead may wait: whoever asks has given up by then.
+#[tokio::test(start_paused = true)]
+async fn a_store_that_does_not_say_whether_it_is_ready_is_not() {
+    struct Silent;
+
+    #[async_trait]
+    impl LeadStore for Silent {
+        async fn insert(&self, _: &[NewLead]) -> Result<Vec<Insertion>, StoreError> {
+            std::future::pending().await
+        }
+
+        async fn ready(&self) -> Result<(), StoreError> {
+            std::future::pending().await
+        }
+    }
+
+    for (deadline, waited) in [(60_000, 1000), (200, 200)] {
+        let ingest = Ingest::builder(Silent).deadline(Duration::from_millis(deadline)).start();
+        let asked = Instant::now();
+        assert_eq!(ingest.ready().await.unwrap_err().kind(), StoreErrorKind::TimedOut);
+        assert_eq!(asked.elapsed().as_millis(), waited);
+    }
+}
+
 #[test]
 fn errors_say_whether_to_retry() {
     assert!(IngestError::Unavailable.is_retryable());
