@@ -20,7 +20,7 @@ use fastcore_leads::{
         Subscription, Webhook,
         mail::{Language, SmtpMailer, StaffMail},
     },
-    transport::{ReqwestTransport, is_public},
+    transport::{ReqwestTransport, is_loopback, is_public},
 };
 use ipnet::IpNet;
 use serde::Deserialize;
@@ -235,7 +235,7 @@ impl Entry {
         let host = url::Url::parse(url).ok().and_then(|url| url.host_str().map(str::to_owned)).unwrap_or_default();
         // What is said at the start is not found out at the first delivery.
         let address = host.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>().ok();
-        let is_here = host == "localhost" || address.is_some_and(|address| address.is_loopback());
+        let is_here = is_loopback(&host);
         if let Some(address) = address
             && !is_here
             && !is_public(address)

@@ -5,7 +5,6 @@
 
 use std::{
     collections::HashSet,
-    net::SocketAddr,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -16,7 +15,7 @@ use fastcore_leads::testing::{
     http::{exchange, lead_request},
     proxy::{Fault as NetworkFault, Proxy},
 };
-use tokio::{task::JoinSet, time::sleep};
+use tokio::time::sleep;
 
 use crate::{
     crash::{Writers, check},
@@ -235,27 +234,23 @@ async fn switched_over(world: &World) {
     let url = world.with(|cluster| cluster.wait_until_whole().url(DATABASE)).await;
     let services = DRIVERS.map(|driver| Service::start_again_and_again(&["--database-url", &url, "--driver", driver]));
     for service in &services {
-        assert_eq!(readiness(service.address).await, 200);
+        assert_eq!(readiness(service).await, 200);
     }
     world.with(|cluster| done(cluster.switch_over(), |_| ())).await;
     let started = Instant::now();
-    let mut asked = JoinSet::new();
-    for (service, driver) in services.iter().zip(DRIVERS) {
-        let address = service.address;
-        asked.spawn(async move {
-            until("a service without a leader is not ready", async || readiness(address).await != 200).await;
-            println!("{driver}: not ready {:.1?} after another server led", started.elapsed());
-        });
-    }
-    asked.join_all().await;
+    let says_so = async |service: &Service, driver| {
+        until("a service without a leader is not ready", async || readiness(service).await != 200).await;
+        println!("{driver}: not ready {:.1?} after another server led", started.elapsed());
+    };
+    tokio::join!(says_so(&services[0], DRIVERS[0]), says_so(&services[1], DRIVERS[1]));
     world.with(whole).await;
     for service in &services {
-        assert_eq!(readiness(service.address).await, 503, "a standby takes no leads");
+        assert_eq!(readiness(service).await, 503, "a standby takes no leads");
     }
 }
 
-async fn readiness(address: SocketAddr) -> u16 {
-    exchange(address, &get("/readyz")).await.status
+async fn readiness(service: &Service) -> u16 {
+    exchange(service.address, &get("/readyz")).await.status
 }
 
 /// Does something to a node; answers its name.

@@ -8,7 +8,10 @@ use super::{
     Attempt, CheckpointDelivery, Message, Payload, SigningKey,
     signature::{WEBHOOK_ID, WEBHOOK_SIGNATURE, WEBHOOK_TIMESTAMP},
 };
-use crate::{time, transport::Transport};
+use crate::{
+    time,
+    transport::{Transport, is_loopback},
+};
 
 /// How long a receiver has for its answer (Standard Webhooks: 15 to 30 s).
 const TIMEOUT: Duration = Duration::from_secs(15);
@@ -119,12 +122,6 @@ pub enum InvalidWebhook {
     /// There is nothing to sign with.
     #[error("a webhook needs a key to sign with: whsec_... or whsk_...")]
     NoKey,
-}
-
-/// Whether a URL's host is this machine.
-pub(super) fn is_loopback(host: &str) -> bool {
-    let host = host.trim_start_matches('[').trim_end_matches(']');
-    host == "localhost" || host.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback())
 }
 
 /// What an answer says. A redirect is a failure: requests are signed for one receiver.

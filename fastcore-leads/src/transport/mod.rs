@@ -5,6 +5,8 @@ mod guard;
 #[cfg(feature = "reqwest")]
 mod reqwest;
 
+use std::net::IpAddr;
+
 use async_trait::async_trait;
 use bytes::Bytes;
 use http::{Request, Response};
@@ -31,6 +33,14 @@ pub trait Transport: Send + Sync + 'static {
     /// # Errors
     /// [`Unreachable`] if no whole answer came. The request may have arrived all the same.
     async fn send(&self, request: Request<Bytes>) -> Result<Response<Bytes>, Unreachable>;
+}
+
+/// Returns whether a URL's host is this machine: `localhost`, or an address of its loopback, in brackets or without.
+///
+/// What is sent there does not leave it, so it may go in clear.
+pub fn is_loopback(host: &str) -> bool {
+    let host = host.trim_start_matches('[').trim_end_matches(']');
+    host == "localhost" || host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
 }
 
 /// No whole answer came: the address cannot be resolved or reached, TLS failed, the connection ended.

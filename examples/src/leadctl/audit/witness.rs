@@ -17,7 +17,7 @@ use fastcore_leads::{
         Checkpoint, Folder, NoteKey, NoteVerifier, SignedNote, Tile, TileId, WitnessError, cosign,
         tiles_of_consistency, tiles_of_root,
     },
-    transport::ReqwestTransport,
+    transport::{ReqwestTransport, is_loopback},
 };
 use fastcore_leads_examples::{environment, keys::read_keys};
 
@@ -113,7 +113,7 @@ impl Source {
             let transport = ReqwestTransport::new(CONNECT).map_err(failed)?;
             let token = environment::secret(TOKEN).map_err(Failure::BadInput)?;
             let uri: Uri = log.parse().map_err(|_| Failure::BadInput(format!("{log}: this is no URL")))?;
-            let is_here = uri.host().is_some_and(|host| ["127.0.0.1", "localhost", "[::1]"].contains(&host));
+            let is_here = uri.host().is_some_and(is_loopback);
             if token.is_some() && uri.scheme_str() != Some("https") && !is_here {
                 return Err(Failure::BadInput(format!("{log}: {TOKEN} would be sent in clear: use https")));
             }

@@ -14,7 +14,7 @@ use lettre::{
 };
 
 use super::{Mail, Mailer, NotMailed};
-use crate::{lead::EmailAddress, outbox::webhook::is_loopback};
+use crate::{lead::EmailAddress, transport::is_loopback};
 
 /// How long each command may take.
 const TIMEOUT: Duration = Duration::from_secs(30);
