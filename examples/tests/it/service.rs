@@ -1,6 +1,7 @@
 //! A `serve` process under test.
 
 use std::{
+    ffi::OsStr,
     fs::File,
     io::{BufRead, BufReader, Read},
     net::SocketAddr,
@@ -27,6 +28,11 @@ impl Service {
     /// Starts with the token that tests use.
     pub(crate) fn start(options: &[&str]) -> Self {
         Self::start_with(options, &[("FASTCORE_SITE_INGEST_TOKEN", TOKEN)])
+    }
+
+    /// Starts another program than the one that was built along, such as an older version.
+    pub(crate) fn start_other(program: &OsStr, options: &[&str]) -> Self {
+        Self::start_by(Command::new(program), options, &[("FASTCORE_SITE_INGEST_TOKEN", TOKEN)])
     }
 
     /// Starts in a directory of its own with these variables, and waits until it listens.
