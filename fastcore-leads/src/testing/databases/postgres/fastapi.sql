@@ -62,3 +62,6 @@ INSERT INTO audit_log VALUES
     ('69e51a30-1e65-4aae-9f31-dcfe8b4087fc', '2026-11-22 13:55:10.100966+00', 'LEAD_RECEIVED', 'site_ingest',
      '40dc09f8-93f3-4c80-9e5f-0f8baddeae82', '11111111-2222-4333-8444-555555555503', 201,
      '{"email": "ob@***", "service": "autre", "ip_hash": "abc123def456"}');
+
+-- What somebody has set for tables that grow.
+ALTER TABLE lead_inbox SET (autovacuum_analyze_scale_factor = 0.5);
