@@ -17,7 +17,7 @@ use fastcore_leads_store_sqlx::SqliteLeadStore;
 use crate::{
     crash::Writers,
     outage::until,
-    service::{Service, get},
+    service::{Service, get, start_in_vain},
 };
 
 /// How often services are killed.
@@ -208,4 +208,28 @@ async fn another_language_verifies_what_is_published_and_finds_what_was_planted(
         std::fs::write(&file, whole).unwrap();
     }
     assert!(verifier(&[&folder, &known, &of_receipt]).status.success());
+}
+
+#[test]
+fn keys_that_cannot_be_used_are_refused_at_the_start() {
+    let (dir, seals) = (TempDir::new(), Seals::new());
+    let key = std::fs::read_to_string(seals.path("keys")).unwrap();
+    let (beginning, secret) = key.trim().rsplit_once('+').unwrap();
+    let public = NoteKey::generate(log::ORIGIN).unwrap().verifier().to_string();
+    for (text, words) in [
+        (String::new(), "there is no key in it"),
+        ("Zk9made-up".to_owned(), "line 1"),
+        (format!("\n{beginning}+{}", &secret[1..]), "line 2"),
+        (public, "PRIVATE+KEY+"),
+    ] {
+        let file = dir.path().join("log.keys");
+        std::fs::write(&file, &text).unwrap();
+        let (status, said) = start_in_vain(&["--audit-keys", file.to_str().unwrap()], &[]);
+        assert!(!status.success() && said.contains(words), "{text}: {said}");
+        assert!(!said.contains("Zk9made") && !said.contains(&secret[1..]), "{said}");
+    }
+    for (options, words) in [(["--audit-keys", "none.keys"], "none.keys"), (["--publish", "log"], "--audit-keys")] {
+        let (status, said) = start_in_vain(&options, &[]);
+        assert!(!status.success() && said.contains(words), "{said}");
+    }
 }
