@@ -136,8 +136,15 @@ impl Ingest {
         if !self.queue.is_open() {
             return Err(StoreErrorKind::Unavailable.into());
         }
-        let silent = Err(StoreError::new(StoreErrorKind::TimedOut));
-        timeout(self.deadline.min(READY_WITHIN), self.store.ready()).await.unwrap_or(silent)
+        // On a task of its own: a store that looks for the server that leads goes on where a probe has given up, and the next one is
+        // answered by it.
+        let (store, deadline) = (Arc::clone(&self.store), self.deadline);
+        let asked = tokio::spawn(async move { timeout(deadline, store.ready()).await });
+        match timeout(READY_WITHIN, asked).await {
+            Ok(Ok(Ok(answer))) => answer,
+            Ok(Err(_)) => Err(StoreErrorKind::Internal.into()),
+            Ok(Ok(Err(_))) | Err(_) => Err(StoreErrorKind::TimedOut.into()),
+        }
     }
 
     /// Takes no more leads, writes those that are queued, and returns when the last one is answered.

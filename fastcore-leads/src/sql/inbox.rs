@@ -19,7 +19,7 @@ use crate::{
     lead::{LeadId, LeadStatus},
 };
 
-/// The most leads of an address that one transaction locks.
+/// The most leads of one spelling of an address that one transaction locks.
 pub const MAX_LOCKED: u32 = 200;
 
 /// The columns of [`StoredLead`](crate::StoredLead), in its order.
@@ -114,10 +114,10 @@ impl Dialect {
         let branches: Vec<_> = spellings(email)
             .iter()
             .map(|spelling| {
-                let (spelling, limit) = (statement.text(spelling), statement.bind(Param::BigInt(limit.into())));
+                let (is_theirs, limit) = (statement.is_spelled(spelling), statement.bind(Param::BigInt(limit.into())));
                 format!(
-                    "SELECT * FROM (SELECT {COLUMNS} FROM lead_inbox WHERE lower(email) = lower({spelling}) \
-                     AND erased_at_utc IS NULL ORDER BY created_at_utc DESC LIMIT {limit}) AS newest"
+                    "SELECT * FROM (SELECT {COLUMNS} FROM lead_inbox WHERE {is_theirs} \
+                     ORDER BY created_at_utc DESC LIMIT {limit}) AS newest"
                 )
             })
             .collect();
@@ -226,28 +226,41 @@ impl Dialect {
         statement
     }
 
-    /// The leads of a change, locked until the transaction ends where the database locks rows.
-    pub fn lock(self, target: &Target) -> Statement {
-        let mut statement = Statement::new(self);
-        let (select, lock) = match target {
-            Target::Lead(id) => {
+    /// The leads of a change, locked until the transaction ends where the database locks rows: a statement for each spelling of an
+    /// address, to be run one after the other until [`MAX_LOCKED`] leads are there. What a database folds is found under two of them.
+    pub fn lock(self, target: &Target) -> Vec<Statement> {
+        let one = |select: &dyn Fn(&mut Statement) -> (String, &'static str)| {
+            let mut statement = Statement::new(self);
+            let (text, lock) = select(&mut statement);
+            // SQLite has one writer at a time.
+            statement.text = Cow::Owned(text + if self == Self::Postgres { lock } else { "" });
+            statement
+        };
+        match target {
+            Target::Lead(id) => vec![one(&|statement| {
                 let id = statement.id(id.as_uuid());
                 (format!("SELECT {COLUMNS} FROM lead_inbox WHERE id = {id}"), " FOR UPDATE")
-            }
-            // In one order: two that want the same rows do not deadlock. It is that of the index on addresses: in the order of keys, a
-            // planner that takes an address for a common one walks all leads.
+            })],
+            // In one order: two that want the same rows do not deadlock. It is that of the index on addresses, which gives it for one
+            // spelling at a time: in the order of keys, a planner that takes an address for a common one walks all leads.
             Target::Email(email) => {
-                let is_theirs = statement.is_from(email);
-                let select = format!(
-                    "SELECT {COLUMNS} FROM lead_inbox WHERE {is_theirs} ORDER BY created_at_utc, id LIMIT {MAX_LOCKED}"
-                );
-                (select, " FOR UPDATE")
+                let mut spellings = spellings(email);
+                spellings.sort_unstable();
+                let lock = |spelling: &String| {
+                    one(&|statement| {
+                        let is_theirs = statement.is_spelled(spelling);
+                        let order = "ORDER BY created_at_utc, id";
+                        let select =
+                            format!("SELECT {COLUMNS} FROM lead_inbox WHERE {is_theirs} {order} LIMIT {MAX_LOCKED}");
+                        (select, " FOR UPDATE")
+                    })
+                };
+                spellings.iter().map(lock).collect()
             }
-            Target::Due(due) => (statement.select_due(due), " FOR UPDATE OF lead SKIP LOCKED"),
-        };
-        // SQLite has one writer at a time.
-        statement.text = Cow::Owned(select + if self == Self::Postgres { lock } else { "" });
-        statement
+            Target::Due(due) => {
+                vec![one(&|statement| (statement.select_due(due), " FOR UPDATE OF lead SKIP LOCKED"))]
+            }
+        }
     }
 
     /// When each of these leads was last audited for another reason than that somebody read it. Answers: id and instant.
@@ -282,6 +295,11 @@ impl Dialect {
 }
 
 impl Statement {
+    /// Whether a lead is from an address that is spelled so: the words of the index on it.
+    fn is_spelled(&mut self, spelling: &str) -> String {
+        format!("lower(email) = lower({}) AND erased_at_utc IS NULL", self.text(spelling))
+    }
+
     /// Whether a lead is from an address: the words of the index on it.
     fn is_from(&mut self, email: &str) -> String {
         let spellings: Vec<_> =

@@ -381,6 +381,35 @@ async fn a_store_that_does_not_say_whether_it_is_ready_is_not() {
     }
 }
 
+/// A probe does not keep it from finding, say, the server that leads.
+#[tokio::test(start_paused = true)]
+async fn a_store_that_was_slow_to_be_ready_is_ready_for_the_next_probe() {
+    #[derive(Default)]
+    struct Slow(AtomicUsize);
+
+    #[async_trait]
+    impl LeadStore for Slow {
+        async fn insert(&self, _: &[NewLead]) -> Result<Vec<Insertion>, StoreError> {
+            std::future::pending().await
+        }
+
+        async fn ready(&self) -> Result<(), StoreError> {
+            if self.0.load(Ordering::Relaxed) == 0 {
+                sleep(Duration::from_millis(1500)).await;
+                self.0.store(1, Ordering::Relaxed);
+            }
+            Ok(())
+        }
+    }
+
+    let ingest = Ingest::builder(Slow::default()).start();
+    assert_eq!(ingest.ready().await.unwrap_err().kind(), StoreErrorKind::TimedOut);
+    sleep(Duration::from_millis(600)).await;
+    let asked = Instant::now();
+    assert!(ingest.ready().await.is_ok());
+    assert_eq!(asked.elapsed(), Duration::ZERO);
+}
+
 #[test]
 fn errors_say_whether_to_retry() {
     assert!(IngestError::Unavailable.is_retryable());

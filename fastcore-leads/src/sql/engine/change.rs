@@ -1,12 +1,10 @@
 use std::collections::HashMap;
 
-use uuid::Uuid;
-
 use super::{BoxFuture, Session, Work, read_answers, sqlite};
 use crate::{
     inbox::{Change, InboxError},
     sql::{
-        inbox::Dialect,
+        inbox::{Dialect, MAX_LOCKED},
         postgres as pg,
         sqlite::{read_id, read_instant},
     },
@@ -49,8 +47,15 @@ pub(super) fn in_transaction<S: Session + 'static, T: Send + 'static>(
 }
 
 async fn carry_out<S: Session>(session: &mut S, dialect: Dialect, change: Change) -> Result<Changed, StoreError> {
-    let locked = session.leads(dialect.lock(change.target())).await?;
-    let ids: Vec<Uuid> = locked.iter().map(|lead| lead.id.as_uuid()).collect();
+    let (mut locked, mut ids) = (Vec::new(), Vec::new());
+    for statement in dialect.lock(change.target()) {
+        if locked.len() < MAX_LOCKED as usize {
+            let mut found = session.leads(statement).await?;
+            found.retain(|lead| !ids.contains(&lead.id.as_uuid()));
+            ids.extend(found.iter().map(|lead| lead.id.as_uuid()));
+            locked.append(&mut found);
+        }
+    }
     // A statement of its own: it sees what was committed while the locks were waited for.
     let audited: Vec<(String, String)> = read_answers(&session.answers(dialect.last_audited(&ids)).await?)?;
     let audited = audited

@@ -7,9 +7,12 @@ use super::{
     assert_upgraded, sql_of_a_newer_version,
 };
 use crate::{
-    inbox::{Cursor, Due, Unless},
+    inbox::{Cursor, Due, Target, Unless},
     lead::LeadStatus,
-    sql::{inbox::Dialect, sqlite as sql},
+    sql::{
+        inbox::{Dialect, Statement},
+        sqlite as sql,
+    },
     store::StoreErrorKind,
     testing::{BoxFuture, TempDir, body, inbox::walk, lead, new_lead, parse},
 };
@@ -357,13 +360,20 @@ pub async fn pages_are_read_from_an_index(open: Open, execute: Execute) {
         (Dialect::Sqlite.find_by_email("500@example.com", 100), emails),
         (Dialect::Sqlite.page(&by_email("500@example.com"), None, 100), emails),
         (Dialect::Sqlite.page(&by_email("500@bücher.example"), None, 100), emails),
-        (Dialect::Sqlite.lock(&crate::inbox::Target::Email("500@example.com".to_owned())), emails),
-        (Dialect::Sqlite.lock(&crate::inbox::Target::Email("500@bücher.example".to_owned())), emails),
     ] {
-        let plan = run(execute, &dir, &format!("EXPLAIN QUERY PLAN {}", statement.text)).await.join("; ");
-        let scans = ["SCAN lead_inbox", "SCAN later", "SCAN audit"];
-        assert!(plan.contains(index) && !scans.iter().any(|scan| plan.contains(scan)), "{plan}");
+        assert_reads(execute, &dir, &statement, index).await;
     }
+    for statement in Dialect::Sqlite.lock(&Target::Email("500@bücher.example".to_owned())) {
+        let plan = assert_reads(execute, &dir, &statement, emails).await;
+        assert!(!plan.contains("FOR ORDER BY") || plan.contains("LAST TERM OF ORDER BY"), "{plan}");
+    }
+}
+
+async fn assert_reads(execute: Execute, dir: &TempDir, statement: &Statement, index: &str) -> String {
+    let plan = run(execute, dir, &format!("EXPLAIN QUERY PLAN {}", statement.text)).await.join("; ");
+    let scans = ["SCAN lead_inbox", "SCAN later", "SCAN audit"];
+    assert!(plan.contains(index) && !scans.iter().any(|scan| plan.contains(scan)), "{plan}");
+    plan
 }
 
 /// However full the table: by the index of words, and then by keys.
