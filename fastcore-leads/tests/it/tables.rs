@@ -53,6 +53,43 @@ fn migrations_are_numbered_and_bookkept() {
     }
 }
 
+/// The beginnings of the checksums that databases have noted: another one of the same number is refused there. What a new version changes
+/// is a new migration, and a line here.
+const PUBLISHED: [&[&str]; 2] = [
+    &[
+        "4fffcc77b1438305",
+        "bf3b4f44303c5f49",
+        "3c778c95d2f6e273",
+        "c16f77a7e74013f4",
+        "86a11e30eb1adedc",
+        "3f3436dcb7363db1",
+        "740da0fb98e52ca7",
+        "3c9086b4197f50d0",
+        "0b6dbdf2bfff4b51",
+        "278d3fd2bf4b57ad",
+    ],
+    &[
+        "e7b17cb4edb2365c",
+        "b7e5a916023936e7",
+        "6ed939de401c9e70",
+        "f2b62c3401725d0b",
+        "d8a85a41e9b672ad",
+        "9f153750bfb1ef12",
+        "22f178dc58b2c5e6",
+        "be133b993a2cc2fa",
+        "c98f21552296ac9a",
+    ],
+];
+
+#[test]
+fn a_migration_that_databases_have_had_is_not_edited() {
+    for (migrations, published) in [postgres::MIGRATIONS, sqlite::MIGRATIONS].into_iter().zip(PUBLISHED) {
+        let recorded: Vec<String> =
+            migrations.iter().map(|migration| migration.recorded_checksum()[..16].to_owned()).collect();
+        assert_eq!(recorded, published);
+    }
+}
+
 #[test]
 fn a_sqlite_url_names_one_file_for_every_driver() {
     let file = |path: &str| SqliteLocation::File(path.to_owned());
