@@ -182,7 +182,8 @@ async fn fail_overs_lose_and_double_nothing() {
     assert!(!kinds.is_empty(), "FAULT is none of {KINDS:?}");
     let world = World::start().await;
     let mut services = world.services(DRIVERS);
-    let writers = Writers::new(&services.each_ref().map(|service| service.address));
+    let outage = Duration::from_secs(seconds);
+    let writers = Writers::for_outages(&services.each_ref().map(|service| service.address), outage);
     let tasks = writers.start();
     for number in 0..faults {
         writers.wait_for(BETWEEN).await;

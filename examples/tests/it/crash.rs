@@ -29,6 +29,8 @@ const REPLAYED: usize = 5;
 
 /// Writers that go on until told to stop, and what they know.
 pub(crate) struct Writers {
+    /// No lead takes longer.
+    patience: Duration,
     /// Where the services are now; they may move.
     addresses: Mutex<Vec<SocketAddr>>,
     stop: AtomicBool,
@@ -46,7 +48,13 @@ struct Silence {
 
 impl Writers {
     pub(crate) fn new(addresses: &[SocketAddr]) -> Arc<Self> {
+        Self::for_outages(addresses, Duration::ZERO)
+    }
+
+    /// Writers that see no lead taken in for so long, at times, and go on.
+    pub(crate) fn for_outages(addresses: &[SocketAddr], outage: Duration) -> Arc<Self> {
         Arc::new(Self {
+            patience: PATIENCE + outage,
             addresses: Mutex::new(addresses.to_vec()),
             stop: AtomicBool::new(false),
             acknowledged: AtomicUsize::new(0),
@@ -97,9 +105,9 @@ impl Writers {
 
     /// Sends until it is acknowledged, to one service after the other; answers the lead's id.
     async fn send(&self, request: &[u8], first: usize) -> String {
-        let end = Instant::now() + PATIENCE;
+        let end = Instant::now() + self.patience;
         for attempt in first.. {
-            assert!(Instant::now() < end, "a lead was not taken in for {PATIENCE:?}");
+            assert!(Instant::now() < end, "a lead was not taken in for {:?}", self.patience);
             let address = {
                 let addresses = self.addresses.lock().unwrap();
                 addresses[attempt % addresses.len()]
@@ -130,9 +138,9 @@ impl Writers {
     /// Waits for so many acknowledgements more.
     pub(crate) async fn wait_for(&self, more: usize) {
         let target = self.acknowledged.load(Ordering::Relaxed) + more;
-        let end = Instant::now() + PATIENCE;
+        let end = Instant::now() + self.patience;
         while self.acknowledged.load(Ordering::Relaxed) < target {
-            assert!(Instant::now() < end, "no lead was acknowledged for {PATIENCE:?}");
+            assert!(Instant::now() < end, "no lead was acknowledged for {:?}", self.patience);
             tokio::time::sleep(Duration::from_millis(1)).await;
         }
     }
@@ -140,9 +148,9 @@ impl Writers {
     /// Waits until senders were told so many times more to come back; answers how many leads are acknowledged by then.
     pub(crate) async fn wait_for_refusals(&self, more: usize) -> usize {
         let target = self.refused.load(Ordering::Relaxed) + more;
-        let end = Instant::now() + PATIENCE;
+        let end = Instant::now() + self.patience;
         while self.refused.load(Ordering::Relaxed) < target {
-            assert!(Instant::now() < end, "nobody was told to come back for {PATIENCE:?}");
+            assert!(Instant::now() < end, "nobody was told to come back for {:?}", self.patience);
             tokio::time::sleep(Duration::from_millis(1)).await;
         }
         self.acknowledged.load(Ordering::Relaxed)
