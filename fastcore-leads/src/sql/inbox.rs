@@ -229,36 +229,30 @@ impl Dialect {
     /// The leads of a change, locked until the transaction ends where the database locks rows: a statement for each spelling of an
     /// address, to be run one after the other until [`MAX_LOCKED`] leads are there. What a database folds is found under two of them.
     pub fn lock(self, target: &Target) -> Vec<Statement> {
-        let one = |select: &dyn Fn(&mut Statement) -> (String, &'static str)| {
-            let mut statement = Statement::new(self);
-            let (text, lock) = select(&mut statement);
-            // SQLite has one writer at a time.
-            statement.text = Cow::Owned(text + if self == Self::Postgres { lock } else { "" });
-            statement
-        };
+        let mut statement = Statement::new(self);
         match target {
-            Target::Lead(id) => vec![one(&|statement| {
+            Target::Lead(id) => {
                 let id = statement.id(id.as_uuid());
-                (format!("SELECT {COLUMNS} FROM lead_inbox WHERE id = {id}"), " FOR UPDATE")
-            })],
+                vec![statement.locking(format!("SELECT {COLUMNS} FROM lead_inbox WHERE id = {id}"), "")]
+            }
             // In one order: two that want the same rows do not deadlock. It is that of the index on addresses, which gives it for one
             // spelling at a time: in the order of keys, a planner that takes an address for a common one walks all leads.
             Target::Email(email) => {
                 let mut spellings = spellings(email);
                 spellings.sort_unstable();
                 let lock = |spelling: &String| {
-                    one(&|statement| {
-                        let is_theirs = statement.is_spelled(spelling);
-                        let order = "ORDER BY created_at_utc, id";
-                        let select =
-                            format!("SELECT {COLUMNS} FROM lead_inbox WHERE {is_theirs} {order} LIMIT {MAX_LOCKED}");
-                        (select, " FOR UPDATE")
-                    })
+                    let mut statement = Statement::new(self);
+                    let (is_theirs, order) = (statement.is_spelled(spelling), "ORDER BY created_at_utc, id");
+                    statement.locking(
+                        format!("SELECT {COLUMNS} FROM lead_inbox WHERE {is_theirs} {order} LIMIT {MAX_LOCKED}"),
+                        "",
+                    )
                 };
                 spellings.iter().map(lock).collect()
             }
             Target::Due(due) => {
-                vec![one(&|statement| (statement.select_due(due), " FOR UPDATE OF lead SKIP LOCKED"))]
+                let select = statement.select_due(due);
+                vec![statement.locking(select, " OF lead SKIP LOCKED")]
             }
         }
     }
@@ -295,6 +289,15 @@ impl Dialect {
 }
 
 impl Statement {
+    /// The same, which locks what it selects where the database locks rows: SQLite has one writer at a time.
+    fn locking(mut self, select: String, how: &str) -> Self {
+        self.text = Cow::Owned(match self.dialect {
+            Dialect::Postgres => select + " FOR UPDATE" + how,
+            Dialect::Sqlite => select,
+        });
+        self
+    }
+
     /// Whether a lead is from an address that is spelled so: the words of the index on it.
     fn is_spelled(&mut self, spelling: &str) -> String {
         format!("lower(email) = lower({}) AND erased_at_utc IS NULL", self.text(spelling))
