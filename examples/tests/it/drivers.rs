@@ -107,3 +107,20 @@ fn sqlite_is_the_one_that_is_compiled_in() {
     let version = libsqlite3_sys::SQLITE_VERSION_NUMBER;
     assert!(version >= 3_051_003, "{version} has the WAL-reset fault");
 }
+
+/// Where it is known why, and the driver that has no such trouble says nothing.
+#[tokio::test(flavor = "multi_thread")]
+async fn sqlx_says_what_encryption_costs_it_on_one_machine() {
+    let cluster = Cluster::start_encrypted();
+    let url = cluster.database();
+    for (driver, parameters, is_told) in
+        [("sqlx", "", true), ("sqlx", "?sslmode=disable", false), ("diesel", "", false)]
+    {
+        let service = Service::start(&["--database-url", &format!("{url}{parameters}"), "--driver", driver]);
+        assert_eq!(exchange(service.address, &lead_request(&body())).await.status, 201);
+        assert_eq!(service.logs().contains("set sslmode=disable"), is_told, "{driver}{parameters}: {}", service.logs());
+    }
+    // Others look at an unencrypted server, which says nothing of it.
+    let service = Service::start(&["--database-url", &Cluster::shared().database(), "--driver", "sqlx"]);
+    assert!(!service.logs().contains("set sslmode=disable"), "{}", service.logs());
+}

@@ -1,4 +1,8 @@
-use std::{str::FromStr, sync::atomic::AtomicUsize, time::Duration};
+use std::{
+    str::FromStr,
+    sync::{Mutex, PoisonError, atomic::AtomicUsize},
+    time::Duration,
+};
 
 use fastcore_leads::{
     StoreError, StoreErrorKind,
@@ -7,9 +11,10 @@ use fastcore_leads::{
         engine::{Engine, MAX_IDLE, PgConnections},
         postgres as sql,
     },
+    transport::is_loopback,
 };
 use sqlx::{
-    ConnectOptions,
+    ConnectOptions, PgConnection,
     postgres::{PgConnectOptions, PgPoolOptions, PgSslMode},
     raw_sql,
 };
@@ -28,9 +33,16 @@ pub(super) async fn connect(
     let servers: Vec<_> =
         servers.into_iter().map(|server| server.extra_float_digits(None).disable_statement_logging()).collect();
     let (is_read_write, is_pooled) = (url.is_read_write, url.is_pooled);
+    // Asked once.
+    let here = servers.iter().filter(|server| is_loopback(server.get_host()));
+    let here = Mutex::new(here.map(|server| i32::from(server.get_port())).collect::<Vec<_>>());
     let pool = PgPoolOptions::new()
         .after_connect(move |connection, _| {
+            let here = std::mem::take(&mut *here.lock().unwrap_or_else(PoisonError::into_inner));
             Box::pin(async move {
+                if !here.is_empty() {
+                    warn_of_slow_loopback(&mut *connection, &here).await;
+                }
                 if !is_pooled {
                     raw_sql(sql::SET_UP_CONNECTION).execute(&mut *connection).await?;
                 }
@@ -60,6 +72,18 @@ pub(super) async fn connect(
         };
     }
     Ok(PgLeadStore { engine: Engine::new(connections) })
+}
+
+/// sqlx 0.9.0 leaves Nagle's algorithm on (its issue 4335), and over loopback each record of TLS is a packet by itself: of a batch of more than
+/// one, the second waits until the server acknowledges the first, which takes 40 ms. Not so where a proxy is in between.
+async fn warn_of_slow_loopback(connection: &mut PgConnection, ports: &[i32]) {
+    let ask = "SELECT ssl AND inet_server_port() = ANY($1) FROM pg_stat_ssl WHERE pid = pg_backend_pid()";
+    if let Ok(Some(true)) = sqlx::query_scalar(ask).bind(ports).fetch_one(connection).await {
+        tracing::warn!(
+            "connections to the database on this machine are encrypted, and each large batch waits 40 ms for that: set sslmode=disable, \
+             or connect to its Unix socket"
+        );
+    }
 }
 
 pub(super) fn server(url: &PgUrl, host: &PgHost) -> Result<PgConnectOptions, StoreError> {
