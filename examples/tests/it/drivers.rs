@@ -120,7 +120,7 @@ async fn sqlx_says_what_encryption_costs_it_on_one_machine() {
         assert_eq!(exchange(service.address, &lead_request(&body())).await.status, 201);
         assert_eq!(service.logs().contains("set sslmode=disable"), is_told, "{driver}{parameters}: {}", service.logs());
     }
-    // Others look at an unencrypted server, which says nothing of it.
+    // Without encryption there is nothing to say.
     let service = Service::start(&["--database-url", &Cluster::shared().database(), "--driver", "sqlx"]);
     assert!(!service.logs().contains("set sslmode=disable"), "{}", service.logs());
 }

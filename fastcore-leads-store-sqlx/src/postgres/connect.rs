@@ -33,7 +33,7 @@ pub(super) async fn connect(
     let servers: Vec<_> =
         servers.into_iter().map(|server| server.extra_float_digits(None).disable_statement_logging()).collect();
     let (is_read_write, is_pooled) = (url.is_read_write, url.is_pooled);
-    // Asked once.
+    // Asked once, of the first connection.
     let here = servers.iter().filter(|server| is_loopback(server.get_host()));
     let here = Mutex::new(here.map(|server| i32::from(server.get_port())).collect::<Vec<_>>());
     let pool = PgPoolOptions::new()
@@ -75,9 +75,11 @@ pub(super) async fn connect(
 }
 
 /// sqlx 0.9.0 leaves Nagle's algorithm on (its issue 4335), and over loopback each record of TLS is a packet by itself: of a batch of more than
-/// one, the second waits until the server acknowledges the first, which takes 40 ms. Not so where a proxy is in between.
+/// one, the second waits until the server acknowledges the first, which takes 40 ms. Through a proxy to another machine, encryption is needed.
 async fn warn_of_slow_loopback(connection: &mut PgConnection, ports: &[i32]) {
-    let ask = "SELECT ssl AND inet_server_port() = ANY($1) FROM pg_stat_ssl WHERE pid = pg_backend_pid()";
+    let ask = "SELECT ssl AND inet_server_port() = ANY($1)
+                      AND (inet_server_addr() <<= '127.0.0.0/8' OR inet_server_addr() = '::1')
+                 FROM pg_stat_ssl WHERE pid = pg_backend_pid()";
     if let Ok(Some(true)) = sqlx::query_scalar(ask).bind(ports).fetch_one(connection).await {
         tracing::warn!(
             "connections to the database on this machine are encrypted, and each large batch waits 40 ms for that: set sslmode=disable, \

@@ -140,7 +140,7 @@ pub trait InboxExt: LeadInbox {
         loop {
             let rows = changed(self, &change).await?;
             erased.extend(rows.iter().map(|lead| lead.id));
-            // Of none of its spellings as many as one transaction locks.
+            // Fewer than that: no spelling has more left.
             let is_all = !matches!(change.target(), Target::Email(_)) || rows.len() < MAX_LOCKED as usize;
             if is_all {
                 return Ok(erased);

@@ -1,7 +1,10 @@
 use std::{fmt, sync::Arc, time::Duration};
 
 use chrono::{DateTime, Utc};
-use tokio::{runtime::Handle, sync::mpsc};
+use tokio::{
+    runtime::Handle,
+    sync::{Semaphore, mpsc},
+};
 
 use super::{
     Clock, Commits, Ingest,
@@ -171,6 +174,7 @@ impl IngestBuilder {
             clock: self.clock,
             keeps_instants: self.keeps_instants,
             window,
+            probe: Arc::new(Semaphore::new(1)),
         }
     }
 }

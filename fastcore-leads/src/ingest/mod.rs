@@ -13,7 +13,10 @@ mod writer;
 use std::{fmt, sync::Arc, time::Duration};
 
 use chrono::{DateTime, Utc};
-use tokio::time::{Instant, timeout};
+use tokio::{
+    sync::Semaphore,
+    time::{Instant, timeout},
+};
 
 pub use self::{
     builder::IngestBuilder,
@@ -70,6 +73,8 @@ pub struct Ingest {
     keeps_instants: bool,
     /// How much of the queue one importer may fill.
     window: ImportWindow,
+    /// Whose turn it is to ask whether the store is ready.
+    probe: Arc<Semaphore>,
 }
 
 impl Ingest {
@@ -131,20 +136,23 @@ impl Ingest {
     ///
     /// # Errors
     /// What the store says; [`StoreErrorKind::TimedOut`] after a second, or after the deadline where that is less;
-    /// [`StoreErrorKind::Unavailable`] once [`shutdown`](Self::shutdown) was called.
+    /// [`StoreErrorKind::Unavailable`] once [`shutdown`](Self::shutdown) was called; [`StoreErrorKind::Internal`] if the store panics.
     pub async fn ready(&self) -> Result<(), StoreError> {
         if !self.queue.is_open() {
             return Err(StoreErrorKind::Unavailable.into());
         }
-        // On a task of its own: a store that looks for the server that leads goes on where a probe has given up, and the next one is
-        // answered by it.
-        let (store, deadline) = (Arc::clone(&self.store), self.deadline);
-        let asked = tokio::spawn(async move { timeout(deadline, store.ready()).await });
-        match timeout(READY_WITHIN, asked).await {
-            Ok(Ok(Ok(answer))) => answer,
-            Ok(Err(_)) => Err(StoreErrorKind::Internal.into()),
-            Ok(Ok(Err(_))) | Err(_) => Err(StoreErrorKind::TimedOut.into()),
-        }
+        let (store, deadline, turn) = (Arc::clone(&self.store), self.deadline, Arc::clone(&self.probe));
+        let asked = async {
+            let turn = turn.acquire_owned().await.map_err(|_| StoreErrorKind::Internal)?;
+            // On a task of its own: where a probe gives up, a store that looks for the server that leads goes on, and has found it by the
+            // next one. Until it has, the next one waits, so that no more than one is asked at a time.
+            let asked = tokio::spawn(async move {
+                let _turn = turn;
+                timeout(deadline, store.ready()).await
+            });
+            asked.await.map_err(|_| StoreErrorKind::Internal)?.map_err(|_| StoreErrorKind::TimedOut)?
+        };
+        timeout(READY_WITHIN, asked).await.unwrap_or_else(|_| Err(StoreErrorKind::TimedOut.into()))
     }
 
     /// Takes no more leads, writes those that are queued, and returns when the last one is answered.

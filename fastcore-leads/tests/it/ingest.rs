@@ -394,20 +394,22 @@ async fn a_store_that_was_slow_to_be_ready_is_ready_for_the_next_probe() {
         }
 
         async fn ready(&self) -> Result<(), StoreError> {
-            if self.0.load(Ordering::Relaxed) == 0 {
-                sleep(Duration::from_millis(1500)).await;
-                self.0.store(1, Ordering::Relaxed);
+            if self.0.fetch_add(1, Ordering::Relaxed) == 0 {
+                sleep(Duration::from_millis(2800)).await;
             }
             Ok(())
         }
     }
 
-    let ingest = Ingest::builder(Slow::default()).start();
-    assert_eq!(ingest.ready().await.unwrap_err().kind(), StoreErrorKind::TimedOut);
-    sleep(Duration::from_millis(600)).await;
+    let store = Arc::new(Slow::default());
+    let ingest = Ingest::builder(Arc::clone(&store)).deadline(Duration::from_secs(5)).start();
+    for _ in 0..2 {
+        assert_eq!(ingest.ready().await.unwrap_err().kind(), StoreErrorKind::TimedOut);
+    }
+    assert_eq!(store.0.load(Ordering::Relaxed), 1, "probes that were given up do not pile up");
     let asked = Instant::now();
     assert!(ingest.ready().await.is_ok());
-    assert_eq!(asked.elapsed(), Duration::ZERO);
+    assert_eq!(asked.elapsed().as_millis(), 800);
 }
 
 #[test]
