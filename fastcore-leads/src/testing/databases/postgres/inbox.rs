@@ -270,6 +270,7 @@ pub async fn a_writer_cannot_touch_the_log(open: Open) {
         "ALTER TABLE audit_log DISABLE TRIGGER audit_log_no_change",
         "DROP TRIGGER audit_log_no_change ON audit_log",
         "DROP TABLE audit_log",
+        "DROP STATISTICS st_lead_inbox_email",
         "SET session_replication_role = replica",
         "CREATE OR REPLACE FUNCTION audit_log_is_append_only() RETURNS trigger LANGUAGE sql AS 'SELECT NULL'",
         "CREATE TEMP TABLE bait (id uuid);
