@@ -1,5 +1,8 @@
 //! SQLite. Looks at the file by a function of the caller's, which runs statements on a connection of its own.
 
+mod plans;
+
+pub use self::plans::{pages_are_read_from_an_index, searches_are_read_from_an_index};
 use super::log::{Owner, histories, older_rows_come_first, raises_no_alarm, whatever_is_done_is_found};
 use super::{
     CANARY, Database, Open, Person, all_migrate, assert_buckets_are_crossed, assert_erased, assert_mismatch,
@@ -7,12 +10,7 @@ use super::{
     assert_upgraded, sql_of_a_newer_version,
 };
 use crate::{
-    inbox::{Cursor, Due, Target, Unless},
-    lead::LeadStatus,
-    sql::{
-        inbox::{Dialect, Statement},
-        sqlite as sql,
-    },
+    sql::{inbox::Dialect, sqlite as sql},
     store::StoreErrorKind,
     testing::{BoxFuture, TempDir, body, inbox::walk, lead, new_lead, parse},
 };
@@ -334,67 +332,6 @@ pub async fn an_erased_person_is_nowhere(open: Open, execute: Execute) {
     for file in std::fs::read_dir(dir.path()).expect("the directory is there").flatten() {
         let bytes = std::fs::read(file.path()).expect("a file of the database");
         person.assert_nowhere_in(&String::from_utf8_lossy(&bytes));
-    }
-}
-
-/// However full the table.
-pub async fn pages_are_read_from_an_index(open: Open, execute: Execute) {
-    let (_, dir) = migrated(open).await;
-    let cursor = Cursor { created_at: new_lead().created_at(), id: new_lead().id().as_uuid() };
-    let (status, before) = (LeadStatus::Received, cursor.created_at);
-    let due = Due {
-        status: Some(status),
-        before,
-        unless: Unless::Contact,
-        after: Some(cursor),
-        until: Some(cursor),
-        limit: 100,
-    };
-    let by_status = crate::LeadFilter { statuses: vec![LeadStatus::Resolved], ..Default::default() };
-    let by_email = |email: &str| crate::LeadFilter { email: Some(email.to_owned()), ..Default::default() };
-    let (pages, emails) = ("ix_lead_inbox_status_created_at", "ix_lead_inbox_email");
-    for (statement, index) in [
-        (Dialect::Sqlite.page(&crate::LeadFilter::default(), Some(cursor), 100), pages),
-        (Dialect::Sqlite.page(&by_status, None, 100), pages),
-        (Dialect::Sqlite.due(&due), pages),
-        (Dialect::Sqlite.find_by_email("500@example.com", 100), emails),
-        (Dialect::Sqlite.page(&by_email("500@example.com"), None, 100), emails),
-        (Dialect::Sqlite.page(&by_email("500@bücher.example"), None, 100), emails),
-    ] {
-        assert_reads(execute, &dir, &statement, index).await;
-    }
-    for statement in Dialect::Sqlite.lock(&Target::Email("500@bücher.example".to_owned())) {
-        let plan = assert_reads(execute, &dir, &statement, emails).await;
-        assert!(!plan.contains("FOR ORDER BY") || plan.contains("LAST TERM OF ORDER BY"), "{plan}");
-    }
-}
-
-async fn assert_reads(execute: Execute, dir: &TempDir, statement: &Statement, index: &str) -> String {
-    let plan = run(execute, dir, &format!("EXPLAIN QUERY PLAN {}", statement.text)).await.join("; ");
-    let scans = ["SCAN lead_inbox", "SCAN later", "SCAN audit"];
-    assert!(plan.contains(index) && !scans.iter().any(|scan| plan.contains(scan)), "{plan}");
-    plan
-}
-
-/// However full the table: by the index of words, and then by keys.
-pub async fn searches_are_read_from_an_index(open: Open, execute: Execute) {
-    let (_, dir) = migrated(open).await;
-    let search = "bonjour 4711".parse().expect("a search");
-    let ids = [new_lead().id().as_uuid()];
-    for (statement, indexes) in [
-        (
-            Dialect::Sqlite.found(&search, 0..=4, 20_001, 256),
-            "lead_words VIRTUAL TABLE INDEX; lead_search USING INTEGER PRIMARY KEY",
-        ),
-        (
-            Dialect::Sqlite.shown(&ids, &crate::LeadFilter::default()),
-            "lead_inbox USING INDEX sqlite_autoindex_lead_inbox_1",
-        ),
-    ] {
-        let plan = run(execute, &dir, &format!("EXPLAIN QUERY PLAN {}", statement.text)).await.join("; ");
-        let scans = ["SCAN lead_inbox", "SCAN lead_search"];
-        let is_indexed = indexes.split("; ").all(|index| plan.contains(index));
-        assert!(is_indexed && !scans.iter().any(|scan| plan.contains(scan)), "{plan}");
     }
 }
 
