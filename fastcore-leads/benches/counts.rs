@@ -49,7 +49,7 @@ const CASES: [Case; 4] = [
     ("put 64 leads into SQLite's JSON", |times| {
         let batch = batch();
         for _ in 0..times {
-            black_box(sqlite::leads_json(black_box(&batch)));
+            black_box(sqlite::batch_json(black_box(&batch)));
         }
     }),
 ];

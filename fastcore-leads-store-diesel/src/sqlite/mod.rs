@@ -9,10 +9,10 @@ use diesel::{
     r2d2::{ConnectionManager, Pool},
 };
 use fastcore_leads::{
-    Insertion, NewLead, StoreError, delegate_store, settle,
+    Insertion, NewLead, StoreError, delegate_store,
     sql::{
         SqliteLocation,
-        engine::{Batch, Connections, Engine, FileIdentity, PATIENCE, Work, sqlite_insert_on, use_wal},
+        engine::{Connections, Engine, FileIdentity, PATIENCE, SqliteIngest, Work, sqlite_insert_on, use_wal},
         inbox::Dialect,
     },
 };
@@ -43,7 +43,7 @@ impl SqliteLeadStore {
         let writer = Worker::start(source.clone());
         // Each connection to memory is a database of its own.
         let reader = if location == SqliteLocation::Memory { writer.clone() } else { Worker::start(source) };
-        let workers = Workers { writer, reader, file: FileIdentity::default() };
+        let workers = Workers { writer, reader, ingest: SqliteIngest::default(), file: FileIdentity::default() };
         use_wal(&workers).await?;
         let file = FileIdentity::of(&location);
         Ok(Self { engine: Engine::new(Workers { file, ..workers }) })
@@ -54,7 +54,8 @@ impl SqliteLeadStore {
     pub fn from_pool(pool: Pool<ConnectionManager<SqliteConnection>>) -> Self {
         let source = Source::Pool(pool);
         let (writer, reader) = (Worker::start(source.clone()), Worker::start(source));
-        Self { engine: Engine::new(Workers { writer, reader, file: FileIdentity::default() }) }
+        let (ingest, file) = (SqliteIngest::default(), FileIdentity::default());
+        Self { engine: Engine::new(Workers { writer, reader, ingest, file }) }
     }
 
     /// Writes leads on a connection of the host's, in the transaction that it is in: the host's own rows and the leads
@@ -76,6 +77,7 @@ delegate_store!(SqliteLeadStore, engine);
 struct Workers {
     writer: Worker,
     reader: Worker,
+    ingest: SqliteIngest,
     file: FileIdentity,
 }
 
@@ -102,8 +104,7 @@ impl Connections for Workers {
     }
 
     async fn insert(&self, batch: &[NewLead]) -> Result<Vec<Insertion>, StoreError> {
-        let (inserted, existing) = self.write(Batch::of(batch).work()).await?;
-        settle(batch, &inserted, &existing)
+        self.ingest.insert(self, batch).await
     }
 
     async fn check(&self) -> Result<(), StoreError> {

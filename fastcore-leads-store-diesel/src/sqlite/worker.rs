@@ -155,6 +155,9 @@ impl Source {
         // without harm, where there is none.
         let _ = held.batch_execute(sql::ROLLBACK);
         held.batch_execute(sql::SET_UP_CONNECTION).map_err(|error| refused(error.into()))?;
+        if matches!(held, Held::Own(_)) {
+            held.batch_execute(sql::SET_UP_OWN).map_err(|error| refused(error.into()))?;
+        }
         Ok(held)
     }
 }

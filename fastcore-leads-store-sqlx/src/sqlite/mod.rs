@@ -13,11 +13,11 @@ use std::{
 
 use async_trait::async_trait;
 use fastcore_leads::{
-    Insertion, NewLead, StoreError, StoreErrorKind, delegate_store, settle,
+    Insertion, NewLead, StoreError, StoreErrorKind, delegate_store,
     sql::{
         SqliteLocation,
         engine::{
-            Batch, Connections, Engine, FileIdentity, MAX_CONNECTIONS, PATIENCE, Work, sqlite_insert_on, use_wal,
+            Connections, Engine, FileIdentity, MAX_CONNECTIONS, PATIENCE, SqliteIngest, Work, sqlite_insert_on, use_wal,
         },
         inbox::Dialect,
         sqlite as sql,
@@ -68,7 +68,10 @@ impl SqliteLeadStore {
             .acquire_timeout(PATIENCE)
             .test_before_acquire(false)
             .after_connect(|connection, _| {
-                Box::pin(async move { raw_sql(sql::SET_UP_CONNECTION).execute(connection).await.map(|_| ()) })
+                Box::pin(async move {
+                    raw_sql(sql::SET_UP_CONNECTION).execute(&mut *connection).await?;
+                    raw_sql(sql::SET_UP_OWN).execute(connection).await.map(|_| ())
+                })
             })
             .connect_lazy_with(options.create_if_missing(true).disable_statement_logging());
         let files = Files { is_shared: Arc::default(), ..Files::of(pool) };
@@ -109,6 +112,7 @@ struct Files {
     pool: SqlitePool,
     /// SQLite has one writer at a time: waiting here is fairer, and cheaper, than its busy handler.
     writer: Arc<Semaphore>,
+    ingest: SqliteIngest,
     file: FileIdentity,
     /// Whether others use the pool: what they leave behind is tidied up whenever a connection is taken.
     is_shared: Arc<AtomicBool>,
@@ -121,6 +125,7 @@ impl Files {
         Self {
             pool,
             writer: Arc::new(Semaphore::new(1)),
+            ingest: SqliteIngest::default(),
             file: FileIdentity::default(),
             is_shared: Arc::new(true.into()),
         }
@@ -185,8 +190,7 @@ impl Connections for Files {
     }
 
     async fn insert(&self, batch: &[NewLead]) -> Result<Vec<Insertion>, StoreError> {
-        let (inserted, existing) = self.write(Batch::of(batch).work()).await?;
-        settle(batch, &inserted, &existing)
+        self.ingest.insert(self, batch).await
     }
 
     async fn check(&self) -> Result<(), StoreError> {

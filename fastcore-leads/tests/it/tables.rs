@@ -202,8 +202,10 @@ fn parameters_stand_once_and_in_order() {
     for (sql, marker, count) in [
         (postgres::INSERT, '$', 17),
         (postgres::INSERT_NEW, '$', 17),
+        (sqlite::TAKE_IN, '?', 1),
         (sqlite::INSERT_LEADS, '?', 1),
-        (sqlite::INSERT_AUDIT, '?', 1),
+        (sqlite::NEW_LEADS, '?', 1),
+        (sqlite::INSERT_AUDIT, '?', 2),
     ] {
         let numbers: Vec<usize> = sql
             .split(marker)

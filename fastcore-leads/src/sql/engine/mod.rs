@@ -25,7 +25,7 @@ use uuid::Uuid;
 pub use self::{
     lease::MAX_IDLE,
     postgres::{DEFAULT_TIMEOUT, PgConnections, PgIngest, PgSession, Pool, Sessions, insert_on as pg_insert_on},
-    sqlite::{Batch, FileIdentity, MAX_CONNECTIONS, PATIENCE, Written, insert_on as sqlite_insert_on, use_wal},
+    sqlite::{FileIdentity, MAX_CONNECTIONS, PATIENCE, SqliteIngest, insert_on as sqlite_insert_on, use_wal},
 };
 use super::{
     inbox::{Dialect, Statement, counts_of},

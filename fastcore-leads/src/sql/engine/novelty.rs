@@ -5,14 +5,12 @@ use std::{
 
 use crate::store::NewLead;
 
-/// For smaller batches a statement that fails costs more than the quicker one saves.
-const WORTHWHILE: usize = 16;
 /// How many batches are not expected to be new once one was not: whoever sends leads again sends more than one.
 const WARY: u32 = 64;
 
-/// Whether a batch's leads are likely to be new, all of them: to look for none of their request ids saves a seventh of what a batch costs
-/// the database, and one that was wrongly thought to be new is written twice.
-#[derive(Default)]
+/// Whether a batch's leads are likely to be new, all of them: what is written for those costs a database less, and one that was wrongly
+/// thought to be new is written twice.
+#[derive(Debug, Default)]
 pub(super) struct Novelty {
     wary: AtomicU32,
 }
@@ -20,9 +18,6 @@ pub(super) struct Novelty {
 impl Novelty {
     /// Whether all of these are likely to be new.
     pub(super) fn is_likely(&self, batch: &[NewLead]) -> bool {
-        if batch.len() < WORTHWHILE {
-            return false;
-        }
         let fewer = |wary: u32| wary.checked_sub(1);
         if self.wary.fetch_update(Ordering::Relaxed, Ordering::Relaxed, fewer).is_ok() {
             return false;

@@ -1,9 +1,9 @@
-use std::{collections::HashSet, time::Duration};
+use std::{collections::HashSet, sync::Arc, time::Duration};
 
 use tokio::time::{Instant, sleep};
 use uuid::Uuid;
 
-use super::{BoxFuture, Connections, Execute, Session, Work};
+use super::{BoxFuture, Connections, Execute, Session, Work, novelty::Novelty};
 use crate::{
     jitter,
     sql::{
@@ -20,29 +20,33 @@ const PAUSE: Duration = Duration::from_millis(20);
 /// Connections of a pool of our own: one writes, the others read meanwhile.
 pub const MAX_CONNECTIONS: u32 = 4;
 
-/// A batch on its way to the connection that writes.
-#[derive(Debug)]
-pub struct Batch {
-    leads: Vec<NewLead>,
+/// Writes batches to a file, for all handles to it.
+#[derive(Clone, Debug, Default)]
+pub struct SqliteIngest {
+    novelty: Arc<Novelty>,
 }
 
-/// Which leads are new, and the rows that the others' request ids have already.
-pub type Written = (HashSet<Uuid>, Vec<StoredLead>);
-
-impl Batch {
-    /// Takes down what is to be written.
-    pub fn of(batch: &[NewLead]) -> Self {
-        Self { leads: batch.to_vec() }
-    }
-
-    /// Writes it in one transaction.
-    pub fn work<S: Session + 'static>(self) -> Work<S, Written> {
-        Box::new(move |session| {
+impl SqliteIngest {
+    /// Writes leads, as [`LeadStore::insert`](crate::LeadStore::insert) says.
+    ///
+    /// # Errors
+    /// As [`LeadStore::insert`](crate::LeadStore::insert).
+    pub async fn insert<C: Connections>(
+        &self,
+        connections: &C,
+        batch: &[NewLead],
+    ) -> Result<Vec<Insertion>, StoreError> {
+        let (rows, novelty) = (Rows::of(batch), self.novelty.is_likely(batch).then(|| Arc::clone(&self.novelty)));
+        let work: Work<C::Session, Written> = Box::new(|session| {
             Box::pin(async move {
-                in_transaction(session, |_| true, |session| Box::pin(async move { write(session, &self.leads).await }))
-                    .await
+                match novelty {
+                    Some(novelty) => write_likely(session, rows, &novelty).await,
+                    None => write(session, rows).await,
+                }
             })
-        })
+        });
+        let (inserted, existing) = connections.write(work).await?;
+        settle(batch, &inserted, &existing)
     }
 }
 
@@ -53,7 +57,7 @@ impl Batch {
 pub async fn insert_on<S: Session>(session: &mut S, batch: &[NewLead]) -> Result<Vec<Insertion>, StoreError> {
     // Outside of a transaction the two inserts would be committed one by one.
     session.execute(sql::SAVEPOINT).await?;
-    let written = write(session, batch).await;
+    let written = Rows::of(batch).write(session).await;
     let end = if written.is_ok() { sql::RELEASE } else { sql::ROLLBACK_TO_SAVEPOINT };
     let ended = session.execute(end).await;
     let (inserted, existing) = written?;
@@ -61,24 +65,75 @@ pub async fn insert_on<S: Session>(session: &mut S, batch: &[NewLead]) -> Result
     settle(batch, &inserted, &existing)
 }
 
-async fn write<S: Session>(session: &mut S, batch: &[NewLead]) -> Result<Written, StoreError> {
-    let leads = Statement::of(Dialect::Sqlite, sql::INSERT_LEADS).with(sql::leads_json(batch));
-    let is_all = session.write(leads).await? == batch.len() as u64;
-    let inserted: HashSet<_> = if is_all {
-        batch.iter().map(|new| new.id().as_uuid()).collect()
-    } else {
-        let news = Statement::of(Dialect::Sqlite, sql::NEW_LEADS).with(sql::pairs_json(batch));
-        session.answers(news).await?.iter().map(|id| sql::read_id(id)).collect::<Result<_, _>>()?
+/// Which leads are new, and the rows that the others' request ids have already.
+type Written = (HashSet<Uuid>, Vec<StoredLead>);
+
+/// Writes leads that are likely to be new as such, and whatever they are where they were not.
+async fn write_likely<S: Session>(session: &mut S, rows: Rows, novelty: &Novelty) -> Result<Written, StoreError> {
+    let taken_in = Statement::of(Dialect::Sqlite, sql::TAKE_IN).with(rows.json.clone());
+    let error = match session.write(taken_in).await {
+        Ok(_) => return Ok((rows.ids(), Vec::new())),
+        Err(error) => error,
     };
-    let news = batch.iter().filter(|new| inserted.contains(&new.id().as_uuid()));
-    session.write(Statement::of(Dialect::Sqlite, sql::INSERT_AUDIT).with(sql::audit_json(news))).await?;
-    let existing = if is_all {
-        Vec::new()
-    } else {
-        let request_ids: Vec<_> = batch.iter().map(|new| new.lead().meta().request_id().as_uuid()).collect();
-        session.leads(Dialect::Sqlite.find(&request_ids)).await?
-    };
-    Ok((inserted, existing))
+    match error.kind() {
+        // The driver does not tell: another process may write, and was waited for already.
+        StoreErrorKind::Rejected if error.is_unexplained() => {
+            session.execute(sql::NO_PATIENCE).await?;
+            let written = write(session, rows).await;
+            session.execute(sql::USUAL_PATIENCE).await?;
+            written
+        }
+        StoreErrorKind::Rejected => {
+            novelty.was_mistaken();
+            write(session, rows).await
+        }
+        // A connection that was opened before the tables were made sees them with the first statement that names them: a trigger's do
+        // not have SQLite look again.
+        StoreErrorKind::Misconfigured => write(session, rows).await,
+        _ => Err(error),
+    }
+}
+
+async fn write<S: Session>(session: &mut S, rows: Rows) -> Result<Written, StoreError> {
+    in_transaction(session, |_| true, |session| Box::pin(async move { rows.write(session).await })).await
+}
+
+/// A batch on its way to the connection that writes.
+struct Rows {
+    json: String,
+    /// The ids of each lead and its request.
+    leads: Vec<(Uuid, Uuid)>,
+}
+
+impl Rows {
+    fn of(batch: &[NewLead]) -> Self {
+        let ids = |new: &NewLead| (new.id().as_uuid(), new.lead().meta().request_id().as_uuid());
+        Self { json: sql::batch_json(batch), leads: batch.iter().map(ids).collect() }
+    }
+
+    fn ids(&self) -> HashSet<Uuid> {
+        self.leads.iter().map(|(id, _)| *id).collect()
+    }
+
+    /// Writes those that are new, in the transaction that the session is in.
+    async fn write<S: Session>(&self, session: &mut S) -> Result<Written, StoreError> {
+        let statement = |text: &'static str| Statement::of(Dialect::Sqlite, text).with(self.json.clone());
+        let is_all = session.write(statement(sql::INSERT_LEADS)).await? == self.leads.len() as u64;
+        let inserted = if is_all {
+            self.ids()
+        } else {
+            let news = session.answers(statement(sql::NEW_LEADS)).await?;
+            news.iter().map(|id| sql::read_id(id)).collect::<Result<_, _>>()?
+        };
+        session.write(statement(sql::INSERT_AUDIT).with(sql::ids_json(inserted.iter().copied()))).await?;
+        let existing = if is_all {
+            Vec::new()
+        } else {
+            let request_ids: Vec<_> = self.leads.iter().map(|(_, request_id)| *request_id).collect();
+            session.leads(Dialect::Sqlite.find(&request_ids)).await?
+        };
+        Ok((inserted, existing))
+    }
 }
 
 /// Runs work between BEGIN and COMMIT, or ROLLBACK where the outcome is not to be kept.
