@@ -4,18 +4,7 @@ use std::time::Duration;
 
 use fastcore_leads::testing::postgres::Cluster;
 
-use crate::{
-    candidates::{Candidate, Database, Kind},
-    load::Load,
-    process::Service,
-    report::median,
-};
-
-/// The service as it is by default, on PostgreSQL.
-pub(crate) const SERVE: Candidate = Candidate {
-    name: "sqlx-axum",
-    kind: Kind::Serve { driver: "sqlx", framework: "axum", database: Database::Postgres },
-};
+use crate::{candidates::SERVE, load::Load, process::Service, report::median};
 
 /// A table: a service with these options, and one without, in turns. Each options are for one start.
 pub(crate) async fn measure(

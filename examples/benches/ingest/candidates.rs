@@ -11,14 +11,16 @@ use fastcore_leads_store_sqlx::SqliteLeadStore;
 
 use crate::handwritten;
 
+#[derive(Clone, Copy)]
 pub(crate) struct Candidate {
     pub(crate) name: &'static str,
     pub(crate) kind: Kind,
 }
 
+#[derive(Clone, Copy)]
 pub(crate) enum Kind {
     /// The example service, with these options.
-    Serve { driver: &'static str, framework: &'static str, database: Database },
+    Serve { program: &'static str, driver: &'static str, framework: &'static str, database: Database },
     /// A service in this program.
     Own { role: &'static str, database: Database },
 }
@@ -31,17 +33,20 @@ pub(crate) enum Database {
 }
 
 const fn ours(name: &'static str, driver: &'static str, framework: &'static str, database: Database) -> Candidate {
-    Candidate { name, kind: Kind::Serve { driver, framework, database } }
+    Candidate { name, kind: Kind::Serve { program: env!("CARGO_BIN_EXE_serve"), driver, framework, database } }
 }
 
 const fn own(role: &'static str, database: Database) -> Candidate {
     Candidate { name: role, kind: Kind::Own { role, database } }
 }
 
+/// `serve` as most run it.
+pub(crate) const SERVE: Candidate = ours("sqlx-axum", "sqlx", "axum", Database::Postgres);
+
 pub(crate) const CANDIDATES: &[Candidate] = &[
     own("parse-only", Database::None),
     own("handwritten-axum-sqlx", Database::Postgres),
-    ours("sqlx-axum", "sqlx", "axum", Database::Postgres),
+    SERVE,
     ours("sqlx-warp", "sqlx", "warp", Database::Postgres),
     ours("diesel-axum", "diesel", "axum", Database::Postgres),
     ours("diesel-warp", "diesel", "warp", Database::Postgres),
@@ -63,12 +68,17 @@ impl Place {
     }
 }
 
-/// `serve` as most run it.
-pub(crate) fn sqlx_axum() -> &'static Candidate {
-    CANDIDATES.iter().find(|candidate| candidate.name == "sqlx-axum").expect("it is listed")
-}
-
 impl Candidate {
+    /// The same as another build of `serve` has it, if it is one of `serve`'s.
+    pub(crate) fn of_older(&self, serve: &str) -> Option<Self> {
+        let Kind::Serve { driver, framework, database, .. } = self.kind else { return None };
+        let program = serve.to_owned().leak();
+        Some(Self {
+            name: format!("{}-older", self.name).leak(),
+            kind: Kind::Serve { program, driver, framework, database },
+        })
+    }
+
     fn database(&self) -> Database {
         match self.kind {
             Kind::Serve { database, .. } | Kind::Own { database, .. } => database,

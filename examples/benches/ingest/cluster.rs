@@ -6,7 +6,7 @@ use std::{thread, time::Duration};
 use fastcore_leads::testing::{cluster::PatroniCluster, postgres::Cluster};
 
 use crate::{
-    candidates::{Place, sqlx_axum},
+    candidates::{Place, SERVE},
     load::{Load, Result},
     process::Service,
     report::median,
@@ -57,7 +57,7 @@ pub(crate) fn measure(single: &Cluster, seconds: Duration, rounds: usize) {
         }
     }
     for way in &ways[..2] {
-        sqlx_axum().check(single, &way.place, way.acknowledged, 0);
+        SERVE.check(single, &way.place, way.acknowledged, 0);
     }
     let acknowledged: u64 = ways[2..].iter().map(|way| way.acknowledged).sum();
     let counts = "SELECT (SELECT count(*) FROM lead_inbox) || '|' || (SELECT count(*) FROM audit_log)";
@@ -67,7 +67,7 @@ pub(crate) fn measure(single: &Cluster, seconds: Duration, rounds: usize) {
 
 /// The same number of connections, however many services they are shared among.
 fn run(way: &Way, connections: usize, seconds: Duration) -> Vec<Result> {
-    let services: Vec<Service> = (0..way.services).map(|_| Service::start(sqlx_axum(), &way.place)).collect();
+    let services: Vec<Service> = (0..way.services).map(|_| Service::start(&SERVE, &way.place)).collect();
     let load = Load { connections: connections / way.services, warm_up: Duration::from_secs(1), seconds };
     thread::scope(|scope| {
         let runs: Vec<_> = services.iter().map(|service| scope.spawn(|| load.run(service.address()))).collect();

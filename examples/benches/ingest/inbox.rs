@@ -7,11 +7,11 @@ use std::{
 
 use fastcore_leads::testing::postgres::Cluster;
 
-use crate::{candidates::sqlx_axum, load::Load, process::Service};
+use crate::{candidates::SERVE, load::Load, process::Service};
 
 /// The statements of a page, as the library runs them, with their plans and times; then the purge.
 pub(crate) fn measure(cluster: &Cluster, seconds: Duration) {
-    let candidate = sqlx_axum();
+    let candidate = &SERVE;
     let place = candidate.place(cluster);
     let service = Service::start(candidate, &place);
     eprintln!("filling the table: this takes a minute");

@@ -4,11 +4,11 @@ use std::time::Duration;
 
 use fastcore_leads::testing::postgres::Cluster;
 
-use crate::{candidates::sqlx_axum, load::Load, process::Service, report::median};
+use crate::{candidates::SERVE, load::Load, process::Service, report::median};
 
 /// Sends leads until a million are acknowledged, and shows the memory on the way.
 pub(crate) fn million(cluster: &Cluster) {
-    let candidate = sqlx_axum();
+    let candidate = &SERVE;
     let place = candidate.place(cluster);
     let service = Service::start(candidate, &place);
     let mut acknowledged = 0;
@@ -23,7 +23,7 @@ pub(crate) fn million(cluster: &Cluster) {
 
 /// The rate on an empty table and on one of ten million rows, alternating.
 pub(crate) fn full_table(cluster: &Cluster, seconds: Duration) {
-    let candidate = sqlx_axum();
+    let candidate = &SERVE;
     let (empty, full) = (candidate.place(cluster), candidate.place(cluster));
     drop(Service::start(candidate, &full));
     eprintln!("filling the table: this takes some minutes");

@@ -4,7 +4,8 @@
 //! connections from this process; checks afterwards that there is a row for each acknowledged lead. Rounds alternate between
 //! the candidates; the table shows medians.
 //!
-//! `-- --seconds 3 --rounds 3 --connections 1,16,64,256 --only NAME,NAME --generators own,wrk` change what is run; `-- --million` sends a million
+//! `-- --seconds 3 --rounds 3 --connections 1,16,64,256 --only NAME,NAME --generators own,wrk` change what is run, `--server NAME=VALUE,NAME=VALUE` what PostgreSQL is started with, `--older PATH` has another
+//! build of `serve` beside this one; `-- --million` sends a million
 //! leads through one service and watches its memory; `-- --full-table` compares an empty table with one of ten million rows; `-- --direct` measures
 //! `Ingest::ingest_many`; `-- --overload` how quickly a full queue refuses; `-- --import`
 //! `leadctl import`; `-- --telling` what telling others costs, and how soon they hear; `-- --spool` a hundred thousand leads that wait on the site's disk; `-- --inbox` pages of a million leads, and a purge of half of them;
@@ -59,6 +60,8 @@ struct Plan {
     rounds: usize,
     connections: Vec<usize>,
     only: Vec<String>,
+    /// Another build of `serve`, to run beside this one.
+    older: Option<String>,
     generators: Vec<Generator>,
 }
 
@@ -81,6 +84,7 @@ fn main() {
         rounds: value("--rounds").map_or(3, |text| text.parse().expect("a number")),
         connections: list("--connections", "1,16,64,256").iter().map(|text| text.parse().expect("numbers")).collect(),
         only: list("--only", ""),
+        older: value("--older"),
         generators: list("--generators", "own,wrk")
             .iter()
             .map(|name| match name.as_str() {
@@ -90,7 +94,10 @@ fn main() {
             })
             .collect(),
     };
-    let cluster = Cluster::start(&["fsync=on", "shared_buffers=512MB", "max_wal_size=4GB", "max_connections=300"]);
+    let mut settings = vec!["fsync=on", "shared_buffers=512MB", "max_wal_size=4GB", "max_connections=300"];
+    let further = list("--server", "");
+    settings.extend(further.iter().map(String::as_str));
+    let cluster = Cluster::start(&settings);
     if arguments.iter().any(|argument| argument == "--million") {
         return long::million(&cluster);
     }
@@ -136,9 +143,12 @@ fn main() {
 }
 
 fn run(cluster: &Cluster, plan: &Plan) -> Report {
-    let chosen: Vec<&Candidate> = CANDIDATES
+    let is_chosen = |name: &str| plan.only.is_empty() || plan.only.iter().any(|only| only == name);
+    let chosen: Vec<Candidate> = CANDIDATES
         .iter()
-        .filter(|candidate| plan.only.is_empty() || plan.only.iter().any(|name| name == candidate.name))
+        .filter(|candidate| is_chosen(candidate.name))
+        .flat_map(|candidate| [Some(*candidate), plan.older.as_deref().and_then(|serve| candidate.of_older(serve))])
+        .flatten()
         .collect();
     let places: Vec<_> = chosen.iter().map(|candidate| candidate.place(cluster)).collect();
     let mut acknowledged = vec![0; chosen.len()];

@@ -10,7 +10,7 @@ use fastcore_leads::{
 use fastcore_leads_store_sqlx::PgLeadStore;
 
 use crate::{
-    candidates::{block_on, sqlx_axum},
+    candidates::{SERVE, block_on},
     load::Load,
     process::Service,
     report::median,
@@ -29,7 +29,7 @@ pub(crate) fn measure(cluster: &Cluster, seconds: Duration, rounds: usize, sizes
          one status | an address | a site with one lead in {OF_SMALL_SITE} | counts by status | an erasure, p50 / p99 | purge, leads/s | vacuum |\n\
          | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |"
     );
-    let candidate = sqlx_axum();
+    let candidate = &SERVE;
     let empty = candidate.place(cluster);
     for &leads in sizes {
         let free = free_bytes(cluster);

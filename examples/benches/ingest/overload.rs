@@ -13,7 +13,7 @@ use tokio::{io::AsyncWriteExt, net::TcpStream, task::JoinSet};
 use uuid::Uuid;
 
 use crate::{
-    candidates::{block_on, sqlx_axum},
+    candidates::{SERVE, block_on},
     load::{read_answer, template},
     process::Service,
 };
@@ -23,7 +23,7 @@ const CAPACITY: &str = "64";
 
 /// How long refusals take, and the memory of the service meanwhile.
 pub(crate) fn measure(cluster: &Cluster) {
-    let candidate = sqlx_axum();
+    let candidate = &SERVE;
     let place = candidate.place(cluster);
     let service = Service::start_with(candidate, &place, &["--queue-capacity", CAPACITY, "--max-batch", "16"]);
     let lock = cluster.session(&place.url, "BEGIN; LOCK TABLE lead_inbox;");

@@ -31,8 +31,8 @@ impl Service {
     /// Starts `serve` with more options.
     pub(crate) fn start_with(candidate: &Candidate, place: &Place, options: &[&str]) -> Self {
         let command = match &candidate.kind {
-            Kind::Serve { driver, framework, .. } => {
-                let mut command = Command::new(env!("CARGO_BIN_EXE_serve"));
+            Kind::Serve { program, driver, framework, .. } => {
+                let mut command = Command::new(program);
                 command.args(["--listen", "127.0.0.1:0", "--driver", driver, "--framework", framework]);
                 command.args(["--database-url", &place.url]).args(options);
                 command

@@ -29,12 +29,7 @@ use serde_json::Value;
 use tokio::time::sleep;
 use uuid::Uuid;
 
-use crate::{
-    beside::{self, SERVE},
-    candidates::block_on,
-    process::Service,
-    report::median,
-};
+use crate::{beside, candidates::SERVE, candidates::block_on, process::Service, report::median};
 
 pub(crate) fn measure(cluster: &Cluster, seconds: Duration, rounds: usize) {
     ingest_beside(cluster, seconds, rounds);

@@ -71,10 +71,7 @@ type Written = (HashSet<Uuid>, Vec<StoredLead>);
 /// Writes leads that are likely to be new as such, and whatever they are where they were not.
 async fn write_likely<S: Session>(session: &mut S, rows: Rows, novelty: &Novelty) -> Result<Written, StoreError> {
     let taken_in = Statement::of(Dialect::Sqlite, sql::TAKE_IN).with(rows.json.clone());
-    let error = match session.write(taken_in).await {
-        Ok(_) => return Ok((rows.ids(), Vec::new())),
-        Err(error) => error,
-    };
+    let Err(error) = session.write(taken_in).await else { return Ok((rows.ids(), Vec::new())) };
     match error.kind() {
         // The driver does not tell: another process may write, and was waited for already.
         StoreErrorKind::Rejected if error.is_unexplained() => {
