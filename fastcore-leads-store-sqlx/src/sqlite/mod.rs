@@ -181,6 +181,11 @@ impl Connections for Files {
         apart(self.clone().run(work, true)).await
     }
 
+    /// Without a task of its own, which would wake another thread.
+    async fn write_alone<T: Send + 'static>(&self, work: Work<Connection, T>) -> Result<T, StoreError> {
+        self.clone().run(work, true).await
+    }
+
     fn is_pooled(&self) -> bool {
         false
     }

@@ -110,6 +110,14 @@ pub trait Connections: Send + Sync {
     /// What the work returns, or that there is no connection.
     async fn write<T: Send + 'static>(&self, work: Work<Self::Session, T>) -> Result<T, StoreError>;
 
+    /// Runs work that is one statement, a transaction by itself: given up half-way, it leaves nothing half-done.
+    ///
+    /// # Errors
+    /// As [`write`](Self::write).
+    async fn write_alone<T: Send + 'static>(&self, work: Work<Self::Session, T>) -> Result<T, StoreError> {
+        self.write(work).await
+    }
+
     /// Whether a pooler shares sessions with others, a transaction at a time: then tables are not migrated here, which takes a session
     /// of one's own.
     fn is_pooled(&self) -> bool;

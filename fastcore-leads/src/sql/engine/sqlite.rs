@@ -36,16 +36,19 @@ impl SqliteIngest {
         connections: &C,
         batch: &[NewLead],
     ) -> Result<Vec<Insertion>, StoreError> {
-        let (rows, novelty) = (Rows::of(batch), self.novelty.is_likely(batch).then(|| Arc::clone(&self.novelty)));
-        let work: Work<C::Session, Written> = Box::new(|session| {
-            Box::pin(async move {
-                match novelty {
-                    Some(novelty) => write_likely(session, rows, &novelty).await,
-                    None => write(session, rows).await,
-                }
-            })
-        });
-        let (inserted, existing) = connections.write(work).await?;
+        let rows = Rows::of(batch);
+        let mut patience = Patience::Usual;
+        if self.novelty.is_likely(batch) {
+            let Err(error) = rows.take_in(connections).await? else {
+                return Ok(vec![Insertion::Inserted; batch.len()]);
+            };
+            if error.is_unexplained() {
+                patience = Patience::None;
+            } else if error.kind() == StoreErrorKind::Rejected {
+                self.novelty.was_mistaken();
+            }
+        }
+        let (inserted, existing) = connections.write(rows.work(patience)).await?;
         settle(batch, &inserted, &existing)
     }
 }
@@ -68,31 +71,12 @@ pub async fn insert_on<S: Session>(session: &mut S, batch: &[NewLead]) -> Result
 /// Which leads are new, and the rows that the others' request ids have already.
 type Written = (HashSet<Uuid>, Vec<StoredLead>);
 
-/// Writes leads that are likely to be new as such, and whatever they are where they were not.
-async fn write_likely<S: Session>(session: &mut S, rows: Rows, novelty: &Novelty) -> Result<Written, StoreError> {
-    let taken_in = Statement::of(Dialect::Sqlite, sql::TAKE_IN).with(rows.json.clone());
-    let Err(error) = session.write(taken_in).await else { return Ok((rows.ids(), Vec::new())) };
-    match error.kind() {
-        // The driver does not tell: another process may write, and was waited for already.
-        StoreErrorKind::Rejected if error.is_unexplained() => {
-            session.execute(sql::NO_PATIENCE).await?;
-            let written = write(session, rows).await;
-            session.execute(sql::USUAL_PATIENCE).await?;
-            written
-        }
-        StoreErrorKind::Rejected => {
-            novelty.was_mistaken();
-            write(session, rows).await
-        }
-        // A connection that was opened before the tables were made sees them with the first statement that names them: a trigger's do
-        // not have SQLite look again.
-        StoreErrorKind::Misconfigured => write(session, rows).await,
-        _ => Err(error),
-    }
-}
-
-async fn write<S: Session>(session: &mut S, rows: Rows) -> Result<Written, StoreError> {
-    in_transaction(session, |_| true, |session| Box::pin(async move { rows.write(session).await })).await
+/// How long another writer is waited for.
+#[derive(Clone, Copy, PartialEq)]
+enum Patience {
+    Usual,
+    /// It was waited for already, perhaps: the driver does not tell why it was refused before.
+    None,
 }
 
 /// A batch on its way to the connection that writes.
@@ -110,6 +94,42 @@ impl Rows {
 
     fn ids(&self) -> HashSet<Uuid> {
         self.leads.iter().map(|(id, _)| *id).collect()
+    }
+
+    /// Writes them if all are new. An error that comes as a value says nothing of the batch, and nothing was written.
+    async fn take_in<C: Connections>(&self, connections: &C) -> Result<Result<u64, StoreError>, StoreError> {
+        let statement = Statement::of(Dialect::Sqlite, sql::TAKE_IN).with(self.json.clone());
+        let work: Work<C::Session, _> = Box::new(|session| {
+            Box::pin(async move {
+                match session.write(statement).await {
+                    // A connection that was opened before the tables were made sees them with the first statement that names them: what
+                    // a trigger names does not have SQLite look again.
+                    Err(error) if !matches!(error.kind(), StoreErrorKind::Rejected | StoreErrorKind::Misconfigured) => {
+                        Err(error)
+                    }
+                    result => Ok(result),
+                }
+            })
+        });
+        connections.write_alone(work).await
+    }
+
+    /// Writes those that are new, in a transaction.
+    fn work<S: Session + 'static>(self, patience: Patience) -> Work<S, Written> {
+        Box::new(move |session| {
+            Box::pin(async move {
+                if patience == Patience::None {
+                    session.execute(sql::NO_PATIENCE).await?;
+                }
+                let written =
+                    in_transaction(session, |_| true, |session| Box::pin(async move { self.write(session).await }))
+                        .await;
+                if patience == Patience::None {
+                    session.execute(sql::USUAL_PATIENCE).await?;
+                }
+                written
+            })
+        })
     }
 
     /// Writes those that are new, in the transaction that the session is in.
