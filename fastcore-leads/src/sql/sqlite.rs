@@ -45,6 +45,8 @@ pub const SET_UP_CONNECTION: &str = concat!(
      PRAGMA secure_delete = ON;
      CREATE TEMP VIEW IF NOT EXISTS lead_arrival AS SELECT NULL AS batch;
      CREATE TEMP TRIGGER IF NOT EXISTS lead_arrival_taken_in INSTEAD OF INSERT ON lead_arrival BEGIN ",
+    include_str!("../../sql/sqlite/only_own_triggers.sql"),
+    "; ",
     include_str!("../../sql/sqlite/insert_leads.sql"),
     " FROM jsonb_each(jsonb(NEW.batch)); ",
     include_str!("../../sql/sqlite/insert_audit.sql"),
@@ -86,9 +88,9 @@ pub const RELEASE: &str = "RELEASE fastcore_leads";
 pub const ROLLBACK_TO_SAVEPOINT: &str = "ROLLBACK TO fastcore_leads; RELEASE fastcore_leads";
 
 /// Writes a batch whose leads are all new, and their audit rows, each or none: a statement that is a transaction by itself. Parameter:
-/// [`batch_json`]. Needs [`SET_UP_CONNECTION`]. In a transaction of several statements SQLite notes each page as it was before, for the
+/// [`batch_json`]. Needs [`SET_UP_CONNECTION`]; is refused where others have triggers on the tables. In a transaction of several statements SQLite notes each page as it was before, for the
 /// case that one of them fails alone; here there is no such case, and a driver sends one statement instead of four.
-pub const TAKE_IN: &str = "INSERT INTO lead_arrival (batch) VALUES (?1)";
+pub const TAKE_IN: &str = "INSERT OR ABORT INTO lead_arrival (batch) VALUES (?1)";
 /// Writes the leads of a batch that are new: how many rows are written tells whether all are. Parameter: [`batch_json`].
 pub const INSERT_LEADS: &str = concat!(
     include_str!("../../sql/sqlite/insert_leads.sql"),

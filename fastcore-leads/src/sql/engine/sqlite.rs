@@ -44,7 +44,8 @@ impl SqliteIngest {
             };
             if error.is_unexplained() {
                 patience = Patience::None;
-            } else if error.kind() == StoreErrorKind::Rejected {
+            }
+            if error.kind() == StoreErrorKind::Rejected {
                 self.novelty.was_mistaken();
             }
         }
@@ -142,7 +143,10 @@ impl Rows {
             let news = session.answers(statement(sql::NEW_LEADS)).await?;
             news.iter().map(|id| sql::read_id(id)).collect::<Result<_, _>>()?
         };
-        session.write(statement(sql::INSERT_AUDIT).with(sql::ids_json(inserted.iter().copied()))).await?;
+        let audited = session.write(statement(sql::INSERT_AUDIT).with(sql::ids_json(inserted.iter().copied()))).await?;
+        if audited != inserted.len() as u64 {
+            return Err(StoreError::new(StoreErrorKind::Misconfigured).with_reason("a trigger keeps audit rows out"));
+        }
         let existing = if is_all {
             Vec::new()
         } else {

@@ -49,6 +49,7 @@ cases! {
     the_audit_log_is_append_only
     a_retry_of_an_erased_lead_is_told_so
     a_refused_row_fails_alone_and_is_not_shown
+    no_trigger_parts_a_lead_from_its_audit_row
     commits_are_durable
     an_unreachable_database_is_unavailable
     poison_at_random_places_fails_alone
@@ -221,6 +222,32 @@ pub async fn a_refused_row_fails_alone_and_is_not_shown(open: Open, execute: Exe
     let mut refused = body();
     refused["name"] = CANARY.into();
     assert_refused_alone(database, parse(&refused)).await;
+}
+
+/// However a trigger of a host's refuses a row: some of these keep what the same statement wrote before.
+pub async fn no_trigger_parts_a_lead_from_its_audit_row(open: Open, execute: Execute) {
+    let (_, dir) = migrated(open).await;
+    let parted = "SELECT lead_inbox.id FROM lead_inbox FULL JOIN audit_log ON lead_id = lead_inbox.id
+                   WHERE lead_id IS NULL OR lead_inbox.id IS NULL";
+    for table in ["lead_inbox", "audit_log"] {
+        for refusal in ["ABORT, 'no'", "FAIL, 'no'", "ROLLBACK, 'no'", "IGNORE"] {
+            // One that has seen nothing refused yet.
+            let database = open(dir.sqlite_url()).await.expect("it opens");
+            let refused = new_lead();
+            let trigger = format!(
+                "CREATE TRIGGER refusal BEFORE INSERT ON {table} WHEN NEW.id IN ('{}', '{}')
+                 BEGIN SELECT RAISE({refusal}); END",
+                refused.id(),
+                refused.audit_id()
+            );
+            run(execute, &dir, &trigger).await;
+            let error = database.insert(&[new_lead(), refused.clone(), new_lead()]).await;
+            assert!(error.is_err(), "{table}, {refusal}: {error:?}");
+            run(execute, &dir, "DROP TRIGGER refusal").await;
+            assert_eq!(run(execute, &dir, parted).await, [""; 0], "{table}, {refusal}");
+            assert_eq!(database.insert(&[refused]).await.expect("written"), [crate::Insertion::Inserted]);
+        }
+    }
 }
 
 /// Batches of many, with some that the table refuses.
