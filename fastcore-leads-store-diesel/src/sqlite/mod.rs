@@ -12,7 +12,9 @@ use fastcore_leads::{
     Insertion, NewLead, StoreError, delegate_store,
     sql::{
         SqliteLocation,
-        engine::{Connections, Engine, FileIdentity, PATIENCE, SqliteIngest, Work, sqlite_insert_on, use_wal},
+        engine::{
+            Connections, Engine, FileIdentity, PATIENCE, SqliteIngest, Work, sqlite_insert, sqlite_insert_on, use_wal,
+        },
         inbox::Dialect,
     },
 };
@@ -43,7 +45,7 @@ impl SqliteLeadStore {
         let writer = Worker::start(source.clone());
         // Each connection to memory is a database of its own.
         let reader = if location == SqliteLocation::Memory { writer.clone() } else { Worker::start(source) };
-        let workers = Workers { writer, reader, ingest: SqliteIngest::default(), file: FileIdentity::default() };
+        let workers = Workers { writer, reader, ingest: Some(SqliteIngest::default()), file: FileIdentity::default() };
         use_wal(&workers).await?;
         let file = FileIdentity::of(&location);
         Ok(Self { engine: Engine::new(Workers { file, ..workers }) })
@@ -54,8 +56,7 @@ impl SqliteLeadStore {
     pub fn from_pool(pool: Pool<ConnectionManager<SqliteConnection>>) -> Self {
         let source = Source::Pool(pool);
         let (writer, reader) = (Worker::start(source.clone()), Worker::start(source));
-        let (ingest, file) = (SqliteIngest::default(), FileIdentity::default());
-        Self { engine: Engine::new(Workers { writer, reader, ingest, file }) }
+        Self { engine: Engine::new(Workers { writer, reader, ingest: None, file: FileIdentity::default() }) }
     }
 
     /// Writes leads on a connection of the host's, in the transaction that it is in: the host's own rows and the leads
@@ -77,7 +78,8 @@ delegate_store!(SqliteLeadStore, engine);
 struct Workers {
     writer: Worker,
     reader: Worker,
-    ingest: SqliteIngest,
+    /// None: the connections are a host's.
+    ingest: Option<SqliteIngest>,
     file: FileIdentity,
 }
 
@@ -104,7 +106,10 @@ impl Connections for Workers {
     }
 
     async fn insert(&self, batch: &[NewLead]) -> Result<Vec<Insertion>, StoreError> {
-        self.ingest.insert(self, batch).await
+        match &self.ingest {
+            Some(ingest) => ingest.insert_own(self, batch).await,
+            None => sqlite_insert(self, batch).await,
+        }
     }
 
     async fn check(&self) -> Result<(), StoreError> {

@@ -4,9 +4,10 @@ mod session;
 
 use std::{
     future::Future,
+    ops::{Deref, DerefMut},
     str::FromStr,
     sync::{
-        Arc,
+        Arc, Mutex, PoisonError,
         atomic::{AtomicBool, Ordering},
     },
 };
@@ -17,7 +18,8 @@ use fastcore_leads::{
     sql::{
         SqliteLocation,
         engine::{
-            Connections, Engine, FileIdentity, MAX_CONNECTIONS, PATIENCE, SqliteIngest, Work, sqlite_insert_on, use_wal,
+            Connections, Engine, FileIdentity, MAX_CONNECTIONS, PATIENCE, SqliteIngest, Work, sqlite_insert,
+            sqlite_insert_on, use_wal,
         },
         inbox::Dialect,
         sqlite as sql,
@@ -39,7 +41,7 @@ use crate::error::while_connecting;
 
 /// Keeps leads in a SQLite file: nothing to install, one machine.
 ///
-/// Writes are transactions of their own task, one at a time, so that a caller that goes away leaves none half-done. The
+/// Writes have a task and a connection of their own, one at a time, so that a caller that goes away leaves none half-done. The
 /// file is in WAL mode with `synchronous=FULL`: a commit survives a power cut.
 #[derive(Clone, Debug)]
 pub struct SqliteLeadStore {
@@ -74,7 +76,7 @@ impl SqliteLeadStore {
                 })
             })
             .connect_lazy_with(options.create_if_missing(true).disable_statement_logging());
-        let files = Files { is_shared: Arc::default(), ..Files::of(pool) };
+        let files = Files { is_shared: Arc::new(is_memory.into()), ..Files::of(pool) };
         use_wal(&files).await?;
         let file = FileIdentity::of(&location);
         Ok(Self { engine: Engine::new(Files { file, ..files }) })
@@ -114,11 +116,15 @@ struct Files {
     writer: Arc<Semaphore>,
     ingest: SqliteIngest,
     file: FileIdentity,
-    /// Whether others use the pool: what they leave behind is tidied up whenever a connection is taken.
+    /// Whether others use the pool: what they leave behind is tidied up whenever a connection is taken. So it is where there is one
+    /// connection, which cannot be replaced.
     is_shared: Arc<AtomicBool>,
+    /// What was written on last, where nobody else uses the pool: sqlx asks a connection that goes back to its pool for a sign of life,
+    /// which takes longer than to write a lead.
+    kept: Arc<Mutex<Option<SqliteConnection>>>,
 }
 
-type Connection = On<PoolConnection<Sqlite>>;
+type Connection = On<Held>;
 
 impl Files {
     fn of(pool: SqlitePool) -> Self {
@@ -128,12 +134,13 @@ impl Files {
             ingest: SqliteIngest::default(),
             file: FileIdentity::default(),
             is_shared: Arc::new(true.into()),
+            kept: Arc::default(),
         }
     }
 
     /// A connection that is in no transaction: whoever had it before may have left one open, and leads written in it would
     /// never be committed.
-    async fn acquire(&self) -> Result<Connection, StoreError> {
+    async fn acquire(&self) -> Result<PoolConnection<Sqlite>, StoreError> {
         let acquired = timeout(PATIENCE, self.pool.acquire()).await.map_err(|_| StoreErrorKind::Unavailable)?;
         let mut connection = acquired.map_err(while_connecting)?;
         if self.is_shared.load(Ordering::Relaxed) {
@@ -141,7 +148,7 @@ impl Files {
             let _ = raw_sql(sql::ROLLBACK).execute(&mut *connection).await;
             raw_sql(sql::SET_UP_CONNECTION).execute(&mut *connection).await.map_err(error)?;
         }
-        Ok(On(connection))
+        Ok(connection)
     }
 
     async fn turn(&self) -> Result<OwnedSemaphorePermit, StoreError> {
@@ -149,14 +156,62 @@ impl Files {
         Ok(turn.map_err(|_| StoreErrorKind::Unavailable)?.map_err(|_| StoreErrorKind::Unavailable)?)
     }
 
-    async fn run<T>(self, work: Work<Connection, T>, is_writing: bool) -> Result<T, StoreError> {
-        let _turn = if is_writing { Some(self.turn().await?) } else { None };
-        let mut connection = self.acquire().await?;
+    async fn run_reading<T>(self, work: Work<Connection, T>) -> Result<T, StoreError> {
+        let mut connection = On(Held::Pooled(self.acquire().await?));
         let result = work(&mut connection).await;
-        if result.as_ref().is_err_and(|error| !error.leaves_connection()) {
-            connection.0.close_on_drop();
+        if let (Held::Pooled(mut connection), Err(error)) = (connection.0, &result)
+            && !error.leaves_connection()
+        {
+            connection.close_on_drop();
         }
         result
+    }
+
+    async fn run_writing<T>(self, work: Work<Connection, T>) -> Result<T, StoreError> {
+        let _turn = self.turn().await?;
+        if self.is_shared.load(Ordering::Relaxed) {
+            return self.run_reading(work).await;
+        }
+        let kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let connection = match kept {
+            Some(connection) => connection,
+            None => self.acquire().await?.detach(),
+        };
+        let mut connection = On(Held::Own(Box::new(connection)));
+        let result = work(&mut connection).await;
+        // One whose work failed, or panicked, is closed.
+        if let (Held::Own(connection), true) =
+            (connection.0, result.as_ref().err().is_none_or(StoreError::leaves_connection))
+        {
+            *self.kept.lock().unwrap_or_else(PoisonError::into_inner) = Some(*connection);
+        }
+        result
+    }
+}
+
+/// A connection at work.
+enum Held {
+    Own(Box<SqliteConnection>),
+    Pooled(PoolConnection<Sqlite>),
+}
+
+impl Deref for Held {
+    type Target = SqliteConnection;
+
+    fn deref(&self) -> &SqliteConnection {
+        match self {
+            Self::Own(connection) => connection,
+            Self::Pooled(connection) => connection,
+        }
+    }
+}
+
+impl DerefMut for Held {
+    fn deref_mut(&mut self) -> &mut SqliteConnection {
+        match self {
+            Self::Own(connection) => connection,
+            Self::Pooled(connection) => connection,
+        }
     }
 }
 
@@ -174,16 +229,11 @@ impl Connections for Files {
     const DIALECT: Dialect = Dialect::Sqlite;
 
     async fn read<T: Send + 'static>(&self, work: Work<Connection, T>) -> Result<T, StoreError> {
-        self.clone().run(work, false).await
+        self.clone().run_reading(work).await
     }
 
     async fn write<T: Send + 'static>(&self, work: Work<Connection, T>) -> Result<T, StoreError> {
-        apart(self.clone().run(work, true)).await
-    }
-
-    /// Without a task of its own, which would wake another thread.
-    async fn write_alone<T: Send + 'static>(&self, work: Work<Connection, T>) -> Result<T, StoreError> {
-        self.clone().run(work, true).await
+        apart(self.clone().run_writing(work)).await
     }
 
     fn is_pooled(&self) -> bool {
@@ -191,11 +241,14 @@ impl Connections for Files {
     }
 
     async fn migrate(&self, work: Work<Connection, bool>) -> Result<(), StoreError> {
-        apart(self.clone().run(work, true)).await.map(|_| ())
+        apart(self.clone().run_writing(work)).await.map(|_| ())
     }
 
     async fn insert(&self, batch: &[NewLead]) -> Result<Vec<Insertion>, StoreError> {
-        self.ingest.insert(self, batch).await
+        if self.is_shared.load(Ordering::Relaxed) {
+            return sqlite_insert(self, batch).await;
+        }
+        self.ingest.insert_own(self, batch).await
     }
 
     async fn check(&self) -> Result<(), StoreError> {

@@ -1,5 +1,5 @@
 -- The leads of a batch, from a JSON array with an array for each: its values in the order of the columns, then those of its audit row.
--- What it reads from follows.
+-- The caller appends the FROM clause.
 INSERT INTO lead_inbox (
     id, created_at_utc, name, email, phone, company, service, message, consent, source, request_id, ip_hash, meta_json,
     status)

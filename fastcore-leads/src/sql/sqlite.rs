@@ -1,5 +1,7 @@
 //! SQLite 3.51.3 and later.
 
+use std::time::Duration;
+
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 use serde_json::Value;
@@ -38,23 +40,32 @@ pub const RECORD_MIGRATION: &str =
     "INSERT INTO fastcore_leads_migrations (version, name, checksum) VALUES (?1, ?2, ?3)";
 
 /// What a connection that writes leads runs first. FULL: in WAL mode, NORMAL can lose an acknowledged commit on power
-/// loss. A connection that waits for another writer does so for 2 s. What [`TAKE_IN`] writes to is the connection's own: the file
-/// knows nothing of it.
-pub const SET_UP_CONNECTION: &str = concat!(
+/// loss. A connection that waits for another writer does so for [`BUSY_TIMEOUT`].
+pub const SET_UP_CONNECTION: &str =
     "PRAGMA busy_timeout = 2000; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON; PRAGMA recursive_triggers = ON;
-     PRAGMA secure_delete = ON;
-     CREATE TEMP VIEW IF NOT EXISTS lead_arrival AS SELECT NULL AS batch;
-     CREATE TEMP TRIGGER IF NOT EXISTS lead_arrival_taken_in INSTEAD OF INSERT ON lead_arrival BEGIN ",
+     PRAGMA secure_delete = ON";
+/// How long a connection waits for another writer.
+pub const BUSY_TIMEOUT: Duration = Duration::from_secs(2);
+/// What a connection runs besides that is no host's: what [`TAKE_IN`] writes to, of which the file knows nothing, since a host's
+/// `ALTER TABLE` would fail on it, or rename the tables in it. The log beside the file is brought into it once it has 4,000 pages (16 MiB)
+/// instead of 1,000: a page that many commits write is brought there once.
+pub const SET_UP_OWN: &str = concat!(
+    "PRAGMA wal_autocheckpoint = 4000;
+     CREATE TEMP VIEW IF NOT EXISTS fastcore_leads_arrival AS SELECT NULL AS batch;
+     CREATE TEMP TRIGGER IF NOT EXISTS fastcore_leads_take_in INSTEAD OF INSERT ON fastcore_leads_arrival BEGIN ",
     include_str!("../../sql/sqlite/only_own_triggers.sql"),
     "; ",
     include_str!("../../sql/sqlite/insert_leads.sql"),
     " FROM jsonb_each(jsonb(NEW.batch)); ",
+    include_str!("../../sql/sqlite/all_were_written.sql"),
+    "; ",
     include_str!("../../sql/sqlite/insert_audit.sql"),
-    " FROM jsonb_each(jsonb(NEW.batch)); END"
+    " FROM jsonb_each(jsonb(NEW.batch)); ",
+    include_str!("../../sql/sqlite/all_were_written.sql"),
+    "; END"
 );
-/// What is set besides on a connection to a file that nobody else's pool has: the pages that commits wrote are brought from the log into
-/// the file once there are 4,000 (16 MiB) instead of 1,000. A page that many commits write is then brought there once.
-pub const SET_UP_OWN: &str = "PRAGMA wal_autocheckpoint = 4000";
+/// Run before tables are migrated: what names them on the connection itself would stand in the way.
+pub const LET_GO: &str = "DROP VIEW IF EXISTS temp.fastcore_leads_arrival";
 /// From here on a connection waits for no other.
 pub const NO_PATIENCE: &str = "PRAGMA busy_timeout = 0";
 /// From here on a connection waits as [`SET_UP_CONNECTION`] has it.
@@ -87,10 +98,11 @@ pub const RELEASE: &str = "RELEASE fastcore_leads";
 /// How a savepoint ends badly.
 pub const ROLLBACK_TO_SAVEPOINT: &str = "ROLLBACK TO fastcore_leads; RELEASE fastcore_leads";
 
-/// Writes a batch whose leads are all new, and their audit rows, each or none: a statement that is a transaction by itself. Parameter:
-/// [`batch_json`]. Needs [`SET_UP_CONNECTION`]; is refused where others have triggers on the tables. In a transaction of several statements SQLite notes each page as it was before, for the
-/// case that one of them fails alone; here there is no such case, and a driver sends one statement instead of four.
-pub const TAKE_IN: &str = "INSERT OR ABORT INTO lead_arrival (batch) VALUES (?1)";
+/// Writes a batch whose leads are all new, and their audit rows, all or none: a statement that is a transaction by itself. Parameter:
+/// [`batch_json`]. Needs [`SET_UP_OWN`]; is refused where others have triggers on the tables. In a transaction of several statements
+/// SQLite keeps each page as it was, so that one of them can be undone alone; here it need not, and a driver sends one statement instead
+/// of four.
+pub const TAKE_IN: &str = "INSERT OR ABORT INTO fastcore_leads_arrival (batch) VALUES (?1)";
 /// Writes the leads of a batch that are new: how many rows are written tells whether all are. Parameter: [`batch_json`].
 pub const INSERT_LEADS: &str = concat!(
     include_str!("../../sql/sqlite/insert_leads.sql"),

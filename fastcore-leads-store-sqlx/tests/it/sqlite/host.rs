@@ -8,7 +8,7 @@ use fastcore_leads::{
     testing::{TempDir, new_lead},
 };
 use fastcore_leads_store_sqlx::SqliteLeadStore;
-use sqlx::{Connection, Executor, SqliteConnection, sqlite::SqlitePoolOptions};
+use sqlx::{AssertSqlSafe, Connection, Executor, SqliteConnection, sqlite::SqlitePoolOptions};
 
 use super::migrated;
 
@@ -112,4 +112,58 @@ async fn a_reader_does_not_hold_up_an_erasure() {
     store.insert(std::slice::from_ref(&last)).await.unwrap();
     store.erase(Target::Lead(last.id()), Actor::SITE_INGEST, None).await.unwrap();
     assert_eq!(log.metadata().unwrap().len(), 0, "emptied with the next erasure");
+}
+
+/// Whatever a host leaves open on the connections that it takes from the pool of a store.
+#[tokio::test]
+async fn what_is_left_open_in_a_pool_that_others_use_keeps_no_lead_from_its_commit() {
+    let (store, dir) = migrated().await;
+    store.insert(&[new_lead()]).await.unwrap();
+    for _ in 0..8 {
+        // Refused where the last one stands open still.
+        let _ = store.pool().acquire().await.unwrap().execute("BEGIN").await;
+        assert_eq!(store.insert(&[new_lead()]).await.unwrap(), [Insertion::Inserted]);
+    }
+    let mut connection = SqliteConnection::connect(&dir.sqlite_url()).await.unwrap();
+    for count in ["SELECT count(*) FROM lead_inbox", "SELECT count(*) FROM audit_log"] {
+        let rows: i32 = sqlx::query_scalar(count).fetch_one(&mut connection).await.unwrap();
+        assert_eq!(rows, 9);
+    }
+}
+
+/// Tables of the host's that are renamed on a connection of the pool: the leads that come then go where they belong.
+#[tokio::test]
+async fn a_table_that_a_host_put_aside_gets_no_lead() {
+    let (store, dir) = migrated().await;
+    store.insert(&[new_lead()]).await.unwrap();
+    let mut schema = String::new();
+    for _ in 0..4 {
+        let mut connection = store.pool().acquire().await.unwrap();
+        if schema.is_empty() {
+            let made =
+                "SELECT group_concat(sql, ';') FROM sqlite_schema WHERE tbl_name = 'lead_inbox' AND sql IS NOT NULL";
+            schema = sqlx::query_scalar(made).fetch_one(&mut *connection).await.unwrap();
+            connection.execute("ALTER TABLE lead_inbox RENAME TO put_aside").await.unwrap();
+            for drop in [
+                "ix_lead_inbox_request_id",
+                "ix_lead_inbox_status_created_at",
+                "ix_lead_inbox_email",
+                "ix_lead_inbox_erased_at",
+            ] {
+                connection.execute(AssertSqlSafe(format!("DROP INDEX {drop}"))).await.unwrap();
+            }
+            connection
+                .execute("DROP TRIGGER lead_inbox_search_erased; DROP TRIGGER lead_inbox_search_deleted")
+                .await
+                .unwrap();
+            connection.execute(AssertSqlSafe(schema.clone())).await.unwrap();
+        }
+        drop(connection);
+        store.insert(&[new_lead()]).await.unwrap();
+    }
+    let mut connection = SqliteConnection::connect(&dir.sqlite_url()).await.unwrap();
+    for (count, expected) in [("SELECT count(*) FROM lead_inbox", 4), ("SELECT count(*) FROM put_aside", 1)] {
+        let rows: i32 = sqlx::query_scalar(count).fetch_one(&mut connection).await.unwrap();
+        assert_eq!(rows, expected, "{count}");
+    }
 }

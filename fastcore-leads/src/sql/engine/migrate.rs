@@ -37,7 +37,10 @@ pub(super) async fn run<S: Session>(session: &mut S, dialect: Dialect, is_pooled
     }
     let done = match dialect {
         Dialect::Postgres => run_in_postgres(session).await,
-        Dialect::Sqlite => in_transaction(session, |()| true, |session| Box::pin(run_in_sqlite(session))).await,
+        Dialect::Sqlite => {
+            session.execute(lite::LET_GO).await?;
+            in_transaction(session, |()| true, |session| Box::pin(run_in_sqlite(session))).await
+        }
     };
     let reason = "a statement of a migration was refused: the server's log says why";
     done.map_err(|error| error.explained_as(StoreErrorKind::Internal, Some(reason)))?;

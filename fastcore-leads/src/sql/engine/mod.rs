@@ -25,7 +25,10 @@ use uuid::Uuid;
 pub use self::{
     lease::MAX_IDLE,
     postgres::{DEFAULT_TIMEOUT, PgConnections, PgIngest, PgSession, Pool, Sessions, insert_on as pg_insert_on},
-    sqlite::{FileIdentity, MAX_CONNECTIONS, PATIENCE, SqliteIngest, insert_on as sqlite_insert_on, use_wal},
+    sqlite::{
+        FileIdentity, MAX_CONNECTIONS, PATIENCE, SqliteIngest, insert as sqlite_insert, insert_on as sqlite_insert_on,
+        use_wal,
+    },
 };
 use super::{
     inbox::{Dialect, Statement, counts_of},
@@ -109,14 +112,6 @@ pub trait Connections: Send + Sync {
     /// # Errors
     /// What the work returns, or that there is no connection.
     async fn write<T: Send + 'static>(&self, work: Work<Self::Session, T>) -> Result<T, StoreError>;
-
-    /// Runs work that is one statement, a transaction by itself: given up half-way, it leaves nothing half-done.
-    ///
-    /// # Errors
-    /// As [`write`](Self::write).
-    async fn write_alone<T: Send + 'static>(&self, work: Work<Self::Session, T>) -> Result<T, StoreError> {
-        self.write(work).await
-    }
 
     /// Whether a pooler shares sessions with others, a transaction at a time: then tables are not migrated here, which takes a session
     /// of one's own.

@@ -8,8 +8,8 @@ use crate::store::NewLead;
 /// How many batches are not expected to be new once one was not: whoever sends leads again sends more than one.
 const WARY: u32 = 64;
 
-/// Whether a batch's leads are likely to be new, all of them: what is written for those costs a database less, and one that was wrongly
-/// thought to be new is written twice.
+/// Whether a batch's leads are likely to be new, all of them: such a batch costs a database less, and one that was wrongly thought to be
+/// new costs a second attempt.
 #[derive(Debug, Default)]
 pub(super) struct Novelty {
     wary: AtomicU32,

@@ -27,31 +27,44 @@ pub struct SqliteIngest {
 }
 
 impl SqliteIngest {
-    /// Writes leads, as [`LeadStore::insert`](crate::LeadStore::insert) says.
+    /// Writes leads, as [`LeadStore::insert`](crate::LeadStore::insert) says, on connections that are set up by
+    /// [`SET_UP_OWN`](sql::SET_UP_OWN).
     ///
     /// # Errors
     /// As [`LeadStore::insert`](crate::LeadStore::insert).
-    pub async fn insert<C: Connections>(
+    pub async fn insert_own<C: Connections>(
         &self,
         connections: &C,
         batch: &[NewLead],
     ) -> Result<Vec<Insertion>, StoreError> {
-        let rows = Rows::of(batch);
-        let mut patience = Patience::Usual;
-        if self.novelty.is_likely(batch) {
-            let Err(error) = rows.take_in(connections).await? else {
-                return Ok(vec![Insertion::Inserted; batch.len()]);
-            };
-            if error.is_unexplained() {
-                patience = Patience::None;
-            }
-            if error.kind() == StoreErrorKind::Rejected {
-                self.novelty.was_mistaken();
-            }
+        if !self.novelty.is_likely(batch) {
+            return insert(connections, batch).await;
         }
-        let (inserted, existing) = connections.write(rows.work(patience)).await?;
-        settle(batch, &inserted, &existing)
+        let (rows, novelty) = (Rows::of(batch), Arc::clone(&self.novelty));
+        let work: Work<C::Session, Option<Written>> = Box::new(|session| {
+            Box::pin(async move {
+                if rows.take_in(session, &novelty).await? {
+                    return Ok(None);
+                }
+                rows.write_and_commit(session).await.map(Some)
+            })
+        });
+        match connections.write(work).await? {
+            None => Ok(vec![Insertion::Inserted; batch.len()]),
+            Some((inserted, existing)) => settle(batch, &inserted, &existing),
+        }
     }
+}
+
+/// Writes leads, as [`LeadStore::insert`](crate::LeadStore::insert) says, on any connections.
+///
+/// # Errors
+/// As [`LeadStore::insert`](crate::LeadStore::insert).
+pub async fn insert<C: Connections>(connections: &C, batch: &[NewLead]) -> Result<Vec<Insertion>, StoreError> {
+    let rows = Rows::of(batch);
+    let write: Work<C::Session, Written> = Box::new(|session| Box::pin(rows.write_and_commit(session)));
+    let (inserted, existing) = connections.write(write).await?;
+    settle(batch, &inserted, &existing)
 }
 
 /// Writes leads on a host's connection, in a transaction or not.
@@ -72,14 +85,6 @@ pub async fn insert_on<S: Session>(session: &mut S, batch: &[NewLead]) -> Result
 /// Which leads are new, and the rows that the others' request ids have already.
 type Written = (HashSet<Uuid>, Vec<StoredLead>);
 
-/// How long another writer is waited for.
-#[derive(Clone, Copy, PartialEq)]
-enum Patience {
-    Usual,
-    /// It was waited for already, perhaps: the driver does not tell why it was refused before.
-    None,
-}
-
 /// A batch on its way to the connection that writes.
 struct Rows {
     json: String,
@@ -97,40 +102,29 @@ impl Rows {
         self.leads.iter().map(|(id, _)| *id).collect()
     }
 
-    /// Writes them if all are new. An error that comes as a value says nothing of the batch, and nothing was written.
-    async fn take_in<C: Connections>(&self, connections: &C) -> Result<Result<u64, StoreError>, StoreError> {
-        let statement = Statement::of(Dialect::Sqlite, sql::TAKE_IN).with(self.json.clone());
-        let work: Work<C::Session, _> = Box::new(|session| {
-            Box::pin(async move {
-                match session.write(statement).await {
-                    // A connection that was opened before the tables were made sees them with the first statement that names them: what
-                    // a trigger names does not have SQLite look again.
-                    Err(error) if !matches!(error.kind(), StoreErrorKind::Rejected | StoreErrorKind::Misconfigured) => {
-                        Err(error)
-                    }
-                    result => Ok(result),
-                }
-            })
-        });
-        connections.write_alone(work).await
+    /// Writes them if all are new. False: nothing was written, and it is open whether a lead is at fault.
+    async fn take_in<S: Session>(&self, session: &mut S, novelty: &Novelty) -> Result<bool, StoreError> {
+        let began = Instant::now();
+        let taken_in = Statement::of(Dialect::Sqlite, sql::TAKE_IN).with(self.json.clone());
+        let Err(error) = session.write(taken_in).await else { return Ok(true) };
+        // The driver does not tell, but so long SQLite waits for another writer only.
+        if error.is_unexplained() && began.elapsed() >= sql::BUSY_TIMEOUT {
+            return Err(error.explained_as(StoreErrorKind::Unavailable, None));
+        }
+        match error.kind() {
+            StoreErrorKind::Rejected => novelty.was_mistaken(),
+            // So it is also where the connection was opened before the tables were made: a trigger that names them does not have SQLite
+            // look again, as the statements do that follow.
+            StoreErrorKind::Misconfigured => {}
+            _ => return Err(error),
+        }
+        session.execute(sql::SET_UP_OWN).await?;
+        Ok(false)
     }
 
     /// Writes those that are new, in a transaction.
-    fn work<S: Session + 'static>(self, patience: Patience) -> Work<S, Written> {
-        Box::new(move |session| {
-            Box::pin(async move {
-                if patience == Patience::None {
-                    session.execute(sql::NO_PATIENCE).await?;
-                }
-                let written =
-                    in_transaction(session, |_| true, |session| Box::pin(async move { self.write(session).await }))
-                        .await;
-                if patience == Patience::None {
-                    session.execute(sql::USUAL_PATIENCE).await?;
-                }
-                written
-            })
-        })
+    async fn write_and_commit<S: Session>(self, session: &mut S) -> Result<Written, StoreError> {
+        in_transaction(session, |_| true, |session| Box::pin(async move { self.write(session).await })).await
     }
 
     /// Writes those that are new, in the transaction that the session is in.
@@ -145,7 +139,7 @@ impl Rows {
         };
         let audited = session.write(statement(sql::INSERT_AUDIT).with(sql::ids_json(inserted.iter().copied()))).await?;
         if audited != inserted.len() as u64 {
-            return Err(StoreError::new(StoreErrorKind::Misconfigured).with_reason("a trigger keeps audit rows out"));
+            return Err(StoreError::new(StoreErrorKind::Rejected).with_reason("a trigger keeps its audit row out"));
         }
         let existing = if is_all {
             Vec::new()

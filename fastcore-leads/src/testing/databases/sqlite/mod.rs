@@ -50,6 +50,7 @@ cases! {
     a_retry_of_an_erased_lead_is_told_so
     a_refused_row_fails_alone_and_is_not_shown
     no_trigger_parts_a_lead_from_its_audit_row
+    a_batch_is_one_statement
     commits_are_durable
     an_unreachable_database_is_unavailable
     poison_at_random_places_fails_alone
@@ -224,14 +225,15 @@ pub async fn a_refused_row_fails_alone_and_is_not_shown(open: Open, execute: Exe
     assert_refused_alone(database, parse(&refused)).await;
 }
 
-/// However a trigger of a host's refuses a row: some of these keep what the same statement wrote before.
+/// However a trigger of a host's refuses a row, and however it spells the table: some of these keep what the same statement wrote
+/// before.
 pub async fn no_trigger_parts_a_lead_from_its_audit_row(open: Open, execute: Execute) {
     let (_, dir) = migrated(open).await;
     let parted = "SELECT lead_inbox.id FROM lead_inbox FULL JOIN audit_log ON lead_id = lead_inbox.id
                    WHERE lead_id IS NULL OR lead_inbox.id IS NULL";
-    for table in ["lead_inbox", "audit_log"] {
+    for table in ["lead_inbox", "audit_log", "Lead_Inbox", "AUDIT_LOG"] {
         for refusal in ["ABORT, 'no'", "FAIL, 'no'", "ROLLBACK, 'no'", "IGNORE"] {
-            // One that has seen nothing refused yet.
+            // A store that has seen nothing refused yet.
             let database = open(dir.sqlite_url()).await.expect("it opens");
             let refused = new_lead();
             let trigger = format!(
@@ -241,12 +243,31 @@ pub async fn no_trigger_parts_a_lead_from_its_audit_row(open: Open, execute: Exe
                 refused.audit_id()
             );
             run(execute, &dir, &trigger).await;
-            let error = database.insert(&[new_lead(), refused.clone(), new_lead()]).await;
-            assert!(error.is_err(), "{table}, {refusal}: {error:?}");
+            let result = database.insert(&[new_lead(), refused.clone(), new_lead()]).await;
+            assert!(result.is_err(), "{table}, {refusal}: {result:?}");
             run(execute, &dir, "DROP TRIGGER refusal").await;
             assert_eq!(run(execute, &dir, parted).await, [""; 0], "{table}, {refusal}");
             assert_eq!(database.insert(&[refused]).await.expect("written"), [crate::Insertion::Inserted]);
         }
+    }
+}
+
+/// By the one statement that most batches are written by: whatever the migrations add, none of it is in its way.
+pub async fn a_batch_is_one_statement(open: Open, execute: Execute) {
+    let (database, dir) = migrated(open).await;
+    let batch = [new_lead(), new_lead()];
+    let json = sql::batch_json(&batch).replace('\'', "''");
+    let take_in = format!("{}; {}", sql::SET_UP_OWN, sql::TAKE_IN.replace("?1", &format!("'{json}'")));
+    let written = "SELECT CAST((SELECT count(*) FROM lead_inbox) + (SELECT count(*) FROM audit_log) AS TEXT)";
+    // The second time they are there already. What a setting answers is of no interest, and no text.
+    for _ in 0..2 {
+        let _ = execute(dir.sqlite_url(), take_in.clone()).await;
+        assert_eq!(run(execute, &dir, written).await, ["4"]);
+    }
+    for new in &batch {
+        let stored = database.get(new.id()).await.expect("get").expect("it is there");
+        assert_eq!((stored.id, stored.created_at_utc), (new.id(), new.created_at()));
+        assert_eq!(stored.answer_to(new), crate::Insertion::Inserted);
     }
 }
 
