@@ -79,11 +79,7 @@ async fn a_host_keeps_leads_that_come_after_a_transaction_it_left_open() {
         assert_eq!(store.insert(&[new_lead()]).await.unwrap(), [Insertion::Inserted]);
     }
     pool.close().await;
-    let mut connection = SqliteConnection::connect(&dir.sqlite_url()).await.unwrap();
-    for count in ["SELECT count(*) FROM lead_inbox", "SELECT count(*) FROM audit_log"] {
-        let rows: i32 = sqlx::query_scalar(count).fetch_one(&mut connection).await.unwrap();
-        assert_eq!(rows, 20);
-    }
+    assert_rows(&dir, 20).await;
 }
 
 /// Somebody reads from the log beside the file: an erasure does not wait for that, and the next one empties the log.
@@ -124,11 +120,7 @@ async fn what_is_left_open_in_a_pool_that_others_use_keeps_no_lead_from_its_comm
         let _ = store.pool().acquire().await.unwrap().execute("BEGIN").await;
         assert_eq!(store.insert(&[new_lead()]).await.unwrap(), [Insertion::Inserted]);
     }
-    let mut connection = SqliteConnection::connect(&dir.sqlite_url()).await.unwrap();
-    for count in ["SELECT count(*) FROM lead_inbox", "SELECT count(*) FROM audit_log"] {
-        let rows: i32 = sqlx::query_scalar(count).fetch_one(&mut connection).await.unwrap();
-        assert_eq!(rows, 9);
-    }
+    assert_rows(&dir, 9).await;
 }
 
 /// Tables of the host's that are renamed on a connection of the pool: the leads that come then go where they belong.
@@ -165,5 +157,14 @@ async fn a_table_that_a_host_put_aside_gets_no_lead() {
     for (count, expected) in [("SELECT count(*) FROM lead_inbox", 4), ("SELECT count(*) FROM put_aside", 1)] {
         let rows: i32 = sqlx::query_scalar(count).fetch_one(&mut connection).await.unwrap();
         assert_eq!(rows, expected, "{count}");
+    }
+}
+
+/// So many leads are committed, and so many audit rows.
+async fn assert_rows(dir: &TempDir, expected: i32) {
+    let mut connection = SqliteConnection::connect(&dir.sqlite_url()).await.unwrap();
+    for count in ["SELECT count(*) FROM lead_inbox", "SELECT count(*) FROM audit_log"] {
+        let rows: i32 = sqlx::query_scalar(count).fetch_one(&mut connection).await.unwrap();
+        assert_eq!(rows, expected);
     }
 }
