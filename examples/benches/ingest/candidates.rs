@@ -69,7 +69,7 @@ impl Place {
 }
 
 impl Candidate {
-    /// The same as another build of `serve` has it, if it is one of `serve`'s.
+    /// The same by another build of `serve`; none where it is not `serve` that runs.
     pub(crate) fn of_older(&self, serve: &str) -> Option<Self> {
         let Kind::Serve { driver, framework, database, .. } = self.kind else { return None };
         let program = serve.to_owned().leak();

@@ -20,7 +20,11 @@ use fastcore_leads_store_sqlx as by_sqlx;
 use tokio::time::sleep;
 use uuid::Uuid;
 
-use crate::{beside, candidates::SERVE, candidates::block_on, process::Service};
+use crate::{
+    beside,
+    candidates::{SERVE, block_on},
+    process::Service,
+};
 
 pub(crate) fn measure(cluster: &Cluster, seconds: Duration, rounds: usize, rows: u64) {
     block_on(async {

@@ -29,7 +29,12 @@ use serde_json::Value;
 use tokio::time::sleep;
 use uuid::Uuid;
 
-use crate::{beside, candidates::SERVE, candidates::block_on, process::Service, report::median};
+use crate::{
+    beside,
+    candidates::{SERVE, block_on},
+    process::Service,
+    report::median,
+};
 
 pub(crate) fn measure(cluster: &Cluster, seconds: Duration, rounds: usize) {
     ingest_beside(cluster, seconds, rounds);

@@ -44,8 +44,10 @@ impl SqliteLeadStore {
         let source = Source::At(location.clone());
         let writer = Worker::start(source.clone());
         // Each connection to memory is a database of its own.
-        let reader = if location == SqliteLocation::Memory { writer.clone() } else { Worker::start(source) };
-        let workers = Workers { writer, reader, ingest: Some(SqliteIngest::default()), file: FileIdentity::default() };
+        let is_memory = location == SqliteLocation::Memory;
+        let reader = if is_memory { writer.clone() } else { Worker::start(source) };
+        let ingest = (!is_memory).then(SqliteIngest::default);
+        let workers = Workers { writer, reader, ingest, file: FileIdentity::default() };
         use_wal(&workers).await?;
         let file = FileIdentity::of(&location);
         Ok(Self { engine: Engine::new(Workers { file, ..workers }) })
@@ -78,7 +80,7 @@ delegate_store!(SqliteLeadStore, engine);
 struct Workers {
     writer: Worker,
     reader: Worker,
-    /// None: the connections are a host's.
+    /// None: the connections are a host's, or the one to memory, which cannot be replaced.
     ingest: Option<SqliteIngest>,
     file: FileIdentity,
 }
@@ -90,11 +92,11 @@ impl Connections for Workers {
     const DIALECT: Dialect = Dialect::Sqlite;
 
     async fn read<T: Send + 'static>(&self, work: Work<Connection, T>) -> Result<T, StoreError> {
-        self.reader.run(work, Some(PATIENCE)).await
+        self.reader.run(work, Some(PATIENCE), |_| false).await
     }
 
     async fn write<T: Send + 'static>(&self, work: Work<Connection, T>) -> Result<T, StoreError> {
-        self.writer.run(work, Some(PATIENCE)).await
+        self.writer.run(work, Some(PATIENCE), |_| false).await
     }
 
     fn is_pooled(&self) -> bool {
@@ -102,7 +104,8 @@ impl Connections for Workers {
     }
 
     async fn migrate(&self, work: Work<Connection, bool>) -> Result<(), StoreError> {
-        self.writer.run(work, None).await.map(|_| ())
+        let spends = if self.ingest.is_some() { |is_spent: &bool| *is_spent } else { |_: &bool| false };
+        self.writer.run(work, None, spends).await.map(|_| ())
     }
 
     async fn insert(&self, batch: &[NewLead]) -> Result<Vec<Insertion>, StoreError> {
@@ -114,7 +117,7 @@ impl Connections for Workers {
 
     async fn check(&self) -> Result<(), StoreError> {
         // Whether the thread that writes answers, too.
-        self.writer.run(Box::new(|_| Box::pin(async { Ok(()) })), Some(PATIENCE)).await?;
+        self.writer.run(Box::new(|_| Box::pin(async { Ok(()) })), Some(PATIENCE), |()| false).await?;
         self.file.check()
     }
 }

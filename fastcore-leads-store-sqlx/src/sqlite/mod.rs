@@ -7,7 +7,7 @@ use std::{
     ops::{Deref, DerefMut},
     str::FromStr,
     sync::{
-        Arc, Mutex, PoisonError,
+        Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, Ordering},
     },
 };
@@ -70,13 +70,11 @@ impl SqliteLeadStore {
             .acquire_timeout(PATIENCE)
             .test_before_acquire(false)
             .after_connect(|connection, _| {
-                Box::pin(async move {
-                    raw_sql(sql::SET_UP_CONNECTION).execute(&mut *connection).await?;
-                    raw_sql(sql::SET_UP_OWN).execute(connection).await.map(|_| ())
-                })
+                Box::pin(async move { raw_sql(sql::SET_UP_CONNECTION).execute(connection).await.map(|_| ()) })
             })
             .connect_lazy_with(options.create_if_missing(true).disable_statement_logging());
-        let files = Files { is_shared: Arc::new(is_memory.into()), ..Files::of(pool) };
+        let writing = (!is_memory).then(Arc::default);
+        let files = Files { is_shared: Arc::default(), writing, ..Files::of(pool) };
         use_wal(&files).await?;
         let file = FileIdentity::of(&location);
         Ok(Self { engine: Engine::new(Files { file, ..files }) })
@@ -88,7 +86,7 @@ impl SqliteLeadStore {
         Self { engine: Engine::new(Files::of(pool)) }
     }
 
-    /// The pool.
+    /// The pool. The store writes on a connection beside it, until the pool is closed.
     pub fn pool(&self) -> &SqlitePool {
         self.engine.connections().is_shared.store(true, Ordering::Relaxed);
         &self.engine.connections().pool
@@ -114,14 +112,25 @@ struct Files {
     pool: SqlitePool,
     /// SQLite has one writer at a time: waiting here is fairer, and cheaper, than its busy handler.
     writer: Arc<Semaphore>,
-    ingest: SqliteIngest,
     file: FileIdentity,
-    /// Whether others use the pool: what they leave behind is tidied up whenever a connection is taken. So it is where there is one
-    /// connection, which cannot be replaced.
+    /// Whether others use the pool: what they leave behind is tidied up whenever a connection is taken.
     is_shared: Arc<AtomicBool>,
-    /// What was written on last, where nobody else uses the pool: sqlx asks a connection that goes back to its pool for a sign of life,
-    /// which takes longer than to write a lead.
-    kept: Arc<Mutex<Option<SqliteConnection>>>,
+    /// None: the store writes on the pool's connections, a host's or the one to memory.
+    writing: Option<Arc<Writing>>,
+}
+
+/// What a store over a pool of its own writes on: a connection beside the pool, which nobody else has. sqlx asks one that goes back to the
+/// pool for a sign of life, which takes longer than to write a lead.
+#[derive(Default)]
+struct Writing {
+    kept: Mutex<Option<SqliteConnection>>,
+    ingest: SqliteIngest,
+}
+
+impl Writing {
+    fn kept(&self) -> MutexGuard<'_, Option<SqliteConnection>> {
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 type Connection = On<Held>;
@@ -131,10 +140,9 @@ impl Files {
         Self {
             pool,
             writer: Arc::new(Semaphore::new(1)),
-            ingest: SqliteIngest::default(),
             file: FileIdentity::default(),
             is_shared: Arc::new(true.into()),
-            kept: Arc::default(),
+            writing: None,
         }
     }
 
@@ -156,7 +164,7 @@ impl Files {
         Ok(turn.map_err(|_| StoreErrorKind::Unavailable)?.map_err(|_| StoreErrorKind::Unavailable)?)
     }
 
-    async fn run_reading<T>(self, work: Work<Connection, T>) -> Result<T, StoreError> {
+    async fn run<T>(self, work: Work<Connection, T>) -> Result<T, StoreError> {
         let mut connection = On(Held::Pooled(self.acquire().await?));
         let result = work(&mut connection).await;
         if let (Held::Pooled(mut connection), Err(error)) = (connection.0, &result)
@@ -167,23 +175,25 @@ impl Files {
         result
     }
 
-    async fn run_writing<T>(self, work: Work<Connection, T>) -> Result<T, StoreError> {
+    /// One whose work failed or panicked is closed, as is one that the work has spent.
+    async fn run_writing<T>(self, work: Work<Connection, T>, spends: fn(&T) -> bool) -> Result<T, StoreError> {
         let _turn = self.turn().await?;
-        if self.is_shared.load(Ordering::Relaxed) {
-            return self.run_reading(work).await;
-        }
-        let kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let Some(writing) = self.writing.clone() else { return self.run(work).await };
+        let kept = writing.kept().take();
         let connection = match kept {
+            _ if self.pool.is_closed() => return Err(StoreErrorKind::Unavailable.into()),
             Some(connection) => connection,
-            None => self.acquire().await?.detach(),
+            None => {
+                let mut connection = self.acquire().await?.detach();
+                raw_sql(sql::SET_UP_OWN).execute(&mut connection).await.map_err(error)?;
+                connection
+            }
         };
         let mut connection = On(Held::Own(Box::new(connection)));
         let result = work(&mut connection).await;
-        // One whose work failed, or panicked, is closed.
-        if let (Held::Own(connection), true) =
-            (connection.0, result.as_ref().err().is_none_or(StoreError::leaves_connection))
-        {
-            *self.kept.lock().unwrap_or_else(PoisonError::into_inner) = Some(*connection);
+        let is_good = result.as_ref().map_or_else(StoreError::leaves_connection, |value| !spends(value));
+        if let (Held::Own(connection), true) = (connection.0, is_good) {
+            *writing.kept() = Some(*connection);
         }
         result
     }
@@ -229,11 +239,11 @@ impl Connections for Files {
     const DIALECT: Dialect = Dialect::Sqlite;
 
     async fn read<T: Send + 'static>(&self, work: Work<Connection, T>) -> Result<T, StoreError> {
-        self.clone().run_reading(work).await
+        self.clone().run(work).await
     }
 
     async fn write<T: Send + 'static>(&self, work: Work<Connection, T>) -> Result<T, StoreError> {
-        apart(self.clone().run_writing(work)).await
+        apart(self.clone().run_writing(work, |_| false)).await
     }
 
     fn is_pooled(&self) -> bool {
@@ -241,14 +251,14 @@ impl Connections for Files {
     }
 
     async fn migrate(&self, work: Work<Connection, bool>) -> Result<(), StoreError> {
-        apart(self.clone().run_writing(work)).await.map(|_| ())
+        apart(self.clone().run_writing(work, |is_spent| *is_spent)).await.map(|_| ())
     }
 
     async fn insert(&self, batch: &[NewLead]) -> Result<Vec<Insertion>, StoreError> {
-        if self.is_shared.load(Ordering::Relaxed) {
-            return sqlite_insert(self, batch).await;
+        match &self.writing {
+            Some(writing) => writing.ingest.insert_own(self, batch).await,
+            None => sqlite_insert(self, batch).await,
         }
-        self.ingest.insert_own(self, batch).await
     }
 
     async fn check(&self) -> Result<(), StoreError> {

@@ -44,11 +44,11 @@ pub const RECORD_MIGRATION: &str =
 pub const SET_UP_CONNECTION: &str =
     "PRAGMA busy_timeout = 2000; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON; PRAGMA recursive_triggers = ON;
      PRAGMA secure_delete = ON";
-/// How long a connection waits for another writer.
+/// How long a connection waits for another writer: the 2,000 ms of [`SET_UP_CONNECTION`] and [`USUAL_PATIENCE`].
 pub const BUSY_TIMEOUT: Duration = Duration::from_secs(2);
-/// What a connection runs besides that is no host's: what [`TAKE_IN`] writes to, of which the file knows nothing, since a host's
-/// `ALTER TABLE` would fail on it, or rename the tables in it. The log beside the file is brought into it once it has 4,000 pages (16 MiB)
-/// instead of 1,000: a page that many commits write is brought there once.
+/// What the connection of our own that writes runs besides. It makes what [`TAKE_IN`] writes to, for this connection alone. Not for one that
+/// a host has: its `ALTER TABLE` would fail there, or rename the tables that the trigger names. The log beside the file is brought into it
+/// once it has 4,000 pages (16 MiB) instead of 1,000: a page that many commits write is brought there once.
 pub const SET_UP_OWN: &str = concat!(
     "PRAGMA wal_autocheckpoint = 4000;
      CREATE TEMP VIEW IF NOT EXISTS fastcore_leads_arrival AS SELECT NULL AS batch;

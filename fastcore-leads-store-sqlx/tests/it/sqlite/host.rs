@@ -110,17 +110,22 @@ async fn a_reader_does_not_hold_up_an_erasure() {
     assert_eq!(log.metadata().unwrap().len(), 0, "emptied with the next erasure");
 }
 
-/// Whatever a host leaves open on the connections that it takes from the pool of a store.
+/// Before and after our tables are made: nothing of ours on the pool's connections is in the way.
 #[tokio::test]
-async fn what_is_left_open_in_a_pool_that_others_use_keeps_no_lead_from_its_commit() {
-    let (store, dir) = migrated().await;
-    store.insert(&[new_lead()]).await.unwrap();
-    for _ in 0..8 {
-        // Refused where the last one stands open still.
-        let _ = store.pool().acquire().await.unwrap().execute("BEGIN").await;
+async fn a_host_alters_its_own_tables_on_a_stores_pool() {
+    let dir = TempDir::new();
+    let store = SqliteLeadStore::connect(&dir.sqlite_url()).await.unwrap();
+    for name in ["a", "b"] {
+        let alter = format!(
+            "CREATE TABLE {name} (x); ALTER TABLE {name} RENAME TO {name}_host; ALTER TABLE {name}_host RENAME x TO y"
+        );
+        store.pool().execute(AssertSqlSafe(alter)).await.unwrap();
+        store.migrate().await.unwrap();
         assert_eq!(store.insert(&[new_lead()]).await.unwrap(), [Insertion::Inserted]);
     }
-    assert_rows(&dir, 9).await;
+    store.pool().close().await;
+    assert!(store.insert(&[new_lead()]).await.is_err(), "closed with the pool");
+    assert_rows(&dir, 2).await;
 }
 
 /// Tables of the host's that are renamed on a connection of the pool: the leads that come then go where they belong.

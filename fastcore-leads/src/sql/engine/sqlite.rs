@@ -17,7 +17,7 @@ use crate::{
 /// How long a call waits for a connection, for its turn to write, or for its answer. The work itself goes on to its end.
 pub const PATIENCE: Duration = Duration::from_secs(5);
 const PAUSE: Duration = Duration::from_millis(20);
-/// Connections of a pool of our own: one writes, the others read meanwhile.
+/// Connections of a pool of our own.
 pub const MAX_CONNECTIONS: u32 = 4;
 
 /// Writes batches to a file, for all handles to it.
@@ -28,7 +28,8 @@ pub struct SqliteIngest {
 
 impl SqliteIngest {
     /// Writes leads, as [`LeadStore::insert`](crate::LeadStore::insert) says, on connections that are set up by
-    /// [`SET_UP_OWN`](sql::SET_UP_OWN).
+    /// [`SET_UP_OWN`](sql::SET_UP_OWN) and that nobody else has: in a transaction that somebody left open, leads would count as written that
+    /// are not committed.
     ///
     /// # Errors
     /// As [`LeadStore::insert`](crate::LeadStore::insert).
@@ -107,14 +108,14 @@ impl Rows {
         let began = Instant::now();
         let taken_in = Statement::of(Dialect::Sqlite, sql::TAKE_IN).with(self.json.clone());
         let Err(error) = session.write(taken_in).await else { return Ok(true) };
-        // The driver does not tell, but so long SQLite waits for another writer only.
+        // The driver does not tell why, but it is for another writer that SQLite waits so long.
         if error.is_unexplained() && began.elapsed() >= sql::BUSY_TIMEOUT {
             return Err(error.explained_as(StoreErrorKind::Unavailable, None));
         }
         match error.kind() {
             StoreErrorKind::Rejected => novelty.was_mistaken(),
-            // So it is also where the connection was opened before the tables were made: a trigger that names them does not have SQLite
-            // look again, as the statements do that follow.
+            // Also seen where the connection was opened before the tables were made: for a name inside a trigger, SQLite does not read the
+            // schema again, as it does for the statements that follow.
             StoreErrorKind::Misconfigured => {}
             _ => return Err(error),
         }
@@ -139,7 +140,7 @@ impl Rows {
         };
         let audited = session.write(statement(sql::INSERT_AUDIT).with(sql::ids_json(inserted.iter().copied()))).await?;
         if audited != inserted.len() as u64 {
-            return Err(StoreError::new(StoreErrorKind::Rejected).with_reason("a trigger keeps its audit row out"));
+            return Err(StoreError::new(StoreErrorKind::Rejected).with_reason("a trigger keeps an audit row out"));
         }
         let existing = if is_all {
             Vec::new()

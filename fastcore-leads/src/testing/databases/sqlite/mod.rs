@@ -51,6 +51,7 @@ cases! {
     a_refused_row_fails_alone_and_is_not_shown
     no_trigger_parts_a_lead_from_its_audit_row
     a_batch_is_one_statement
+    a_database_in_memory_keeps_leads_too
     commits_are_durable
     an_unreachable_database_is_unavailable
     poison_at_random_places_fails_alone
@@ -252,7 +253,7 @@ pub async fn no_trigger_parts_a_lead_from_its_audit_row(open: Open, execute: Exe
     }
 }
 
-/// By the one statement that most batches are written by: whatever the migrations add, none of it is in its way.
+/// Nothing that the migrations make is in the way of the one statement by which most batches are written.
 pub async fn a_batch_is_one_statement(open: Open, execute: Execute) {
     let (database, dir) = migrated(open).await;
     let batch = [new_lead(), new_lead()];
@@ -268,6 +269,21 @@ pub async fn a_batch_is_one_statement(open: Open, execute: Execute) {
         let stored = database.get(new.id()).await.expect("get").expect("it is there");
         assert_eq!((stored.id, stored.created_at_utc), (new.id(), new.created_at()));
         assert_eq!(stored.answer_to(new), crate::Insertion::Inserted);
+    }
+}
+
+/// Its one connection is the database.
+pub async fn a_database_in_memory_keeps_leads_too(open: Open, _: Execute) {
+    let database = open("sqlite::memory:".to_owned()).await.expect("it opens");
+    database.migrate().await.expect("migrated");
+    let batch = [new_lead(), new_lead()];
+    for _ in 0..2 {
+        let written = database.insert(&batch).await.expect("written");
+        assert_eq!(written, [crate::Insertion::Inserted, crate::Insertion::Inserted], "again: its own rows");
+    }
+    for new in &batch {
+        assert!(database.get(new.id()).await.expect("get").is_some());
+        assert_eq!(database.audit_trail(new.id()).await.expect("trail").len(), 1);
     }
 }
 
