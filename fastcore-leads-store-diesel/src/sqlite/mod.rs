@@ -80,7 +80,7 @@ delegate_store!(SqliteLeadStore, engine);
 struct Workers {
     writer: Worker,
     reader: Worker,
-    /// None: the connections are a host's, or the one to memory, which cannot be replaced.
+    /// None: the connections are a host's, or the one to memory.
     ingest: Option<SqliteIngest>,
     file: FileIdentity,
 }
@@ -92,11 +92,11 @@ impl Connections for Workers {
     const DIALECT: Dialect = Dialect::Sqlite;
 
     async fn read<T: Send + 'static>(&self, work: Work<Connection, T>) -> Result<T, StoreError> {
-        self.reader.run(work, Some(PATIENCE), |_| false).await
+        self.reader.run(work, Some(PATIENCE)).await
     }
 
     async fn write<T: Send + 'static>(&self, work: Work<Connection, T>) -> Result<T, StoreError> {
-        self.writer.run(work, Some(PATIENCE), |_| false).await
+        self.writer.run(work, Some(PATIENCE)).await
     }
 
     fn is_pooled(&self) -> bool {
@@ -104,8 +104,7 @@ impl Connections for Workers {
     }
 
     async fn migrate(&self, work: Work<Connection, bool>) -> Result<(), StoreError> {
-        let spends = if self.ingest.is_some() { |is_spent: &bool| *is_spent } else { |_: &bool| false };
-        self.writer.run(work, None, spends).await.map(|_| ())
+        self.writer.run(work, None).await.map(|_| ())
     }
 
     async fn insert(&self, batch: &[NewLead]) -> Result<Vec<Insertion>, StoreError> {
@@ -117,7 +116,7 @@ impl Connections for Workers {
 
     async fn check(&self) -> Result<(), StoreError> {
         // Whether the thread that writes answers, too.
-        self.writer.run(Box::new(|_| Box::pin(async { Ok(()) })), Some(PATIENCE), |()| false).await?;
+        self.writer.run(Box::new(|_| Box::pin(async { Ok(()) })), Some(PATIENCE)).await?;
         self.file.check()
     }
 }

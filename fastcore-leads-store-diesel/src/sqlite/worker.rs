@@ -60,13 +60,11 @@ impl Worker {
         Self { jobs }
     }
 
-    /// Runs work on the thread. It runs to its end also where this future is dropped, or the time is over. A connection that the work has
-    /// spent is closed.
+    /// Runs work on the thread. It runs to its end also where this future is dropped, or the time is over.
     pub(super) async fn run<T: Send + 'static>(
         &self,
         work: Work<Connection, T>,
         patience: Option<Duration>,
-        spends: fn(&T) -> bool,
     ) -> Result<T, StoreError> {
         let gone = || StoreError::new(StoreErrorKind::Unavailable);
         let (reply, answer) = oneshot::channel();
@@ -74,7 +72,7 @@ impl Worker {
             let result = connection.and_then(|connection| at_once(work(connection)));
             // What stayed unexplained is no row's fault: nothing was written.
             let result = result.map_err(|error| error.explained_as(StoreErrorKind::Unavailable, None));
-            let is_good = result.as_ref().map_or_else(StoreError::leaves_connection, |value| !spends(value));
+            let is_good = result.as_ref().err().is_none_or(StoreError::leaves_connection);
             let _ = reply.send(result);
             is_good
         });

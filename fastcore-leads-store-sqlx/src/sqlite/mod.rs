@@ -175,8 +175,8 @@ impl Files {
         result
     }
 
-    /// One whose work failed or panicked is closed, as is one that the work has spent.
-    async fn run_writing<T>(self, work: Work<Connection, T>, spends: fn(&T) -> bool) -> Result<T, StoreError> {
+    /// One whose work failed or panicked is closed.
+    async fn run_writing<T>(self, work: Work<Connection, T>) -> Result<T, StoreError> {
         let _turn = self.turn().await?;
         let Some(writing) = self.writing.clone() else { return self.run(work).await };
         let kept = writing.kept().take();
@@ -191,7 +191,7 @@ impl Files {
         };
         let mut connection = On(Held::Own(Box::new(connection)));
         let result = work(&mut connection).await;
-        let is_good = result.as_ref().map_or_else(StoreError::leaves_connection, |value| !spends(value));
+        let is_good = result.as_ref().err().is_none_or(StoreError::leaves_connection);
         if let (Held::Own(connection), true) = (connection.0, is_good) {
             *writing.kept() = Some(*connection);
         }
@@ -243,7 +243,7 @@ impl Connections for Files {
     }
 
     async fn write<T: Send + 'static>(&self, work: Work<Connection, T>) -> Result<T, StoreError> {
-        apart(self.clone().run_writing(work, |_| false)).await
+        apart(self.clone().run_writing(work)).await
     }
 
     fn is_pooled(&self) -> bool {
@@ -251,7 +251,7 @@ impl Connections for Files {
     }
 
     async fn migrate(&self, work: Work<Connection, bool>) -> Result<(), StoreError> {
-        apart(self.clone().run_writing(work, |is_spent| *is_spent)).await.map(|_| ())
+        apart(self.clone().run_writing(work)).await.map(|_| ())
     }
 
     async fn insert(&self, batch: &[NewLead]) -> Result<Vec<Insertion>, StoreError> {

@@ -118,7 +118,7 @@ pub trait Connections: Send + Sync {
     fn is_pooled(&self) -> bool;
 
     /// Runs work that writes and may take as long as it takes. Where it returns true, the connection has other settings than
-    /// before, and is closed.
+    /// before: one to PostgreSQL is closed.
     ///
     /// # Errors
     /// As [`write`](Self::write).
