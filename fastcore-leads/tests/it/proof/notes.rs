@@ -33,7 +33,7 @@ fn a_key_survives_its_text_and_does_not_show_itself() {
     let key = key("example.com/audit");
     let read: NoteKey = key.reveal().parse().expect("a key");
     assert_eq!(read.verifier(), key.verifier());
-    assert!(!format!("{key:?}").contains(key.reveal().rsplit('+').next().expect("the key")));
+    assert!(!format!("{key:?}").contains(key.reveal().splitn(5, '+').nth(4).expect("the key")));
     for verifier in [key.verifier(), key.cosigner()] {
         assert_eq!(verifier.to_string().parse(), Ok(verifier));
     }
