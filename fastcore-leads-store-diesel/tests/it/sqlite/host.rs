@@ -82,10 +82,7 @@ async fn a_host_keeps_leads_that_come_after_a_transaction_it_left_open() {
         pool.get().unwrap().batch_execute("BEGIN").unwrap();
         assert_eq!(store.insert(&[new_lead()]).await.unwrap(), [Insertion::Inserted]);
     }
-    for table in ["lead_inbox", "audit_log"] {
-        let count = format!("SELECT CAST(count(*) AS TEXT) FROM {table}");
-        assert_eq!(super::run(&path, &count).unwrap(), ["20"]);
-    }
+    assert_rows(&path, "20");
 }
 
 /// Somebody reads from the log beside the file: an erasure does not wait for that, and the next one empties the log.
@@ -113,4 +110,32 @@ async fn a_reader_does_not_hold_up_an_erasure() {
     store.insert(std::slice::from_ref(&last)).await.unwrap();
     store.erase(Target::Lead(last.id()), Actor::SITE_INGEST, None).await.unwrap();
     assert_eq!(log.metadata().unwrap().len(), 0, "emptied with the next erasure");
+}
+
+/// Before and after our tables are made: nothing of ours on the pool's connections is in the way.
+#[tokio::test]
+async fn a_host_alters_its_own_tables_beside_ours() {
+    let dir = TempDir::new();
+    let path = dir.sqlite_url();
+    let manager = ConnectionManager::<SqliteConnection>::new(path.trim_start_matches("sqlite:"));
+    let pool = Pool::builder().max_size(1).build(manager).unwrap();
+    let store = SqliteLeadStore::from_pool(pool.clone());
+    for name in ["a", "b"] {
+        let alter = format!(
+            "CREATE TABLE {name} (x); ALTER TABLE {name} RENAME TO {name}_host; ALTER TABLE {name}_host RENAME x TO y"
+        );
+        assert_eq!(store.ready().await.is_ok(), name == "b");
+        pool.get().unwrap().batch_execute(&alter).unwrap();
+        store.migrate().await.unwrap();
+        assert_eq!(store.insert(&[new_lead()]).await.unwrap(), [Insertion::Inserted]);
+    }
+    assert_rows(&path, "2");
+}
+
+/// So many leads are committed, and so many audit rows.
+fn assert_rows(url: &str, expected: &str) {
+    for table in ["lead_inbox", "audit_log"] {
+        let count = format!("SELECT CAST(count(*) AS TEXT) FROM {table}");
+        assert_eq!(super::run(url, &count).unwrap(), [expected]);
+    }
 }
