@@ -180,14 +180,15 @@ impl Files {
         let _turn = self.turn().await?;
         let Some(writing) = self.writing.clone() else { return self.run(work).await };
         let kept = writing.kept().take();
-        let connection = match kept {
-            _ if self.pool.is_closed() => return Err(StoreErrorKind::Unavailable.into()),
-            Some(connection) => connection,
-            None => {
-                let mut connection = self.acquire().await?.detach();
-                raw_sql(sql::SET_UP_OWN).execute(&mut connection).await.map_err(error)?;
-                connection
-            }
+        if self.pool.is_closed() {
+            return Err(StoreErrorKind::Unavailable.into());
+        }
+        let connection = if let Some(connection) = kept {
+            connection
+        } else {
+            let mut connection = self.acquire().await?.detach();
+            raw_sql(sql::SET_UP_OWN).execute(&mut connection).await.map_err(error)?;
+            connection
         };
         let mut connection = On(Held::Own(Box::new(connection)));
         let result = work(&mut connection).await;

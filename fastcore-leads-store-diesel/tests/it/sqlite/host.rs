@@ -58,8 +58,7 @@ async fn a_hosts_pool_stays_the_hosts() {
     let dir = TempDir::new();
     let path = dir.sqlite_url();
     for max in [1, 2] {
-        let manager = ConnectionManager::<SqliteConnection>::new(path.trim_start_matches("sqlite:"));
-        let pool = Pool::builder().max_size(max).build(manager).unwrap();
+        let pool = pool(&path, max);
         let store = SqliteLeadStore::from_pool(pool.clone());
         store.migrate().await.unwrap();
         for _ in 0..10 {
@@ -74,8 +73,7 @@ async fn a_hosts_pool_stays_the_hosts() {
 async fn a_host_keeps_leads_that_come_after_a_transaction_it_left_open() {
     let dir = TempDir::new();
     let path = dir.sqlite_url();
-    let manager = ConnectionManager::<SqliteConnection>::new(path.trim_start_matches("sqlite:"));
-    let pool = Pool::builder().max_size(1).build(manager).unwrap();
+    let pool = pool(&path, 1);
     let store = SqliteLeadStore::from_pool(pool.clone());
     store.migrate().await.unwrap();
     for _ in 0..20 {
@@ -117,8 +115,7 @@ async fn a_reader_does_not_hold_up_an_erasure() {
 async fn a_host_alters_its_own_tables_beside_ours() {
     let dir = TempDir::new();
     let path = dir.sqlite_url();
-    let manager = ConnectionManager::<SqliteConnection>::new(path.trim_start_matches("sqlite:"));
-    let pool = Pool::builder().max_size(1).build(manager).unwrap();
+    let pool = pool(&path, 1);
     let store = SqliteLeadStore::from_pool(pool.clone());
     for name in ["a", "b"] {
         let alter = format!(
@@ -138,4 +135,9 @@ fn assert_rows(url: &str, expected: &str) {
         let count = format!("SELECT CAST(count(*) AS TEXT) FROM {table}");
         assert_eq!(super::run(url, &count).unwrap(), [expected]);
     }
+}
+
+fn pool(url: &str, max_size: u32) -> Pool<ConnectionManager<SqliteConnection>> {
+    let manager = ConnectionManager::<SqliteConnection>::new(url.trim_start_matches("sqlite:"));
+    Pool::builder().max_size(max_size).build(manager).unwrap()
 }
