@@ -109,8 +109,9 @@ impl<C: DerefMut<Target = AsyncPgConnection> + Send> Execute for On<C> {
 impl<C: DerefMut<Target = AsyncPgConnection> + Send> PgIngest for On<C> {
     async fn insert(&mut self, statement: &'static str, batch: &[NewLead]) -> Result<HashSet<Uuid>, StoreError> {
         let insert = InsertBatch { text: statement, columns: Columns::of(batch) };
-        let ids: Vec<Uuid> = insert.get_result(&mut *self.0).await.map_err(while_running)?;
-        Ok(ids.into_iter().collect())
+        // Not `get_result`, which reads the first row and goes: the commit may fail behind it.
+        let answers: Vec<Vec<Uuid>> = insert.load(&mut *self.0).await.map_err(while_running)?;
+        Ok(answers.into_iter().flatten().collect())
     }
 
     async fn find(&mut self, request_ids: &[Uuid]) -> Result<Vec<StoredLead>, StoreError> {

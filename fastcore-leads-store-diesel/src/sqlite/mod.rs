@@ -96,7 +96,7 @@ impl Connections for Workers {
     }
 
     async fn write<T: Send + 'static>(&self, work: Work<Connection, T>) -> Result<T, StoreError> {
-        self.writer.run(work, Some(PATIENCE)).await
+        self.file.held_by(self.writer.run(work, Some(PATIENCE))).await
     }
 
     fn is_pooled(&self) -> bool {
@@ -104,7 +104,7 @@ impl Connections for Workers {
     }
 
     async fn migrate(&self, work: Work<Connection, bool>) -> Result<(), StoreError> {
-        self.writer.run(work, None).await.map(|_| ())
+        self.file.held_by(self.writer.run(work, None)).await.map(|_| ())
     }
 
     async fn insert(&self, batch: &[NewLead]) -> Result<Vec<Insertion>, StoreError> {

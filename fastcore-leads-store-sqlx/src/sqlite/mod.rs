@@ -244,7 +244,7 @@ impl Connections for Files {
     }
 
     async fn write<T: Send + 'static>(&self, work: Work<Connection, T>) -> Result<T, StoreError> {
-        apart(self.clone().run_writing(work)).await
+        self.file.held_by(apart(self.clone().run_writing(work))).await
     }
 
     fn is_pooled(&self) -> bool {
@@ -252,7 +252,7 @@ impl Connections for Files {
     }
 
     async fn migrate(&self, work: Work<Connection, bool>) -> Result<(), StoreError> {
-        apart(self.clone().run_writing(work)).await.map(|_| ())
+        self.file.held_by(apart(self.clone().run_writing(work))).await.map(|_| ())
     }
 
     async fn insert(&self, batch: &[NewLead]) -> Result<Vec<Insertion>, StoreError> {

@@ -1,4 +1,5 @@
 -- Answers one row, with the ids of the leads that are new; the others' request ids were there already.
+-- Where a trigger of a host's keeps an audit row out, the statement fails (22P02), and nothing is written.
         ON CONFLICT (request_id) DO NOTHING
     RETURNING id
 ), audited AS (
@@ -7,6 +8,9 @@
       FROM input
      WHERE id IN (SELECT id FROM inserted)
     RETURNING lead_id
+), counted AS (
+    SELECT (SELECT count(*) FROM inserted) AS leads, (SELECT count(*) FROM audited) AS audit_rows
 )
-SELECT coalesce(array_agg(lead_id), '{}')
-  FROM audited
+SELECT CASE WHEN leads = audit_rows THEN (SELECT coalesce(array_agg(id), '{}') FROM inserted)
+            ELSE ('audit rows that are kept out: ' || leads - audit_rows)::uuid[] END
+  FROM counted

@@ -408,8 +408,8 @@ pub fn kind_of(sqlstate: &str) -> StoreErrorKind {
         ("40", "40001" | "40P01") => StoreErrorKind::Contention,
         // A lock not available in time.
         (_, "55P03") => StoreErrorKind::Locked,
-        // Cancelled.
-        (_, "57014" | "25P03") => StoreErrorKind::TimedOut,
+        // Cancelled; a transaction, or its pause, that took too long.
+        (_, "57014" | "25P03" | "25P04") => StoreErrorKind::TimedOut,
         // Shut down under a statement; a plan made before a migration; a transaction that had failed before; a prepared
         // statement that the server forgot: the connection is done for, another will do.
         ("08", _) | (_, "57P01" | "57P02" | "57P05" | "40003" | "0A000" | "25P02" | "26000") => {

@@ -184,8 +184,8 @@ pub fn kind_of(extended_code: i32) -> StoreErrorKind {
     match extended_code & 0xff {
         // BUSY, LOCKED: another process writes, and went on for longer than the busy timeout.
         5 | 6 => StoreErrorKind::Unavailable,
-        // READONLY, IOERR, CORRUPT, FULL, CANTOPEN, PROTOCOL, NOTADB: the file cannot be written now.
-        8 | 10 | 11 | 13 | 14 | 15 | 26 => StoreErrorKind::Unavailable,
+        // NOMEM, READONLY, IOERR, CORRUPT, FULL, CANTOPEN, PROTOCOL, NOTADB: the file cannot be written now.
+        7 | 8 | 10 | 11 | 13 | 14 | 15 | 26 => StoreErrorKind::Unavailable,
         // ERROR, AUTH: a table or a column is missing, since the statements are always the same.
         1 | 23 => StoreErrorKind::Misconfigured,
         // INTERRUPT.

@@ -139,7 +139,7 @@ pub enum StoreErrorKind {
     Contention,
     /// Somebody else's transaction holds a row that this one needs, or a table. Nothing was written; to be run again.
     Locked,
-    /// The database refuses a row of the batch. Nothing was written.
+    /// The database refuses a row of the batch. Nothing was written, with the one exception that [`LeadStore`](crate::LeadStore) names.
     Rejected,
     /// The database was migrated by a newer version, or by an edited one. Nothing was written.
     SchemaMismatch,

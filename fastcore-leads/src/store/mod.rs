@@ -40,7 +40,8 @@ use uuid::Uuid;
 /// [`Insertion::Inserted`] and its audit row are committed and survive a crash of the process, the database and the
 /// machine. When it returns `Err`, nothing of the batch was written, except where the kind is
 /// [`StoreErrorKind::OutcomeUnknown`], [`StoreErrorKind::TimedOut`] or [`StoreErrorKind::Internal`]: then all of it was, or
-/// nothing.
+/// nothing. If a trigger of a host's keeps a lead out of a PostgreSQL table without an error, the batch is
+/// [`StoreErrorKind::Rejected`] and its other leads may be written, each with its audit row; to insert them again tells.
 ///
 /// **Outcomes.** One for each lead, in the batch's order. The database's unique constraint on the request id decides
 /// whether a lead is new; where it is not, [`StoredLead::answer_to`] decides between replay, conflict and erased. No row

@@ -287,6 +287,10 @@ impl<P: Pool> Lease<P> {
                 kept.used = Instant::now();
                 self.shared.kept.lock().unwrap_or_else(PoisonError::into_inner).push(kept);
             }
+            // Closed in between: whoever waits for that has looked through them already.
+            if self.shared.pool.is_closed() {
+                self.shared.forget_kept();
+            }
         }
     }
 }

@@ -137,6 +137,11 @@ pub trait Connections: Send + Sync {
     async fn check(&self) -> Result<(), StoreError>;
 }
 
+/// The error where a lead, or its audit row, was not written and no error says why.
+fn kept_out() -> StoreError {
+    StoreError::new(StoreErrorKind::Rejected).with_reason("a trigger keeps a row out")
+}
+
 /// A store over connections.
 #[derive(Clone)]
 pub struct Engine<C>(C);

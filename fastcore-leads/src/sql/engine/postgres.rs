@@ -13,7 +13,7 @@ use tokio::time::timeout;
 use uuid::Uuid;
 
 use super::{
-    BoxFuture, Connections, Execute, Session, Work,
+    BoxFuture, Connections, Execute, Session, Work, kept_out,
     lease::{Lease, Shared},
 };
 use crate::{
@@ -283,17 +283,23 @@ pub async fn insert_on(
     connection: &mut (impl PgIngest + ?Sized),
     batch: &[NewLead],
 ) -> Result<Vec<Insertion>, StoreError> {
-    let inserted = connection.insert(sql::INSERT, batch).await?;
-    let rest = unsettled(batch, &inserted);
-    let existing = if rest.is_empty() {
-        Vec::new()
-    } else {
-        // Leads were written: from here on, "nothing was written" is never said of an error that is not explained.
-        find_confirmed(connection, &rest)
-            .await
-            .map_err(|error| error.explained_as(StoreErrorKind::OutcomeUnknown, None))?
-    };
-    settle(batch, &inserted, &existing)
+    for _ in 0..2 {
+        let inserted = connection.insert(sql::INSERT, batch).await?;
+        let rest = unsettled(batch, &inserted);
+        let existing = if rest.is_empty() {
+            Vec::new()
+        } else {
+            // Leads were written: from here on, "nothing was written" is never said of an error that is not explained.
+            find_confirmed(connection, &rest)
+                .await
+                .map_err(|error| error.explained_as(StoreErrorKind::OutcomeUnknown, None))?
+        };
+        if let Ok(insertions) = settle(batch, &inserted, &existing) {
+            return Ok(insertions);
+        }
+        // A row was in a lead's way that is gone again; or there is none, as the second time shows.
+    }
+    Err(kept_out())
 }
 
 /// Leads that an earlier transaction wrote, once they are as durable as one that was just committed. A statement of its own:

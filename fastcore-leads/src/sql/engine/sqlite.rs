@@ -1,9 +1,9 @@
-use std::{collections::HashSet, sync::Arc, time::Duration};
+use std::{collections::HashSet, future::Future, sync::Arc, time::Duration};
 
 use tokio::time::{Instant, sleep};
 use uuid::Uuid;
 
-use super::{BoxFuture, Connections, Execute, Session, Work, novelty::Novelty};
+use super::{BoxFuture, Connections, Execute, Session, Work, kept_out, novelty::Novelty};
 use crate::{
     jitter,
     sql::{
@@ -140,14 +140,17 @@ impl Rows {
         };
         let audited = session.write(statement(sql::INSERT_AUDIT).with(sql::ids_json(inserted.iter().copied()))).await?;
         if audited != inserted.len() as u64 {
-            return Err(StoreError::new(StoreErrorKind::Rejected).with_reason("a trigger keeps an audit row out"));
+            return Err(kept_out());
         }
-        let existing = if is_all {
-            Vec::new()
-        } else {
-            let request_ids: Vec<_> = self.leads.iter().map(|(_, request_id)| *request_id).collect();
-            session.leads(Dialect::Sqlite.find(&request_ids)).await?
-        };
+        if is_all {
+            return Ok((inserted, Vec::new()));
+        }
+        let request_ids: Vec<_> = self.leads.iter().map(|(_, request_id)| *request_id).collect();
+        let existing = session.leads(Dialect::Sqlite.find(&request_ids)).await?;
+        let found: HashSet<_> = existing.iter().map(|row| row.request_id).collect();
+        if request_ids.iter().any(|request_id| !found.contains(request_id)) {
+            return Err(kept_out());
+        }
         Ok((inserted, existing))
     }
 }
@@ -229,6 +232,17 @@ impl FileIdentity {
             SqliteLocation::File(path) => Self(Some((path.clone(), identity(path)))),
             SqliteLocation::Memory => Self(None),
         }
+    }
+
+    /// Runs work that writes to it. What was written to a file that is no longer there is not acknowledged.
+    ///
+    /// # Errors
+    /// What the work returns; as [`check`](Self::check) before the work, and [`StoreErrorKind::OutcomeUnknown`] after it.
+    pub async fn held_by<T>(&self, work: impl Future<Output = Result<T, StoreError>>) -> Result<T, StoreError> {
+        self.check()?;
+        let done = work.await?;
+        self.check().map_err(|error| error.into_kind(StoreErrorKind::OutcomeUnknown))?;
+        Ok(done)
     }
 
     /// Whether the path still leads to it.

@@ -89,7 +89,11 @@ pub async fn assert_refused_alone(store: Store, refused: Lead) {
     for new in &batch {
         assert!(store.get(new.id()).await.expect("get").is_none(), "nothing of the batch was written");
     }
-    let ingest = Ingest::builder(Arc::clone(&store)).writers(1).start();
+    assert_one_fails_alone(&Ingest::builder(store).writers(1).start(), &refused).await;
+}
+
+/// Many leads at once, of which the database refuses one: the others land.
+async fn assert_one_fails_alone(ingest: &Ingest, refused: &Lead) {
     let mut tasks = tokio::task::JoinSet::new();
     for i in 0..64 {
         let (ingest, lead) = (ingest.clone(), if i == 37 { refused.clone() } else { lead() });

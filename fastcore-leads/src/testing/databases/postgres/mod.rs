@@ -1,6 +1,7 @@
 //! PostgreSQL. Looks at the database with `psql`, as another program than the store.
 
 mod adoption;
+mod batches;
 mod connections;
 mod faults;
 mod inbox;
@@ -8,11 +9,13 @@ mod log;
 mod network;
 mod outbox;
 
-use uuid::Uuid;
-
 pub use self::adoption::{
     a_table_without_a_unique_index_gets_one, a_unique_index_of_another_name_will_do, indexes_are_built_beside_writers,
     the_fastapi_database_is_adopted, the_fastapi_service_can_go_on_writing, what_cannot_be_adopted_is_named,
+};
+pub use self::batches::{
+    a_refused_row_fails_alone_and_is_not_shown, poison_at_random_places_fails_alone,
+    what_a_trigger_keeps_out_is_not_acknowledged, what_fails_at_the_commit_is_not_acknowledged,
 };
 pub use self::connections::{
     a_connection_that_was_forgotten_is_not_the_leads_fault, a_host_that_does_not_commit_holds_up_its_own_lead_only,
@@ -46,15 +49,15 @@ pub use self::outbox::{
     rows_that_are_committed_in_any_order_are_numbered_once, where_a_scan_stopped_is_believed_only_where_it_is_so,
 };
 use super::{
-    CANARY, Database, Open, all_migrate, assert_erased, assert_mismatch, assert_poison_fails_alone,
-    assert_refused_alone, assert_still_ready, assert_unknown_status_is_seen, sql_of_a_newer_version,
+    Database, Open, all_migrate, assert_erased, assert_mismatch, assert_still_ready, assert_unknown_status_is_seen,
+    sql_of_a_newer_version,
 };
 use crate::{
     audit::Actor,
     lead::{RequestId, limits},
     sql::postgres as sql,
     store::{Insertion, NewLead, StoreErrorKind},
-    testing::{body, lead, new_lead, parse, postgres::Cluster},
+    testing::{lead, new_lead, postgres::Cluster},
 };
 
 macro_rules! cases {
@@ -89,7 +92,8 @@ cases! {
     the_audit_log_is_append_only
     a_retry_of_an_erased_lead_is_told_so
     a_refused_row_fails_alone_and_is_not_shown
-    a_lead_that_a_trigger_keeps_out_is_not_acknowledged
+    what_a_trigger_keeps_out_is_not_acknowledged
+    what_fails_at_the_commit_is_not_acknowledged
     unsafe_settings_are_named
     settings_that_log_leads_are_named
     a_dropped_insert_leaves_no_open_transaction
@@ -263,60 +267,6 @@ pub async fn a_retry_of_an_erased_lead_is_told_so(open: Open) {
     outcome(&database, lead.clone()).await;
     psql(&url, "UPDATE lead_inbox SET erased_at_utc = now(), name = '', email = '', message = ''");
     assert_erased(&database, lead).await;
-}
-
-/// The server says "Failing row contains (...)": nobody may see that.
-pub async fn a_refused_row_fails_alone_and_is_not_shown(open: Open) {
-    let (database, url) = migrated(open).await;
-    psql(&url, &format!("ALTER TABLE lead_inbox ADD CONSTRAINT no_canary CHECK (name <> '{CANARY}')"));
-    let mut refused = body();
-    refused["name"] = CANARY.into();
-    assert_refused_alone(std::sync::Arc::<dyn crate::LeadDatabase>::clone(&database), parse(&refused)).await;
-    psql(
-        &url,
-        &format!(
-            "ALTER TABLE lead_inbox DROP CONSTRAINT no_canary;
-             CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS
-                 $$ BEGIN RAISE WARNING 'warning %', NEW.name; RAISE EXCEPTION 'refused %', NEW.name; END $$;
-             CREATE TRIGGER refuse BEFORE INSERT ON lead_inbox FOR EACH ROW WHEN (NEW.name = '{CANARY}')
-                 EXECUTE FUNCTION refuse()"
-        ),
-    );
-    refused["meta"]["request_id"] = Uuid::now_v7().to_string().into();
-    assert_refused_alone(database, parse(&refused)).await;
-}
-
-/// Batches of many, with some that the server refuses.
-pub async fn poison_at_random_places_fails_alone(open: Open) {
-    let (database, url) = migrated(open).await;
-    psql(&url, &format!("ALTER TABLE lead_inbox ADD CONSTRAINT no_canary CHECK (name <> '{CANARY}')"));
-    assert_poison_fails_alone(&database).await;
-    let counts = "SELECT (SELECT count(*) FROM lead_inbox) - (SELECT count(*) FROM audit_log)";
-    assert_eq!(psql(&url, counts), "0");
-}
-
-/// A trigger of a host's that keeps a lead out of the table, without an error: nobody is told that it is there, and no audit row tells
-/// of it, however large the batch is.
-pub async fn a_lead_that_a_trigger_keeps_out_is_not_acknowledged(open: Open) {
-    let (database, url) = migrated(open).await;
-    psql(
-        &url,
-        &format!(
-            "CREATE FUNCTION keep_out() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END';
-             CREATE TRIGGER keep_out BEFORE INSERT ON lead_inbox FOR EACH ROW WHEN (NEW.name = '{CANARY}')
-             EXECUTE FUNCTION keep_out()"
-        ),
-    );
-    let mut kept_out = body();
-    kept_out["name"] = CANARY.into();
-    for others in [0, 40] {
-        let mut batch: Vec<_> = (0..others).map(|_| new_lead()).collect();
-        batch.push(NewLead::new(parse(&kept_out), Actor::SITE_INGEST));
-        let refused = database.insert(&batch).await.expect_err("one is not there");
-        assert_eq!(refused.kind(), StoreErrorKind::Contention, "{refused}");
-        let halves = "SELECT count(*) FROM audit_log WHERE lead_id NOT IN (SELECT id FROM lead_inbox)";
-        assert_eq!(psql(&url, halves), "0", "audit rows without a lead");
-    }
 }
 
 /// `fsync` (off in this cluster), and what a standby is waited for. What a connection of ours can set right, it does.

@@ -6,7 +6,7 @@ use crate::{
     testing::{
         body,
         databases::{CANARY, Open, assert_poison_fails_alone, assert_refused_alone},
-        new_lead, parse,
+        lead, new_lead, parse,
     },
 };
 
@@ -42,6 +42,23 @@ pub async fn no_trigger_parts_a_lead_from_its_audit_row(open: Open, execute: Exe
             assert_eq!(run(execute, &dir, parted).await, [""; 0], "{table}, {refusal}");
             assert_eq!(database.insert(&[refused]).await.expect("written"), [crate::Insertion::Inserted]);
         }
+    }
+}
+
+/// A lead that a trigger keeps out, or its audit row, without an error: the leads beside it are written.
+pub async fn what_a_trigger_keeps_out_is_not_acknowledged(open: Open, execute: Execute) {
+    let (database, dir) = migrated(open).await;
+    for table in ["lead_inbox", "audit_log"] {
+        let kept_out = lead();
+        let trigger = format!(
+            "CREATE TRIGGER keep_out BEFORE INSERT ON {table} WHEN NEW.request_id = '{}' BEGIN SELECT RAISE(IGNORE); END",
+            kept_out.meta().request_id()
+        );
+        run(execute, &dir, &trigger).await;
+        assert_refused_alone(std::sync::Arc::<dyn crate::LeadDatabase>::clone(&database), kept_out.clone()).await;
+        run(execute, &dir, "DROP TRIGGER keep_out").await;
+        let sent_again = crate::NewLead::new(kept_out, crate::Actor::SITE_INGEST);
+        assert_eq!(database.insert(&[sent_again]).await.expect("written"), [crate::Insertion::Inserted]);
     }
 }
 

@@ -7,6 +7,7 @@ pub use self::{
     batches::{
         a_batch_is_one_statement, a_database_in_memory_keeps_leads_too, a_refused_row_fails_alone_and_is_not_shown,
         no_trigger_parts_a_lead_from_its_audit_row, poison_at_random_places_fails_alone,
+        what_a_trigger_keeps_out_is_not_acknowledged,
     },
     plans::{pages_are_read_from_an_index, searches_are_read_from_an_index},
 };
@@ -17,7 +18,7 @@ use super::{
 };
 use crate::{
     sql::{inbox::Dialect, sqlite as sql},
-    store::StoreErrorKind,
+    store::{Insertion, StoreErrorKind},
     testing::{BoxFuture, TempDir, inbox::walk, lead, new_lead},
 };
 
@@ -56,6 +57,7 @@ cases! {
     a_retry_of_an_erased_lead_is_told_so
     a_refused_row_fails_alone_and_is_not_shown
     no_trigger_parts_a_lead_from_its_audit_row
+    what_a_trigger_keeps_out_is_not_acknowledged
     a_batch_is_one_statement
     a_database_in_memory_keeps_leads_too
     commits_are_durable
@@ -65,7 +67,7 @@ cases! {
     a_fault_of_the_set_up_is_no_leads_fault
     an_erased_person_is_nowhere
     a_status_of_a_newer_version_is_seen
-    a_file_that_was_replaced_makes_the_service_unready
+    a_file_that_was_replaced_takes_no_leads
     pages_are_read_from_an_index
     searches_are_read_from_an_index
     a_search_looks_into_every_bucket
@@ -150,18 +152,21 @@ pub async fn eight_may_migrate_at_once(open: Open, execute: Execute) {
 }
 
 /// A back-up that is put in its place, or a file that is moved away: what would be written now is lost.
-pub async fn a_file_that_was_replaced_makes_the_service_unready(open: Open, _: Execute) {
+pub async fn a_file_that_was_replaced_takes_no_leads(open: Open, _: Execute) {
     let (database, dir) = migrated(open).await;
     database.ready().await.expect("ready");
     let file = dir.path().join("leads.db");
     let aside = dir.path().join("aside.db");
     std::fs::rename(&file, &aside).expect("moved");
     let missing = database.ready().await.expect_err("there is no such file");
+    let unwritten = database.insert(&[new_lead()]).await.expect_err("there is no such file");
     std::fs::copy(&aside, &file).expect("copied");
     let replaced = database.ready().await.expect_err("another file");
+    let lost = database.insert(&[new_lead()]).await.expect_err("another file");
     std::fs::rename(&aside, &file).expect("moved");
     database.ready().await.expect("ready again");
-    for error in [missing, replaced] {
+    assert_eq!(database.insert(&[new_lead()]).await.expect("written"), [Insertion::Inserted]);
+    for error in [missing, unwritten, replaced, lost] {
         assert_eq!(error.kind(), StoreErrorKind::Unavailable);
         assert!(error.to_string().contains("replaced"), "{error}");
     }
