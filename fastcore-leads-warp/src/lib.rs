@@ -12,7 +12,7 @@ use warp::{Filter, Rejection, Reply, any, filters::path::Tail, path, query, reje
 
 use self::body::StreamedBody;
 
-/// A filter for the one path, to be combined with a service's own by `.or(...)`, or put behind a prefix by
+/// Returns a filter that serves `POST /inbound/leads`, to combine with a service's own by `.or(...)`, or to put behind a prefix by
 /// `warp::path("api").and(filter(endpoint))`.
 ///
 /// All methods are taken, since the endpoint itself answers those that it does not support. Once the path matches, the
@@ -25,7 +25,7 @@ pub fn filter(endpoint: Endpoint) -> impl Filter<Extract = (impl Reply,), Error 
         .then(move |method, headers, body| ingest(endpoint.clone(), method, headers, body))
 }
 
-/// The same for the feed of events, to be combined with [`filter`] or mounted elsewhere.
+/// Returns a filter that serves the feed of events, `GET /inbound/events`, to combine with [`filter()`] or to mount elsewhere.
 pub fn events_filter(endpoint: EventsEndpoint) -> impl Filter<Extract = (impl Reply,), Error = Rejection> + Clone {
     exactly(INBOUND_EVENTS_PATH)
         .and(warp::method())
@@ -34,7 +34,7 @@ pub fn events_filter(endpoint: EventsEndpoint) -> impl Filter<Extract = (impl Re
         .then(move |method, query, headers| events(endpoint.clone(), method, query, headers))
 }
 
-/// The same for the proofs of the audit log, with the feature `proof`, to be combined with [`filter`].
+/// Returns a filter that serves the proofs of the audit log, to combine with [`filter()`]. Needs the feature `proof`.
 #[cfg(feature = "proof")]
 pub fn audit_filter(
     endpoint: fastcore_leads::AuditEndpoint,
@@ -45,8 +45,8 @@ pub fn audit_filter(
         .then(move |path, method, headers| audit(endpoint.clone(), method, path, headers))
 }
 
-/// The same for the inbox, to be mounted for the staff: on a port of its own, or behind a prefix where [`filter()`] is on the same
-/// port, since both have an answer for `/inbound/leads`.
+/// Returns a filter that serves the inbox, for the staff. Mount it on a port of its own, or put it behind a prefix: it and
+/// [`filter()`] both answer `/inbound/leads`.
 pub fn inbox_filter(endpoint: InboxEndpoint) -> impl Filter<Extract = (impl Reply,), Error = Rejection> + Clone {
     served(InboxEndpoint::serves)
         .and(warp::method())
