@@ -40,7 +40,7 @@ impl SqliteLeadStore {
     /// [`StoreErrorKind::Internal`](fastcore_leads::StoreErrorKind::Internal) where the URL cannot be read,
     /// [`StoreErrorKind::Unavailable`](fastcore_leads::StoreErrorKind::Unavailable) where the file cannot be opened.
     pub async fn connect(url: &str) -> Result<Self, StoreError> {
-        let location = SqliteLocation::parse(url)?;
+        let location = SqliteLocation::parse(url)?.absolute();
         let source = Source::At(location.clone());
         let writer = Worker::start(source.clone());
         // Each connection to memory is a database of its own.
@@ -54,7 +54,8 @@ impl SqliteLeadStore {
     }
 
     /// Uses a pool that the host has already. WAL mode is the host's choice; `synchronous=FULL` and
-    /// `recursive_triggers` are set on each connection that is used here, and stay set on it.
+    /// `recursive_triggers` are set on each connection that is used here, and stay set on it. Whether the file is moved or replaced is not
+    /// looked at.
     pub fn from_pool(pool: Pool<ConnectionManager<SqliteConnection>>) -> Self {
         let source = Source::Pool(pool);
         let (writer, reader) = (Worker::start(source.clone()), Worker::start(source));
@@ -92,6 +93,7 @@ impl Connections for Workers {
     const DIALECT: Dialect = Dialect::Sqlite;
 
     async fn read<T: Send + 'static>(&self, work: Work<Connection, T>) -> Result<T, StoreError> {
+        self.file.check()?;
         self.reader.run(work, Some(PATIENCE)).await
     }
 
@@ -116,7 +118,6 @@ impl Connections for Workers {
 
     async fn check(&self) -> Result<(), StoreError> {
         // Whether the thread that writes answers, too.
-        self.writer.run(Box::new(|_| Box::pin(async { Ok(()) })), Some(PATIENCE)).await?;
-        self.file.check()
+        self.write(Box::new(|_| Box::pin(async { Ok(()) }))).await
     }
 }

@@ -55,7 +55,7 @@ impl SqliteLeadStore {
     /// [`StoreErrorKind::Internal`] where the URL cannot be read, [`StoreErrorKind::Unavailable`] where the file cannot
     /// be opened.
     pub async fn connect(url: &str) -> Result<Self, StoreError> {
-        let location = SqliteLocation::parse(url)?;
+        let location = SqliteLocation::parse(url)?.absolute();
         // Each connection to memory is a database of its own.
         let is_memory = location == SqliteLocation::Memory;
         let options = match &location {
@@ -81,7 +81,8 @@ impl SqliteLeadStore {
     }
 
     /// Uses a pool that the host has already. WAL mode is the host's choice; `synchronous=FULL` and
-    /// `recursive_triggers` are set on each connection that is used here, and stay set on it.
+    /// `recursive_triggers` are set on each connection that is used here, and stay set on it. Whether the file is moved or replaced is not
+    /// looked at.
     pub fn from_pool(pool: SqlitePool) -> Self {
         Self { engine: Engine::new(Files::of(pool)) }
     }
@@ -240,6 +241,7 @@ impl Connections for Files {
     const DIALECT: Dialect = Dialect::Sqlite;
 
     async fn read<T: Send + 'static>(&self, work: Work<Connection, T>) -> Result<T, StoreError> {
+        self.file.check()?;
         self.clone().run(work).await
     }
 

@@ -1,5 +1,5 @@
 -- Answers one row, with the ids of the leads that are new; the others' request ids were there already.
--- Where a trigger of a host's keeps an audit row out, the statement fails (22P02), and nothing is written.
+-- Where a trigger of a host's keeps an audit row out, or gives a lead another id, the answer cannot be read (22P02), and nothing is written.
         ON CONFLICT (request_id) DO NOTHING
     RETURNING id
 ), audited AS (

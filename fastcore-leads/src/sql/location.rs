@@ -57,6 +57,18 @@ impl SqliteLocation {
         }
         Ok(Self::File(path))
     }
+
+    /// Returns the same place, named so that it stays the same if this process changes its working directory.
+    pub fn absolute(self) -> Self {
+        match self {
+            Self::Memory => Self::Memory,
+            Self::File(path) => {
+                let absolute =
+                    std::path::absolute(&path).ok().and_then(|path| path.into_os_string().into_string().ok());
+                Self::File(absolute.unwrap_or(path))
+            }
+        }
+    }
 }
 
 pub(super) fn percent_decoded(text: &str) -> Option<String> {

@@ -159,10 +159,10 @@ pub const BEGIN_CHANGE: &str = "BEGIN ISOLATION LEVEL READ COMMITTED; SET LOCAL 
 pub const COMMIT: &str = "COMMIT";
 
 /// Writes a batch. Parameters: the fields of [`Columns`], in order. Answers one row: an array
-/// of the ids of the leads that are new.
+/// of the ids of the leads that are new. Fails, and writes nothing, where a trigger keeps an audit row out.
 pub const INSERT: &str =
     concat!(include_str!("../../sql/postgres/batch.sql"), include_str!("../../sql/postgres/insert.sql"));
-/// As [`INSERT`], for leads that are all new: fails, and writes nothing, where one is not.
+/// As [`INSERT`], for leads that are all new: fails, and writes nothing, where one is not, or where a trigger keeps it out.
 pub const INSERT_NEW: &str =
     concat!(include_str!("../../sql/postgres/batch.sql"), include_str!("../../sql/postgres/insert_new.sql"));
 /// Run once leads were found that an earlier transaction wrote, before a caller is told of them. Where the database

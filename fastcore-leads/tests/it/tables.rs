@@ -110,6 +110,9 @@ fn a_sqlite_url_names_one_file_for_every_driver() {
     ] {
         assert_eq!(SqliteLocation::parse(url).unwrap(), location);
     }
+    let here = std::env::current_dir().unwrap().join("leads.db");
+    assert_eq!(file("leads.db").absolute(), file(here.to_str().unwrap()));
+    assert_eq!(SqliteLocation::Memory.absolute(), SqliteLocation::Memory);
     for url in [
         "sqlite:",
         "sqlite://",

@@ -78,7 +78,7 @@ pub trait Session: Execute {
     /// What the database says.
     async fn answers(&mut self, statement: Statement) -> Result<Vec<String>, StoreError>;
 
-    /// Runs a statement that answers nothing, and returns how many rows it wrote.
+    /// Runs a statement that answers nothing to its end, and returns how many rows it wrote.
     ///
     /// # Errors
     /// What the database says.

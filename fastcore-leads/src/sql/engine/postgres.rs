@@ -32,7 +32,8 @@ const WORTHWHILE: usize = 16;
 /// A connection to PostgreSQL that writes leads.
 #[async_trait]
 pub trait PgIngest: Execute {
-    /// Runs [`INSERT`](sql::INSERT) or [`INSERT_NEW`](sql::INSERT_NEW), and returns what it answers.
+    /// Runs [`INSERT`](sql::INSERT) or [`INSERT_NEW`](sql::INSERT_NEW), and returns what it answers once the server has said that the statement
+    /// is over (`ReadyForQuery`), not before: outside of a transaction the commit comes behind the answer, and may fail.
     ///
     /// # Errors
     /// What the database says.

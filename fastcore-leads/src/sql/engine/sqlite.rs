@@ -221,7 +221,8 @@ pub async fn use_wal<C: Connections>(connections: &C) -> Result<(), StoreError> 
     }
 }
 
-/// Which file a database was opened from: one that is put in its place is another, and what is written to the old one is lost.
+/// Which file a database was opened from: one that is put in its place is another, and what is written to the old one is lost. As long as
+/// another is there, nothing is read either: a connection that is opened then would stay with it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct FileIdentity(Option<(String, Option<(u64, u64)>)>);
 

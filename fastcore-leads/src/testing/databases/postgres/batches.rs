@@ -46,18 +46,23 @@ pub async fn poison_at_random_places_fails_alone(open: Open) {
     assert_eq!(psql(&url, counts), "0");
 }
 
-/// A trigger of a host's that keeps a lead or its audit row out, without an error: nobody is told that the lead is there, neither is written
-/// without the other, however large the batch is, and the leads beside it are written.
+/// A trigger of a host's that keeps a lead or its audit row out, or gives the lead another id, without an error: nobody is told that the
+/// lead is there, neither is written without the other, however large the batch is, and the leads beside it are written.
 pub async fn what_a_trigger_keeps_out_is_not_acknowledged(open: Open) {
     let (database, url) = migrated(open).await;
-    psql(&url, "CREATE FUNCTION keep_out() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END'");
-    for table in ["lead_inbox", "audit_log"] {
+    psql(
+        &url,
+        "CREATE FUNCTION keep_out() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END';
+         CREATE FUNCTION rename() RETURNS trigger LANGUAGE plpgsql AS
+             'BEGIN NEW.id := gen_random_uuid(); RETURN NEW; END'",
+    );
+    for (table, function) in [("lead_inbox", "keep_out"), ("audit_log", "keep_out"), ("lead_inbox", "rename")] {
         let kept_out = lead();
         psql(
             &url,
             &format!(
                 "CREATE TRIGGER keep_out BEFORE INSERT ON {table} FOR EACH ROW
-                 WHEN (NEW.request_id = '{}') EXECUTE FUNCTION keep_out()",
+                 WHEN (NEW.request_id = '{}') EXECUTE FUNCTION {function}()",
                 kept_out.meta().request_id()
             ),
         );
@@ -65,13 +70,13 @@ pub async fn what_a_trigger_keeps_out_is_not_acknowledged(open: Open) {
             let mut batch: Vec<_> = (0..others).map(|_| new_lead()).collect();
             batch.push(NewLead::new(kept_out.clone(), Actor::SITE_INGEST));
             let refused = database.insert(&batch).await.expect_err("one is not there");
-            assert_eq!(refused.kind(), StoreErrorKind::Rejected, "{table}: {refused}");
+            assert_eq!(refused.kind(), StoreErrorKind::Rejected, "{table}, {function}: {refused}");
         }
         let ingest = Ingest::builder(Arc::clone(&database)).writers(1).start();
         assert_one_fails_alone(&ingest, &kept_out).await;
         let halves = "SELECT count(*) FROM lead_inbox FULL JOIN audit_log ON lead_id = lead_inbox.id
                        WHERE lead_id IS NULL OR lead_inbox.id IS NULL";
-        assert_eq!(psql(&url, halves), "0", "{table}");
+        assert_eq!(psql(&url, halves), "0", "{table}, {function}");
         psql(&url, &format!("DROP TRIGGER keep_out ON {table}"));
         assert_eq!(
             database.insert(&[NewLead::new(kept_out, Actor::SITE_INGEST)]).await.expect("ok"),

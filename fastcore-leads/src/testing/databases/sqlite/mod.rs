@@ -151,10 +151,10 @@ pub async fn eight_may_migrate_at_once(open: Open, execute: Execute) {
     }
 }
 
-/// A back-up that is put in its place, or a file that is moved away: what would be written now is lost.
+/// A back-up that is put in its place, or a file that is moved away: what would be written now is lost, and a connection that is opened now
+/// leads elsewhere.
 pub async fn a_file_that_was_replaced_takes_no_leads(open: Open, _: Execute) {
     let (database, dir) = migrated(open).await;
-    database.ready().await.expect("ready");
     let file = dir.path().join("leads.db");
     let aside = dir.path().join("aside.db");
     std::fs::rename(&file, &aside).expect("moved");
@@ -163,10 +163,11 @@ pub async fn a_file_that_was_replaced_takes_no_leads(open: Open, _: Execute) {
     std::fs::copy(&aside, &file).expect("copied");
     let replaced = database.ready().await.expect_err("another file");
     let lost = database.insert(&[new_lead()]).await.expect_err("another file");
+    let of_another = database.counts().await.expect_err("another file");
     std::fs::rename(&aside, &file).expect("moved");
     database.ready().await.expect("ready again");
     assert_eq!(database.insert(&[new_lead()]).await.expect("written"), [Insertion::Inserted]);
-    for error in [missing, unwritten, replaced, lost] {
+    for error in [missing, unwritten, replaced, lost, of_another] {
         assert_eq!(error.kind(), StoreErrorKind::Unavailable);
         assert!(error.to_string().contains("replaced"), "{error}");
     }
