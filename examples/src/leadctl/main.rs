@@ -136,7 +136,9 @@ async fn run(options: &Options) -> Outcome {
                 Command::Dump(dump) => dump::run(options, &*database, dump).await,
                 Command::Dispatch { destinations } => outbox::dispatch(database, destinations).await,
                 Command::Destinations => outbox::destinations(options, &*database).await,
-                Command::Deliveries(list) => outbox::deliveries(options, &*database, list).await,
+                Command::Deliveries { deliveries, limit } => {
+                    outbox::deliveries(options, &*database, deliveries, *limit).await
+                }
                 Command::Replay { deliveries, dry_run } => {
                     outbox::replay(options, &*database, deliveries, *dry_run).await
                 }

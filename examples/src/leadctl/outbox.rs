@@ -24,6 +24,8 @@ use crate::{
 
 /// Events of one look-up.
 const PAGE: u32 = 500;
+/// How often new rows are numbered between two of them.
+const PASSES: usize = 16;
 /// How often somebody who follows looks for more.
 const POLL: Duration = Duration::from_millis(500);
 
@@ -46,7 +48,12 @@ pub(crate) async fn dispatch(database: Arc<dyn LeadDatabase>, file: &Path) -> Ou
 pub(crate) async fn events(database: &dyn LeadDatabase, after: u64, follow: bool) -> Outcome {
     let mut after = after;
     loop {
-        while database.sequence(PAGE).await? > 0 {}
+        // Not until nothing is left: while leads come, something always is.
+        for _ in 0..PASSES {
+            if database.sequence(PAGE).await? < PAGE {
+                break;
+            }
+        }
         let events = database.events(after, PAGE).await?;
         for event in &events {
             after = event.sequence;
@@ -85,9 +92,14 @@ pub(crate) async fn destinations(options: &Options, database: &dyn LeadDatabase)
 }
 
 /// Lists deliveries.
-pub(crate) async fn deliveries(options: &Options, database: &dyn LeadDatabase, list: &DeliveryArguments) -> Outcome {
+pub(crate) async fn deliveries(
+    options: &Options,
+    database: &dyn LeadDatabase,
+    list: &DeliveryArguments,
+    limit: u32,
+) -> Outcome {
     let filter = filter(options, database, list).await?;
-    let records = database.deliveries(&filter, None, list.limit).await?;
+    let records = database.deliveries(&filter, None, limit).await?;
     let rows: Vec<_> = records.iter().map(record_json).collect();
     let columns = ["sequence", "destination", "event", "lead_id", "state", "attempts", "last_status", "due_at"];
     shown::print(options, &columns, &rows, || json!({"deliveries": rows}));

@@ -4,9 +4,9 @@ use std::{collections::BTreeSet, fs, path::Path};
 
 use chrono::DateTime;
 use fastcore_leads::{
-    LeadDatabase, LeadId, NewLead,
+    Insertion, LeadDatabase, LeadId, NewLead, StoredLead,
     client::{Spool, SpooledLead},
-    inbox::{Disclosure, Erasure, IdPrefix, InboxExt, MAX_PAGE, Reason, Retention, Target},
+    inbox::{Disclosure, Erasure, IdPrefix, InboxError, InboxExt, MAX_PAGE, Reason, Retention, Target},
 };
 use serde::Deserialize;
 use serde_json::json;
@@ -86,26 +86,30 @@ async fn erase_person(
     yes: bool,
 ) -> Outcome {
     let spool = spool_of(options)?;
-    let held = database.find_by_email(email, u32::MAX).await?.len();
+    let mut held = database.find_by_email(email, u32::MAX).await?;
     let waiting = spool.as_ref().map(|spool| spool::held(spool, email)).transpose()?.unwrap_or_default();
-    if held + waiting.leads.len() == 0 && waiting.unreadable == 0 {
+    if held.is_empty() && waiting.leads.is_empty() && waiting.unreadable == 0 {
         return Err(Failure::NotFound("nothing is held on this address".to_owned()));
     }
     let in_spool = if spool.is_some() { format!(", and in the spool: {}", waiting.leads.len()) } else { String::new() };
-    confirm(&format!("Leads to erase for good: {held}{in_spool}. Go on?"), yes)?;
-    // What waits may be on its way at this moment. Stored first and erased then, its request id is never stored again, whoever sends it.
-    let leads: Vec<NewLead> = waiting
-        .leads
-        .iter()
-        .filter_map(SpooledLead::lead)
-        .map(|lead| NewLead::new(lead, options.actor.clone()))
-        .collect();
+    confirm(&format!("Leads to erase for good: {}{in_spool}. Go on?", held.len()), yes)?;
+    let leads = waiting.leads.iter().filter_map(SpooledLead::lead);
+    let leads: Vec<NewLead> = leads.map(|lead| NewLead::new(lead, options.actor.clone())).collect();
+    // Before anything is changed.
+    held.extend(leads.iter().map(StoredLead::from_new));
+    if reason.as_ref().is_some_and(|reason| held.iter().any(|lead| reason.names(lead))) {
+        return Err(InboxError::ReasonNamesPerson.into());
+    }
+    // What waits may be on its way at this moment. Stored first and erased at once, its request id is never stored again, whoever sends it.
+    let mut erased = Vec::new();
     for lead in leads {
         // One by one: another lead under its request id is no reason to stop.
-        database.insert(std::slice::from_ref(&lead)).await?;
+        if database.insert(std::slice::from_ref(&lead)).await? == [Insertion::Inserted] {
+            erased.extend(database.erase(Target::Lead(lead.id()), options.actor.clone(), reason.clone()).await?);
+        }
     }
     let erased_from_spool = spool.as_ref().map(|spool| spool::erase(spool, email)).transpose()?.unwrap_or_default();
-    let erased = database.erase(Target::Email(email.to_owned()), options.actor.clone(), reason).await?;
+    erased.extend(database.erase(Target::Email(email.to_owned()), options.actor.clone(), reason).await?);
     if options.json {
         shown::say(json!({
             "erased": ids_of(&erased),

@@ -29,7 +29,7 @@ const PREFACE: &[u8] = b"PRI";
 pub(crate) struct Limits {
     /// For the head of a request, once it has begun; the first has begun with the connection.
     pub(crate) head: Duration,
-    /// Between two requests.
+    /// Between two requests; and to take a piece of an answer, of which nothing may be left to write.
     pub(crate) idle: Duration,
     /// To read a piece of an answer.
     pub(crate) write: Duration,
@@ -43,6 +43,9 @@ pub(crate) struct Watch {
     blocked_since: AtomicU64,
     active_at: AtomicU64,
     under_way: AtomicUsize,
+    /// Pieces of answers that were handed over and not taken; of HTTP/2, a client may leave no room for them without blocking the connection.
+    untaken: AtomicUsize,
+    taken_at: AtomicU64,
     /// How much of the preface came so far: all of it, and it is HTTP/2.
     preface: AtomicUsize,
     is_http1: AtomicBool,
@@ -56,6 +59,8 @@ impl Watch {
             blocked_since: AtomicU64::new(0),
             active_at: AtomicU64::new(1),
             under_way: AtomicUsize::new(0),
+            untaken: AtomicUsize::new(0),
+            taken_at: AtomicU64::new(1),
             preface: AtomicUsize::new(0),
             is_http1: AtomicBool::new(false),
         })
@@ -66,7 +71,7 @@ impl Watch {
         self.head_since.store(0, Ordering::Relaxed);
         self.active_at.store(self.now(), Ordering::Relaxed);
         self.under_way.fetch_add(1, Ordering::Relaxed);
-        UnderWay(Arc::clone(self))
+        UnderWay { watch: Arc::clone(self), is_untaken: false }
     }
 
     /// Waits until a limit is passed. Returns what the client did not do.
@@ -79,7 +84,10 @@ impl Watch {
             if is_over(self.head_since.load(Ordering::Relaxed), limits.head) {
                 return "sent no whole head of a request";
             }
-            if is_over(self.blocked_since.load(Ordering::Relaxed), limits.write) {
+            let is_untaken = self.untaken.load(Ordering::Relaxed) > 0;
+            if is_over(self.blocked_since.load(Ordering::Relaxed), limits.write)
+                || is_untaken && is_over(self.taken_at.load(Ordering::Relaxed), limits.idle)
+            {
                 return "did not read its answer";
             }
             let is_idle = self.under_way.load(Ordering::Relaxed) == 0;
@@ -124,18 +132,41 @@ impl Watch {
             self.blocked_since.store(0, Ordering::Relaxed);
             if self.is_http1.load(Ordering::Relaxed) {
                 self.active_at.store(self.now(), Ordering::Relaxed);
+                self.taken_at.store(self.now(), Ordering::Relaxed);
             }
         }
     }
 }
 
 /// A request, until its answer has been written.
-pub(crate) struct UnderWay(Arc<Watch>);
+pub(crate) struct UnderWay {
+    watch: Arc<Watch>,
+    is_untaken: bool,
+}
+
+impl UnderWay {
+    /// A piece of the answer is handed over.
+    fn handed(&mut self) {
+        if !std::mem::replace(&mut self.is_untaken, true) {
+            self.watch.taken_at.store(self.watch.now(), Ordering::Relaxed);
+            self.watch.untaken.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    /// It is on its way: somebody asks for the next, or drops the answer.
+    fn taken(&mut self) {
+        if std::mem::replace(&mut self.is_untaken, false) {
+            self.watch.taken_at.store(self.watch.now(), Ordering::Relaxed);
+            self.watch.untaken.fetch_sub(1, Ordering::Relaxed);
+        }
+    }
+}
 
 impl Drop for UnderWay {
     fn drop(&mut self) {
-        self.0.active_at.store(self.0.now(), Ordering::Relaxed);
-        self.0.under_way.fetch_sub(1, Ordering::Relaxed);
+        self.taken();
+        self.watch.active_at.store(self.watch.now(), Ordering::Relaxed);
+        self.watch.under_way.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
@@ -153,7 +184,13 @@ impl<B: Body> Body for Watching<B> {
     type Error = B::Error;
 
     fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<B::Data>, B::Error>>> {
-        self.project().body.poll_frame(cx)
+        let this = self.project();
+        this.under_way.taken();
+        let frame = this.body.poll_frame(cx);
+        if matches!(frame, Poll::Ready(Some(Ok(_)))) {
+            this.under_way.handed();
+        }
+        frame
     }
 
     fn is_end_stream(&self) -> bool {
@@ -257,6 +294,18 @@ mod tests {
         watch.read(b"half a body");
         watch.wrote(true);
         assert_eq!(passed(&watch).await, ("did not read its answer", 30));
+
+        // Of HTTP/2, it may leave no room for a piece, and ask for pings meanwhile.
+        let watch = Watch::new();
+        watch.read(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n");
+        let mut under_way = watch.request();
+        under_way.handed();
+        under_way.taken();
+        tokio::time::advance(Duration::from_secs(300)).await;
+        under_way.handed();
+        watch.read(b"ping");
+        watch.wrote(false);
+        assert_eq!(passed(&watch).await, ("did not read its answer", 75));
 
         // Of HTTP/2, pings are no head, and no request.
         let watch = Watch::new();

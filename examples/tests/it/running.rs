@@ -102,6 +102,11 @@ async fn tokens_have_names_sources_and_ends_and_are_read_again() {
     service.signal("-HUP");
     until("the tokens are read again", async || status(at, &posted_with(TOKEN)).await == 401).await;
     assert_eq!(status(at, &posted_with(OTHER)).await, 201);
+    // As while somebody writes it; a start would say so of it, too.
+    write("# soon\n");
+    service.signal("-HUP");
+    until("it is refused", async || service.logs().contains("no token in the file is for leads")).await;
+    assert_eq!(status(at, &posted_with(OTHER)).await, 201, "the former stay");
     for (wrong, said) in [
         ("[[token]]\nname = \"x\"\n", "give it a secret"),
         ("[[token]]\nname = \"x\"\nsecret = \"short\"\n", "shorter than"),

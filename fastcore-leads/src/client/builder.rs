@@ -1,6 +1,9 @@
 use std::{
     fmt,
-    sync::{Arc, atomic::AtomicBool},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicU64},
+    },
     time::Duration,
 };
 
@@ -75,6 +78,7 @@ impl ClientBuilder {
             under_way: watch::Sender::new(0),
             breaker: Breaker::default(),
             is_taking: AtomicBool::new(true),
+            got_through: AtomicU64::new(0),
             wake: Notify::new(),
             metrics: Metrics::begin(),
         });

@@ -40,7 +40,7 @@ use std::{
     fmt,
     sync::{
         Arc,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
 };
 
@@ -120,6 +120,8 @@ struct Shared {
     breaker: Breaker,
     /// Whether FASTCore said something final of the last lead that it was asked to take.
     is_taking: AtomicBool,
+    /// Leads that FASTCore said something final of.
+    got_through: AtomicU64,
     /// Tells the drainer that there is something to deliver.
     wake: Notify,
     metrics: Metrics,
@@ -220,7 +222,10 @@ impl Shared {
             Verdict::Unavailable(_) => self.breaker.failed(),
             // A fault with one lead says nothing of the others, nor does a page of somebody else's: each is asked for anew.
             Verdict::Failing | Verdict::Misconfigured | Verdict::Foreign => {}
-            Verdict::Stored(_) | Verdict::Erased | Verdict::Refused(_) => self.breaker.succeeded(),
+            Verdict::Stored(_) | Verdict::Erased | Verdict::Refused(_) => {
+                self.got_through.fetch_add(1, Ordering::Relaxed);
+                self.breaker.succeeded();
+            }
         }
         verdict
     }

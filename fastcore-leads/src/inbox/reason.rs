@@ -1,5 +1,6 @@
 use std::{fmt, str::FromStr};
 
+use super::search::{fold, is_mark};
 use crate::{lead::limits, store::StoredLead, text::as_text};
 
 /// Why somebody changed a lead: a few words for the audit log, which keeps them for ever. Nothing personal.
@@ -27,20 +28,20 @@ impl Reason {
     }
 
     /// Whether it holds something of the person whose lead this is: a name of three letters or more, a company, a number in
-    /// any spelling, an address. What is said in other words it cannot know.
-    pub(super) fn names(&self, lead: &StoredLead) -> bool {
-        let words = self.0.to_lowercase();
-        let local = lead.email.rsplit_once('@').map(|(local, _)| local);
+    /// any spelling, an address; with or without accents. What is said in other words it cannot know.
+    pub fn names(&self, lead: &StoredLead) -> bool {
         let phone = lead.phone.as_deref().map(digits).unwrap_or_default();
         // With or without the country's code.
         let number = phone.get(phone.len().saturating_sub(9)..).filter(|number| number.len() >= 6);
-        if number.is_some_and(|number| digits(&words).contains(number)) {
+        if number.is_some_and(|number| digits(&self.0).contains(number)) {
             return true;
         }
-        let whole = [Some(lead.email.as_str()), local, lead.company.as_deref()];
-        // A first name is enough; short particles are not a name.
-        let names = lead.name.split_whitespace().filter(|word| word.chars().count() >= 3).map(Some);
-        whole.into_iter().chain(names).flatten().map(|text| text.trim().to_lowercase()).any(|text| {
+        let local = lead.email.rsplit_once('@').map(|(local, _)| local);
+        let whole = [Some(lead.email.as_str()), local, lead.company.as_deref()].into_iter().flatten();
+        // A first name is enough, or half of a double one; short particles are not a name.
+        let names = lead.name.split(|letter: char| !letter.is_alphanumeric() && !is_mark(letter));
+        let words = fold(&self.0);
+        whole.chain(names).map(|text| fold(text.trim())).any(|text| {
             text.chars().count() >= 3 && words.match_indices(&text).any(|(at, found)| stands_alone(&words, at, found))
         })
     }

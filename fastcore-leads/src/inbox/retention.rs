@@ -11,7 +11,9 @@ use crate::{
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Retention {
     /// Leads without contact for so many days. Contact is the lead itself, a move to processing or resolved, and a later
-    /// lead from the same address that is not in quarantine. An imported lead counts from its import. None: kept.
+    /// lead from the same address that is not in quarantine. A lead counts from when it was received; one that was taken in with
+    /// [`IngestBuilder::keeping_instants`](crate::IngestBuilder::keeping_instants), as `leadctl import` does, from when its sender says that it
+    /// came: of an archive, much may be due at once. None: kept.
     pub without_contact_days: Option<u32>,
     /// Leads in quarantine, from the day that they came. None: kept.
     pub quarantine_days: Option<u32>,

@@ -216,15 +216,17 @@ fn is_beginning(word: &str) -> bool {
     word.chars().nth(1).is_some()
 }
 
+/// Whether it belongs to the letter before it, as an accent does.
+pub(super) fn is_mark(letter: char) -> bool {
+    let category = CodePointMapData::<GeneralCategory>::new().get(letter);
+    matches!(category, GeneralCategory::NonspacingMark | GeneralCategory::EnclosingMark)
+}
+
 /// A text in lower case, without accents, and each character in its usual form (Unicode Standard Annex 15, NFKD).
-fn fold(text: &str) -> String {
-    let categories = CodePointMapData::<GeneralCategory>::new();
-    let is_mark = |letter: &char| {
-        matches!(categories.get(*letter), GeneralCategory::NonspacingMark | GeneralCategory::EnclosingMark)
-    };
+pub(super) fn fold(text: &str) -> String {
     let mut folded = String::with_capacity(text.len());
     let decomposed = DecomposingNormalizerBorrowed::new_nfkd().normalize_iter(text.chars());
-    for letter in decomposed.filter(|letter| !is_mark(letter)).flat_map(char::to_lowercase) {
+    for letter in decomposed.filter(|letter| !is_mark(*letter)).flat_map(char::to_lowercase) {
         match letter {
             'ß' => folded.push_str("ss"),
             'æ' => folded.push_str("ae"),

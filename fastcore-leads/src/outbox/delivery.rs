@@ -211,7 +211,8 @@ pub const MAX_EARLIER_LEADS: u64 = 100;
 pub struct Subject {
     /// The lead.
     pub lead: StoredLead,
-    /// How many leads came from the same address before it, and are not erased; counted up to [`MAX_EARLIER_LEADS`].
+    /// How many leads came from the same address to the same source before it, and are neither erased nor in quarantine; counted up to
+    /// [`MAX_EARLIER_LEADS`]. Of other sources, whoever hears of one source alone must learn nothing.
     pub earlier_leads: u64,
 }
 

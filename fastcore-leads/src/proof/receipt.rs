@@ -8,6 +8,7 @@ use super::{
     entry_bytes, inclusion_proof, leaf::ENTRY_PREFIX, leaf_hash, tiles_of_inclusion, verify_inclusion,
 };
 use crate::{
+    audit::LEAD_RECEIVED,
     lead::LeadId,
     store::{LeadLog, StoreError, StoreErrorKind},
 };
@@ -84,12 +85,14 @@ impl Receipt {
     }
 }
 
-/// Whether a lead is there whose row is not, although all rows of its time are sealed.
+/// Whether a lead is there whose row is not.
 async fn is_gone(store: &dyn LeadLog, id: LeadId) -> Result<bool, StoreError> {
     let Some(lead) = store.get(id).await? else { return Ok(false) };
-    // What other programs write may have one instant in the lead and a later one in its row.
-    let written_by = lead.created_at_utc + TimeDelta::minutes(1);
-    Ok(store.seal_lag().await?.oldest.is_none_or(|oldest| oldest > written_by) && written_by < crate::time::now())
+    // What other programs write may come a moment before its row.
+    if lead.created_at_utc + TimeDelta::minutes(1) >= crate::time::now() {
+        return Ok(false);
+    }
+    Ok(store.audit_trail(id).await?.iter().all(|record| record.event != LEAD_RECEIVED))
 }
 
 impl FromStr for Receipt {

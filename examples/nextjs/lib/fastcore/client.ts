@@ -129,6 +129,8 @@ export class Client {
         this.#downUntil = 0;
         continue;
       }
+      // A set keeps the order in which its members came: the one that was tried last is the last.
+      this.#failed.delete(file.path);
       if (this.#failed.size < MAX_REMEMBERED) this.#failed.add(file.path);
       if (verdict.is === 'unavailable') waitMs = Math.max(waitMs, verdict.waitMs);
       left += 1;
@@ -139,14 +141,15 @@ export class Client {
     return left > 0 ? waitMs : 'empty';
   }
 
-  /** What failed before comes last: one lead that FASTCore stumbles over does not keep the others back. */
+  /** What failed before comes last, and first of that what was tried longest ago: leads that FASTCore stumbles over do not keep the others back. */
   async *#inOrder(spool: Spool): AsyncGenerator<Waiting> {
     const deferred: Waiting[] = [];
     for await (const file of spool.waiting()) {
       if (this.#failed.has(file.path)) deferred.push(file);
       else yield file;
     }
-    yield* deferred;
+    const tried = new Map([...this.#failed].map((path, place) => [path, place]));
+    yield* deferred.sort((one, other) => (tried.get(one.path) ?? 0) - (tried.get(other.path) ?? 0));
   }
 
   /** Once a minute: what others put and removed, and what they left behind. */

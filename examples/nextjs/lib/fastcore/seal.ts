@@ -34,6 +34,15 @@ export class SpoolKeys {
     return Buffer.concat([MAGIC, id, nonce, sealed]);
   }
 
+  /** The id of the key that a file is sealed with. */
+  static keyOf(bytes: Buffer): Buffer {
+    return bytes.subarray(MAGIC.length, MAGIC.length + KEY_ID_BYTES);
+  }
+
+  has(keyId: Buffer): boolean {
+    return this.#keys.some(({ id }) => id.equals(keyId));
+  }
+
   /** What was sealed under this name; nothing where the key is not here, or the file is not as it was written. */
   open(bytes: Buffer, fileName: string): Buffer | undefined {
     const start = MAGIC.length + KEY_ID_BYTES;

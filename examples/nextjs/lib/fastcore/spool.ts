@@ -3,7 +3,7 @@ import { access, mkdir, open, opendir, readFile, rename, rm, rmdir, stat } from 
 import { basename, dirname, join } from 'node:path';
 import type { AsideReason } from './answer';
 import { Lock } from './lock';
-import type { SpoolKeys } from './seal';
+import { SpoolKeys } from './seal';
 
 const codeOf = (error: unknown) => (error as NodeJS.ErrnoException).code;
 const HOUR = /^\d{4}-\d{2}-\d{2}T\d{2}$/u;
@@ -12,6 +12,8 @@ const MAX_FILE_BYTES = 4 * 32 * 1024;
 const MAX_LEADS = 100_000;
 /** A draft that is older belongs to a process that died: nobody was told that its lead is safe. */
 const STALE_MS = 3_600_000;
+/** A lead that is encrypted under a key that is not here is put aside once it is older. */
+const KEY_COMES_WITHIN_MS = 3_600_000;
 
 export interface Waiting {
   path: string;
@@ -104,11 +106,14 @@ export class Spool {
     this.#leads = leads;
   }
 
-  /** The body of a lead that waits; nothing where it is gone, or holds no lead and was put aside. */
+  /** The body of a lead that waits; nothing where it is gone, is encrypted under a key that is not here yet, or holds no lead and was put aside. */
   async read({ path, name }: Waiting): Promise<Buffer | undefined> {
     let bytes: Buffer;
+    let age: number;
     try {
-      if ((await stat(path)).size > MAX_FILE_BYTES) {
+      const { size, mtimeMs } = await stat(path);
+      age = Date.now() - mtimeMs;
+      if (size > MAX_FILE_BYTES) {
         await this.putAside({ path, name }, 'unreadable');
         return undefined;
       }
@@ -117,7 +122,10 @@ export class Spool {
       if (codeOf(error) === 'ENOENT') return undefined;
       throw error;
     }
-    const body = name.endsWith('.sealed') ? this.keys?.open(bytes, name) : bytes;
+    const isSealed = name.endsWith('.sealed');
+    // Of several processes that get a new key one after the other, one has it first.
+    if (isSealed && age < KEY_COMES_WITHIN_MS && !this.keys?.has(SpoolKeys.keyOf(bytes))) return undefined;
+    const body = isSealed ? this.keys?.open(bytes, name) : bytes;
     if (body && isLead(body)) return body;
     await this.putAside({ path, name }, 'unreadable');
     return undefined;

@@ -69,7 +69,10 @@ pub(super) fn page() -> Object {
         .required("source")
         .property("status", text())
         .required("status")
-        .property("earlier_leads", unsigned().description(Some("Leads that came from the same address before")))
+        .property(
+            "earlier_leads",
+            unsigned().description(Some("Leads that came from the same address to the same source before")),
+        )
         .required("earlier_leads");
     let event = ObjectBuilder::new()
         .schema_type(Type::Object)

@@ -33,7 +33,15 @@ impl<'p> Source<'p> {
     /// A sentence for the operator, if it is neither, or cannot be read.
     pub(super) fn of(path: &'p Path, given: Option<&'static Encoding>, sheet: Option<&str>) -> Result<Self, String> {
         let unreadable = |error: io::Error| format!("{} cannot be read: {error}", path.display());
-        let mut reader = BufReader::new(File::open(path).map_err(unreadable)?);
+        let file = File::open(path).map_err(unreadable)?;
+        // A pipe gives what is in it once.
+        if !file.metadata().map_err(unreadable)?.is_file() {
+            return Err(format!(
+                "{} cannot be read: it is no file, and an import reads one more than once; write it to a file first",
+                path.display()
+            ));
+        }
+        let mut reader = BufReader::new(file);
         let start = reader.fill_buf().map_err(unreadable)?;
         if start.starts_with(ZSTANDARD) {
             return Err(format!("{} is compressed by zstd: run zstd -d first", path.display()));

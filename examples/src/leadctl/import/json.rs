@@ -52,6 +52,21 @@ impl Array {
     }
 }
 
+/// Reads on to the end of the file: nothing may stand there that would be passed over.
+fn ends(reader: &mut impl BufRead) -> io::Result<()> {
+    loop {
+        let rest = reader.fill_buf()?;
+        if rest.is_empty() {
+            return Ok(());
+        }
+        if !rest.trim_ascii().is_empty() {
+            return Err(io::Error::other("something stands behind the array: put all leads into one"));
+        }
+        let length = rest.len();
+        reader.consume(length);
+    }
+}
+
 /// The next element of an array; none behind the last. Of one that is far too long, only the beginning is kept.
 pub(super) fn element(reader: &mut impl BufRead, array: &mut Array) -> io::Result<Option<Vec<u8>>> {
     if array.is_over {
@@ -73,6 +88,7 @@ pub(super) fn element(reader: &mut impl BufRead, array: &mut Array) -> io::Resul
                 b'[' | b'{' => depth += 1,
                 b']' if depth == 0 => {
                     array.is_over = true;
+                    ends(reader)?;
                     return Ok((!element.is_empty()).then_some(element));
                 }
                 b']' | b'}' => depth = depth.saturating_sub(1),

@@ -201,7 +201,13 @@ pub(crate) enum Command {
     /// Shows how each destination stands: what waits, what was given up, how far it is behind.
     Destinations,
     /// Lists what destinations are told, by sequence number.
-    Deliveries(DeliveryArguments),
+    Deliveries {
+        #[command(flatten)]
+        deliveries: DeliveryArguments,
+        /// How many at most are listed.
+        #[arg(long, default_value_t = 50)]
+        limit: u32,
+    },
     /// Has deliveries sent again that arrived or were given up.
     Replay {
         #[command(flatten)]

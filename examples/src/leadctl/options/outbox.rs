@@ -44,9 +44,6 @@ pub(crate) struct DeliveryArguments {
     /// Only of what happened at this instant (RFC 3339) or on this day (YYYY-MM-DD) or later.
     #[arg(long, value_parser = bound)]
     since: Option<Bound>,
-    /// How many at most are listed.
-    #[arg(long, default_value_t = 50)]
-    pub(crate) limit: u32,
 }
 
 impl DeliveryArguments {

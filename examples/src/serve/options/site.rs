@@ -154,7 +154,7 @@ fn source(text: &str) -> Result<String, String> {
     };
     match violations.iter().find(|violation| violation.pointer() == "/meta/source") {
         Some(violation) => Err(violation.detail()),
-        None => Ok(text.to_owned()),
+        None => Ok(text.trim().to_owned()),
     }
 }
 

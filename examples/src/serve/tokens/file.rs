@@ -38,6 +38,10 @@ pub(super) struct Named {
 }
 
 impl Named {
+    pub(super) fn has_expired(&self) -> bool {
+        self.expires.is_some_and(|end| end <= Utc::now())
+    }
+
     /// # Errors
     /// A sentence for the operator.
     pub(super) fn token(&self) -> Result<Token, String> {
@@ -109,7 +113,9 @@ fn named(entry: Entry, folder: &Path) -> Result<Named, String> {
             .map(|end| end.to_utc())
             .map_err(|_| "write expires with a time and an offset, such as 2027-01-31T00:00:00Z".to_owned())
     });
-    Ok(Named { name: entry.name, secret, scopes, sources: entry.sources, expires: expires.transpose()? })
+    // As the parser takes a lead's.
+    let sources = entry.sources.map(|sources| sources.iter().map(|source| source.trim().to_owned()).collect());
+    Ok(Named { name: entry.name, secret, scopes, sources, expires: expires.transpose()? })
 }
 
 fn scopes_shown() -> String {

@@ -8,7 +8,6 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use chrono::Utc;
 use fastcore_leads::{
     Actor, Scope, Token, TokenSet,
     token::{TOKEN_VARIABLE, TokenError, generate},
@@ -54,6 +53,7 @@ impl Tokens {
     pub(crate) fn read(listen: &str, file: Option<&Path>, site: Option<&str>) -> Result<Self, String> {
         let named = file.map(file::read).transpose()?.unwrap_or_default();
         let of_scope = |scope: Scope| named.iter().find(|token| token.scopes.contains(&scope));
+        let of_site = named.iter().find(|token| token.scopes.contains(&Scope::Ingest) && !token.has_expired());
         let (leads, made) = match (entries(TOKEN_VARIABLE)?, of_scope(Scope::Ingest)) {
             (Some(leads), _) if leads.is_empty() => return Err(TokenError::Missing.to_string()),
             (Some(leads), _) => (leads, None),
@@ -63,14 +63,13 @@ impl Tokens {
                 (vec![token.clone()], Some(token))
             }
         };
-        let own = leads.first().or_else(|| of_scope(Scope::Ingest).map(|token| &token.secret)).cloned();
-        let own = own.ok_or_else(|| TokenError::Missing.to_string())?;
+        let own = leads.first().or_else(|| of_site.map(|token| &token.secret)).cloned();
         let (events, operators) = (entries(EVENTS_TOKEN_VARIABLE)?, entries(OPERATOR_TOKENS_VARIABLE)?);
         let mut fixed = Read::default();
         fixed.add_entries(&leads, events.as_deref(), operators.as_deref())?;
         // The site of this process has a token that nobody else knows, whatever becomes of the others.
         let own = match site {
-            None => own,
+            None => own.ok_or_else(|| format!("{FILE}: every token for leads has expired"))?,
             Some(source) => {
                 let own = generate().map_err(|error| error.to_string())?;
                 fixed.add("the site's own", &own, |token| token.for_sources([source]))?;
@@ -82,41 +81,59 @@ impl Tokens {
         let has_operators = operators.is_some() || OPERATOR_SCOPES.into_iter().any(|scope| of_scope(scope).is_some());
         if let Some(file) = file {
             announce(&named);
-            tokio::spawn(follow(file.to_owned(), fixed, set.clone(), [has_events, has_operators]));
+            let follow = Follow { fixed, set: set.clone(), has_leads: !leads.is_empty(), has_events, has_operators };
+            tokio::spawn(follow.run(file.to_owned()));
         }
         Ok(Self { set, has_events, has_operators, made, own })
     }
 }
 
 /// Reads the file again on SIGHUP. One that cannot be used leaves the tokens as they are.
-async fn follow(path: PathBuf, fixed: Read, set: TokenSet, [has_events, has_operators]: [bool; 2]) {
-    let Ok(mut reload) = signal(SignalKind::hangup()) else { return };
-    while reload.recv().await.is_some() {
-        let replaced = file::read(&path).and_then(|named| {
-            set.replace(fixed.with(&named)?).map_err(|error| error.to_string())?;
-            Ok(named)
-        });
-        match replaced {
-            Ok(named) => {
-                announce(&named);
-                let is_new = |had: bool, scopes: &[Scope]| {
-                    !had && named.iter().any(|token| token.scopes.iter().any(|scope| scopes.contains(scope)))
-                };
-                if is_new(has_events, &[Scope::Events]) || is_new(has_operators, &OPERATOR_SCOPES) {
-                    tracing::warn!(
-                        "the first token for events or for the inbox is there: restart this service to have them"
-                    );
-                }
+struct Follow {
+    /// The tokens that are not the file's.
+    fixed: Read,
+    set: TokenSet,
+    /// Whether some of them are for leads, besides the site's own.
+    has_leads: bool,
+    has_events: bool,
+    has_operators: bool,
+}
+
+impl Follow {
+    async fn run(self, path: PathBuf) {
+        let Ok(mut reload) = signal(SignalKind::hangup()) else { return };
+        while reload.recv().await.is_some() {
+            match file::read(&path).and_then(|named| self.replace(&named).map(|()| named)) {
+                Ok(named) => self.replaced(&named),
+                Err(problem) => tracing::error!("the tokens stay as they were: {problem}"),
             }
-            Err(problem) => tracing::error!("the tokens stay as they were: {problem}"),
+        }
+    }
+
+    fn replace(&self, named: &[Named]) -> Result<(), String> {
+        // An empty file, such as one that is being written, would lock every sender out.
+        if !self.has_leads && !named.iter().any(|token| token.scopes.contains(&Scope::Ingest)) {
+            return Err(format!("{FILE}: no token in the file is for leads, and there is no other"));
+        }
+        self.set.replace(self.fixed.with(named)?).map_err(|error| error.to_string())
+    }
+
+    fn replaced(&self, named: &[Named]) {
+        announce(named);
+        let is_new = |had: bool, scopes: &[Scope]| {
+            !had && named.iter().any(|token| token.scopes.iter().any(|scope| scopes.contains(scope)))
+        };
+        if is_new(self.has_events, &[Scope::Events]) || is_new(self.has_operators, &OPERATOR_SCOPES) {
+            tracing::warn!("the first token for events or for the inbox is there: restart this service to have them");
         }
     }
 }
 
 /// By their names alone.
 fn announce(named: &[Named]) {
-    for Named { name, scopes, sources, expires, .. } in named {
-        if expires.is_some_and(|end| end <= Utc::now()) {
+    for token in named {
+        let Named { name, scopes, sources, expires, .. } = token;
+        if token.has_expired() {
             tracing::warn!(name, "a token has expired: nobody is let in by it");
             continue;
         }

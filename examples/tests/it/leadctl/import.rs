@@ -120,6 +120,7 @@ fn a_file_that_cannot_be_used_changes_nothing() {
         (&["import", &ending], "--format csv or --format jsonl"),
         (&["import", &missing], "cannot be read"),
         (&["import", &directory, "--format", "csv"], "cannot be read"),
+        (&["import", "/dev/null", "--format", "jsonl"], "it is no file"),
     ] {
         let run = place.run(arguments);
         assert_eq!(run.code, 5, "{arguments:?}: {}", run.err);

@@ -97,6 +97,13 @@ async fn a_person_is_exported_and_erased_from_database_and_spool() {
     let waiting = export["spool"].as_array().unwrap();
     assert!(waiting.len() == 2 && waiting.iter().all(|lead| lead["body"]["email"] == "marie@example.com"), "{export}");
 
+    // A reason that the log cannot keep is refused before anything is changed.
+    let refused = with_key(&["erase", "marie@example.com", "--reason", "Jean Dupont asked", "--yes"]);
+    assert_eq!(refused.code, 4, "{} {}", refused.out, refused.err);
+    let export: Value = serde_json::from_str(&with_key(&["export", "marie@example.com", "--reveal"]).out).unwrap();
+    let held = ["leads", "spool"].map(|place| export[place].as_array().unwrap().len());
+    assert_eq!(held, [1, 2], "{export}");
+
     let erased = with_key(&["erase", "Marie@example.com", "--yes"]);
     // What waited is stored and erased: its request ids are never stored again.
     assert!(erased.out.contains("3 erased, of which 2 waited in the spool"), "{} {}", erased.out, erased.err);

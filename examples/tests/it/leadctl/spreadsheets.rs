@@ -332,5 +332,8 @@ fn an_array_of_json_is_read_as_lines_are() {
         let run = import(&place, "cut.json", cut.as_bytes(), &[]);
         assert_eq!(run.code, 1, "{}", run.err);
         assert!(run.err.contains("the array does not end"), "{}", run.err);
+        let run = import(&place, "two.json", format!("{text}\n{text}").as_bytes(), &[]);
+        assert_eq!(run.code, 1, "{}", run.err);
+        assert!(run.err.contains("something stands behind the array"), "{}", run.err);
     }
 }

@@ -41,6 +41,14 @@ pub trait Disk: Send + Sync + 'static {
         file.write_all(bytes)
     }
 
+    /// Writes all of the file that says who delivers.
+    ///
+    /// # Errors
+    /// What the file system says.
+    fn write_owner(&self, file: &mut File, owner: &[u8]) -> io::Result<()> {
+        file.write_all(owner)
+    }
+
     /// Flushes what was written to the disk: `fsync` (POSIX).
     ///
     /// # Errors

@@ -2,14 +2,15 @@ use std::{
     fs,
     io::{self, Read},
     path::{Path, PathBuf},
+    sync::Arc,
     time::Instant,
 };
 
 use tokio::sync::{Mutex, Semaphore};
 
 use super::{
-    AsideReason, Counts, MAX_WRITES, Place, SpoolOptions, group_sync::GroupSync, layout, layout::Walk, lock::Lock,
-    tally::Tally,
+    AsideReason, Counts, MAX_WRITES, Place, SpoolKeys, SpoolOptions, group_sync::GroupSync, layout, layout::Walk,
+    lock::Lock, tally::Tally,
 };
 use crate::{client::envelope::Envelope, lead::limits::MAX_BODY_BYTES, private};
 
@@ -32,7 +33,7 @@ pub(in crate::client) struct Folder {
 impl Folder {
     pub(super) fn new(root: PathBuf, options: SpoolOptions) -> Self {
         Self {
-            lock: Lock::new(&root),
+            lock: Lock::new(&root, Arc::clone(&options.disk)),
             root,
             options,
             writes: Semaphore::new(MAX_WRITES),
@@ -78,7 +79,10 @@ impl Folder {
         self.waiting.take(MAX_BODY_BYTES as u64, self.options.max_leads, self.options.max_bytes)?;
         let disk = &self.options.disk;
         let draft = self.root.join(layout::draft_of("trial"));
-        let tried = self.with_folder(&self.root, || disk.create(&draft)).and_then(|file| disk.sync(&file));
+        // As much as the longest lead takes: a file without anything in it may have room on a disk that has none.
+        let tried = self.with_folder(&self.root, || disk.create(&draft));
+        let tried =
+            tried.and_then(|mut file| disk.write(&mut file, &vec![0; MAX_BODY_BYTES]).and_then(|()| disk.sync(&file)));
         let _ = disk.remove(&draft);
         tried
     }
@@ -143,11 +147,21 @@ impl Folder {
             read => read?,
         };
         let length = bytes.as_ref().map_or(0, |bytes| bytes.len() as u64);
+        if bytes.as_ref().is_some_and(|bytes| self.is_locked(path, bytes)) {
+            return Ok(Found::Locked);
+        }
         if let Some(envelope) = bytes.and_then(|bytes| self.open_file(path, bytes)) {
             return Ok(Found::Lead(envelope, length));
         }
         tracing::error!("a file of the spool holds no lead that can be read here; it is put aside");
         self.put_aside(path, AsideReason::Unreadable).map(|()| Found::Aside)
+    }
+
+    fn is_locked(&self, path: &Path, bytes: &[u8]) -> bool {
+        let is_encrypted = layout::name_in(path).is_some_and(|(_, is_encrypted)| is_encrypted);
+        is_encrypted
+            && SpoolKeys::key_of(bytes)
+                .is_some_and(|key| !self.options.keys.as_ref().is_some_and(|keys| keys.have(key)))
     }
 
     pub(super) fn open_file(&self, path: &Path, bytes: Vec<u8>) -> Option<Envelope> {
@@ -236,7 +250,9 @@ pub(in crate::client) enum Found {
     Lead(Envelope, u64),
     /// Another process delivered it meanwhile.
     Gone,
-    /// It was put aside: it holds no lead, or is encrypted under a key that is not here.
+    /// It is encrypted under a key that is not here.
+    Locked,
+    /// It was put aside: it holds no lead that can be read.
     Aside,
 }
 

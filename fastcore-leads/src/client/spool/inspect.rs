@@ -1,4 +1,4 @@
-use std::{borrow::Cow, fmt, fs, io, time::Duration};
+use std::{borrow::Cow, fmt, fs, io, sync::Arc, time::Duration};
 
 use chrono::{DateTime, Utc};
 use serde::Deserialize;
@@ -107,7 +107,7 @@ impl Spool {
     /// What the file system says; nothing is half removed, and it may be called again. [`TimedOut`](io::ErrorKind::TimedOut) if the
     /// drainer does not let go within 30 s.
     pub fn erase(&self, email: &str) -> io::Result<SpoolErasure> {
-        let mut exclusive = Exclusive::take(&self.folder.root)?;
+        let mut exclusive = Exclusive::take(&self.folder.root, Arc::clone(&self.folder.options.disk))?;
         let mut erasure = SpoolErasure::default();
         for file in Walk::everything(&self.folder.root)? {
             exclusive.tend()?;
@@ -145,7 +145,7 @@ impl Spool {
     /// [`TimedOut`](io::ErrorKind::TimedOut) as for [`erase`](Self::erase).
     pub fn retry(&self, request_id: Option<RequestId>) -> io::Result<usize> {
         // Nobody erases meanwhile, who would find a lead in neither place.
-        let mut exclusive = Exclusive::take(&self.folder.root)?;
+        let mut exclusive = Exclusive::take(&self.folder.root, Arc::clone(&self.folder.options.disk))?;
         let mut moved = 0;
         for file in Walk::everything(&self.folder.root)? {
             exclusive.tend()?;

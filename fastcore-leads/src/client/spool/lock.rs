@@ -9,15 +9,16 @@
 
 use std::{
     fs::{self, File},
-    io::{self, Write},
+    io,
     path::{Path, PathBuf},
-    sync::{Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     thread,
     time::{Duration, Instant, SystemTime},
 };
 
 use uuid::Uuid;
 
+use super::Disk;
 use crate::private;
 
 /// A lock that was not touched for so long was left behind. Longer than an attempt may take.
@@ -34,6 +35,7 @@ pub(in crate::client) struct Lock {
     wanted: PathBuf,
     guard: PathBuf,
     owner: String,
+    disk: Arc<dyn Disk>,
     /// The file, locked, while this is the owner.
     locked: Mutex<Option<File>>,
 }
@@ -50,13 +52,14 @@ pub(in crate::client) enum Tended {
 }
 
 impl Lock {
-    pub(super) fn new(root: &Path) -> Self {
+    pub(super) fn new(root: &Path, disk: Arc<dyn Disk>) -> Self {
         Self {
             root: root.to_owned(),
             held: root.join("drainer.lock"),
             wanted: root.join("drainer.wanted"),
             guard: root.join("drainer.guard"),
             owner: format!("{}{LOCKED}", Uuid::now_v7()),
+            disk,
             locked: Mutex::default(),
         }
     }
@@ -99,7 +102,14 @@ impl Lock {
             fs::remove_file(&self.held)?;
         }
         match private::create(&self.held) {
-            Ok(file) => self.write(file).map(|()| true),
+            Ok(file) => {
+                let written = self.write(file);
+                if written.is_err() {
+                    // Without an owner it would be taken for somebody's.
+                    let _ = fs::remove_file(&self.held);
+                }
+                written.map(|()| true)
+            }
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(false),
             Err(error) => Err(error),
         }
@@ -120,7 +130,7 @@ impl Lock {
         private::give_to_owner_of(&self.root, &self.held);
         // First, so that nobody finds the word without the lock. Where a file system has no locks, the touching is enough.
         let _ = file.try_lock();
-        file.write_all(self.owner.as_bytes())?;
+        self.disk.write_owner(&mut file, self.owner.as_bytes())?;
         *self.locked() = Some(file);
         Ok(())
     }
@@ -149,9 +159,9 @@ pub(super) struct Exclusive {
 
 impl Exclusive {
     /// Waits until nobody delivers.
-    pub(super) fn take(root: &Path) -> io::Result<Self> {
+    pub(super) fn take(root: &Path, disk: Arc<dyn Disk>) -> io::Result<Self> {
         // An owner of its own: the drainer may be in this very process.
-        let taken = Self { lock: Lock::new(root), touched: Instant::now() };
+        let taken = Self { lock: Lock::new(root, disk), touched: Instant::now() };
         let end = Instant::now() + PATIENCE;
         loop {
             taken.ask()?;

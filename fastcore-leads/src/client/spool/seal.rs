@@ -58,10 +58,20 @@ impl SpoolKeys {
         Ok([&MAGIC[..], &key.id, &nonce, &sealed].concat())
     }
 
+    /// The id of the key that a file is sealed with.
+    pub(super) fn key_of(bytes: &[u8]) -> Option<&[u8]> {
+        bytes.strip_prefix(MAGIC)?.get(..KEY_ID_BYTES)
+    }
+
+    /// Whether the key with this id is here.
+    pub(super) fn have(&self, id: &[u8]) -> bool {
+        self.keys.iter().any(|key| key.id == id)
+    }
+
     /// What was sealed under this name; nothing where the key is not here, or the file is not as it was written.
     pub(super) fn open(&self, bytes: &[u8], file_name: &str) -> Option<Vec<u8>> {
-        let rest = bytes.strip_prefix(MAGIC)?;
-        let (id, rest) = rest.split_at_checked(KEY_ID_BYTES)?;
+        let id = Self::key_of(bytes)?;
+        let rest = &bytes[MAGIC.len() + KEY_ID_BYTES..];
         let (nonce, sealed) = rest.split_at_checked(NONCE_BYTES)?;
         let nonce: [u8; NONCE_BYTES] = nonce.try_into().ok()?;
         let key = self.keys.iter().find(|key| key.id == id)?;

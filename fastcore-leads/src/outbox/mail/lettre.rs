@@ -85,7 +85,7 @@ impl Mailer for SmtpMailer {
                     code = Some(response.code().into());
                     self.remember(mail, address);
                 }
-                Err(error) if error.is_permanent() || error.is_client() => never = Some(error),
+                Err(error) if error.is_client() || refuses_address(&error) => never = Some(error),
                 Err(error) => not_now = Some(error),
             }
         }
@@ -104,6 +104,11 @@ impl Mailer for SmtpMailer {
             (None, None, None) => Err(NotMailed::new(None, "the mail is to nobody")),
         }
     }
+}
+
+/// Whether it is the address that is refused (RFC 5321, 4.2.3, and RFC 7504, 5), and not the session, such as by 535 or 554: another may do.
+fn refuses_address(error: &lettre::transport::smtp::Error) -> bool {
+    error.is_permanent() && error.status().is_some_and(|code| matches!(u16::from(code), 550 | 551 | 553 | 556))
 }
 
 /// Requested mail action okay, completed (RFC 5321, 4.2.3).

@@ -1,6 +1,6 @@
 use std::collections::HashMap;
 
-use super::{BoxFuture, Session, Work, read_answers, sqlite};
+use super::{BoxFuture, Session, Work, kept_out, read_answers, sqlite};
 use crate::{
     inbox::{Change, InboxError},
     sql::{
@@ -67,9 +67,12 @@ async fn carry_out<S: Session>(session: &mut S, dialect: Dialect, change: Change
         Err(refusal) => return Ok(Err(refusal)),
     };
     let [leads, trails] = dialect.rewrite(&rewrites);
-    if change.rewrites_leads() {
-        session.write(leads).await?;
+    let count = rewrites.len() as u64;
+    if change.rewrites_leads() && session.write(leads).await? != count {
+        return Err(kept_out());
     }
-    session.write(trails).await?;
+    if session.write(trails).await? != count {
+        return Err(kept_out());
+    }
     Ok(Ok(rewrites.into_iter().map(|rewrite| rewrite.row).collect()))
 }

@@ -43,14 +43,15 @@ impl Dialect {
         statement
     }
 
-    /// How many leads came from the same address before each of these. Answers id and number. An erased one has no address; that it is
-    /// erased is not asked here, since the planner would take the index on addresses for it.
+    /// How many leads came from the same address to the same source before each of these, and are not in quarantine. Answers id and number.
+    /// An erased one has no address; that it is erased is not asked here, since the planner would take the index on addresses for it.
     pub(super) fn earlier_leads(self, ids: &[Uuid]) -> Statement {
         let mut statement = Statement::new(self);
         let is_one = statement.is_one_of("lead.id", ids);
         let answer = self.json_array(&format!(
             "lead.id, (SELECT count(*) FROM (SELECT 1 FROM lead_inbox AS earlier \
                  WHERE lower(earlier.email) = lower(lead.email) AND earlier.erased_at_utc IS NULL \
+                 AND earlier.source = lead.source AND earlier.status <> 'quarantined' \
                  AND earlier.created_at_utc < lead.created_at_utc LIMIT {MAX_EARLIER_LEADS}) AS counted)"
         ));
         statement.text = Cow::Owned(format!("SELECT {answer} AS answer FROM lead_inbox AS lead WHERE {is_one}"));

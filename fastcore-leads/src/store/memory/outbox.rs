@@ -233,6 +233,8 @@ impl LeadOutbox for MemoryLeadStore {
         let earlier_than = |lead: &StoredLead| {
             let is_earlier = |other: &StoredLead| {
                 other.erased_at_utc.is_none()
+                    && other.source == lead.source
+                    && other.status != LeadStatus::Quarantined.as_str()
                     && other.created_at_utc < lead.created_at_utc
                     && is_same_address(&other.email, &lead.email)
             };

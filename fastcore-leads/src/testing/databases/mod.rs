@@ -15,7 +15,7 @@ use crate::{
     inbox::{InboxExt, LeadFilter, Retention, Target},
     ingest::{Ingest, IngestError},
     lead::{Lead, LeadId},
-    store::{Insertion, LeadDatabase, StoreError, StoreErrorKind},
+    store::{Insertion, LeadDatabase, StoreError, StoreErrorKind, StoredLead},
 };
 
 /// A database under test.
@@ -102,6 +102,14 @@ async fn assert_one_fails_alone(ingest: &Ingest, refused: &Lead) {
     for (i, result) in tasks.join_all().await {
         assert_eq!(result.err(), (i == 37).then_some(IngestError::Internal));
     }
+}
+
+/// A lead whose change, or whose audit row, somebody's trigger keeps out: nothing is changed, and whoever asked is told.
+async fn assert_unchanged_by_an_erasure(database: &Database, lead: &StoredLead) {
+    let erased = database.erase(Target::Lead(lead.id), Actor::SITE_INGEST, None).await;
+    assert!(erased.is_err(), "{erased:?}");
+    assert_eq!(database.get(lead.id).await.expect("get").as_ref(), Some(lead));
+    assert_eq!(database.audit_trail(lead.id).await.expect("trail").len(), 1);
 }
 
 /// Rounds of leads of which some, at random places, hold the [`CANARY`] that the database refuses: they fail, the others

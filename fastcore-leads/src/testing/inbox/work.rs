@@ -212,6 +212,14 @@ pub async fn a_dropped_change_is_whole_or_nothing(store: Store) {
 pub async fn a_reason_must_not_name_the_person(store: Store) {
     let id = insert(&store, lead()).await;
     let before = get(&store, id).await;
+    let mut sent = body();
+    sent["name"] = "He\u{301}le\u{300}ne Martin-Lefe\u{300}vre".into();
+    sent["meta"]["request_id"] = uuid::Uuid::now_v7().to_string().into();
+    let helene = insert(&store, parse(&sent)).await;
+    for text in ["Helene a rappelé", "madame Lefèvre", "HÉLÈNE", "M. Martin"] {
+        let result = store.erase(Target::Lead(helene), marie(), because(text)).await;
+        assert!(matches!(result, Err(InboxError::ReasonNamesPerson)), "{text}: {result:?}");
+    }
     for text in ["Jean a rappelé", "mme DUPONT", "chez acme sas", "numéro +33612345678"] {
         let result = store.transition(id, LeadStatus::Received, LeadStatus::Processing, marie(), because(text)).await;
         assert!(matches!(result, Err(InboxError::ReasonNamesPerson)), "{text}: {result:?}");

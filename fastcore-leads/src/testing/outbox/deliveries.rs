@@ -236,16 +236,28 @@ pub async fn a_queue_holds_nothing_of_a_person(store: Outbox) {
     );
 }
 
-/// In any case of letters, those that are erased left out.
+/// In any case of letters, those left out that are erased, in quarantine or of another source.
 pub async fn earlier_leads_of_an_address_are_counted(store: Outbox) {
     let from = |email: &'static str| move |sent: &mut serde_json::Value| sent["email"] = email.into();
     let mut ids = Vec::new();
     for email in ["anne@example.com", "ANNE@example.com", "jean@example.com", "anne@EXAMPLE.com"] {
         ids.push(receive(&store, from(email)).await);
     }
+    let elsewhere = receive(&store, |sent| {
+        sent["email"] = "anne@example.com".into();
+        sent["meta"]["source"] = "partner.example".into();
+    });
+    let elsewhere = elsewhere.await;
+    let in_quarantine = |sent: &mut serde_json::Value| {
+        sent["email"] = "anne@example.com".into();
+        sent["meta"]["suspicion"] = serde_json::json!(["honeypot"]);
+    };
+    receive(&store, in_quarantine).await;
+    ids.push(receive(&store, from("anne@example.com")).await);
     let earlier = async |id| store.subjects(&[id]).await.expect("subjects").remove(0).earlier_leads;
     assert_eq!((earlier(ids[0]).await, earlier(ids[1]).await), (0, 1));
     assert_eq!((earlier(ids[2]).await, earlier(ids[3]).await), (0, 2));
+    assert_eq!((earlier(elsewhere).await, earlier(ids[4]).await), (0, 3));
     store.erase(Target::Lead(ids[0]), marie(), None).await.expect("erased");
     assert_eq!(earlier(ids[3]).await, 1);
 }

@@ -10,7 +10,7 @@ use std::{
 use fastcore_leads::client::{Client, Delivery, Disk, Spool, SpoolOptions, StdDisk};
 use tokio::task::JoinSet;
 
-use super::{Fake, counts, files, folder, lead};
+use super::{Fake, counts, files, folder, lead, until};
 
 const MESSAGE: &str = "Notre cabine de peinture perd de la pression.";
 
@@ -69,6 +69,13 @@ impl Disk for Watched {
         StdDisk.write(file, &bytes[..bytes.len() / 2])?;
         self.step("write", None)?;
         StdDisk.write(file, &bytes[bytes.len() / 2..])
+    }
+
+    fn write_owner(&self, file: &mut File, owner: &[u8]) -> io::Result<()> {
+        match *self.fault.lock().unwrap() {
+            Some(("write", kind)) => Err(kind.into()),
+            _ => StdDisk.write_owner(file, owner),
+        }
     }
 
     fn sync(&self, file: &File) -> io::Result<()> {
@@ -213,4 +220,22 @@ async fn a_folder_that_cannot_be_made_is_told_and_nothing_is_confirmed() {
     assert_eq!(counts(&folder), (0, 0));
     disk.fails(None);
     assert!(client.deliver(&lead(MESSAGE)).await.is_ok());
+}
+
+#[tokio::test]
+async fn a_full_disk_takes_no_leads_and_still_empties() {
+    let (_dir, folder) = folder();
+    let (disk, fake) = (Watched::default(), Fake::away());
+    drop({
+        let client = disk.client(&fake, &folder);
+        client.deliver(&lead(MESSAGE)).await.unwrap();
+        client
+    });
+    disk.fails(Some(("write", io::ErrorKind::StorageFull)));
+    let client = disk.client(&fake, &folder);
+    // Neither goes it there, nor does it go through.
+    client.deliver(&lead("Notre second message, que personne ne prend.")).await.unwrap_err();
+    assert!(!client.takes_leads().await);
+    fake.is_back();
+    until("it is delivered", || fake.messages() == [MESSAGE] && counts(&folder) == (0, 0)).await;
 }

@@ -137,7 +137,8 @@ async fn what_is_sealed_under_an_unknown_key_is_put_aside_until_the_key_is_there
         // Whose client is dropped here may still be at its last attempt: it knows no other FASTCore.
         client(&Fake::away(), sealed(&folder, ONE)).deliver(&lead(MESSAGE)).await.unwrap();
         let fake = Fake::new();
-        let without = client(&fake, wrong.map_or_else(|| open(&folder), |key| sealed(&folder, key)));
+        let spool = wrong.map_or_else(|| open(&folder), |key| sealed(&folder, key));
+        let without = fake.client().spool(spool).aside_after(Duration::ZERO).start();
         until("it is put aside", || folder.join("refused/unreadable").exists() && counts(&folder) == (0, 1)).await;
         assert_eq!(without.spool().unwrap().retry(None).unwrap(), 0, "it cannot be read yet");
         drop(without);
@@ -146,6 +147,25 @@ async fn what_is_sealed_under_an_unknown_key_is_put_aside_until_the_key_is_there
         assert_eq!(with.spool().unwrap().retry(None).unwrap(), 1);
         until("it is delivered", || fake.messages() == [MESSAGE]).await;
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_that_another_process_has_first_keeps_a_lead_waiting() {
+    let (_dir, folder) = folder();
+    client(&Fake::away(), sealed(&folder, TWO)).deliver(&lead(MESSAGE)).await.unwrap();
+    let fake = Fake::new();
+    let former = client(&fake, sealed(&folder, ONE));
+    // Two rounds at least, each of which comes to all files.
+    for message in ["Un texte du premier tour.", "Un texte du second tour."] {
+        fake.when(|_| Some(None));
+        former.deliver(&lead(message)).await.unwrap();
+        fake.is_back();
+        until("it is delivered", || fake.messages().iter().any(|taken| taken == message)).await;
+    }
+    assert_eq!(counts(&folder), (1, 0), "the other one waits");
+    drop(former);
+    let _latter = client(&fake, sealed(&folder, &format!("{TWO}\n{ONE}")));
+    until("all are delivered", || fake.messages().len() == 3 && counts(&folder) == (0, 0)).await;
 }
 
 #[test]

@@ -7,11 +7,15 @@ use uuid::Uuid;
 use super::{migrated, psql};
 use crate::{
     audit::Actor,
+    inbox::{InboxExt, Target},
     ingest::Ingest,
     store::{Insertion, LeadDatabase, NewLead, StoreErrorKind},
     testing::{
         body,
-        databases::{CANARY, Open, assert_one_fails_alone, assert_poison_fails_alone, assert_refused_alone},
+        databases::{
+            CANARY, Open, assert_one_fails_alone, assert_poison_fails_alone, assert_refused_alone,
+            assert_unchanged_by_an_erasure,
+        },
         lead, new_lead, parse,
     },
 };
@@ -83,6 +87,33 @@ pub async fn what_a_trigger_keeps_out_is_not_acknowledged(open: Open) {
             [Insertion::Inserted]
         );
     }
+}
+
+/// The same of changes, and of who was shown a lead.
+pub async fn what_a_trigger_keeps_out_is_not_changed(open: Open) {
+    let (database, url) = migrated(open).await;
+    psql(&url, "CREATE FUNCTION keep_out() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END'");
+    let new = new_lead();
+    database.insert(std::slice::from_ref(&new)).await.expect("written");
+    let lead = database.get(new.id()).await.expect("get").expect("it is there");
+    for (event, table, column) in [("UPDATE", "lead_inbox", "id"), ("INSERT", "audit_log", "lead_id")] {
+        psql(
+            &url,
+            &format!(
+                "CREATE TRIGGER keep_out BEFORE {event} ON {table} FOR EACH ROW WHEN (NEW.{column} = '{}')
+                 EXECUTE FUNCTION keep_out()",
+                new.id()
+            ),
+        );
+        assert_unchanged_by_an_erasure(&database, &lead).await;
+        if table == "audit_log" {
+            let noted = database.note_revealed(std::slice::from_ref(&lead), &Actor::SITE_INGEST).await;
+            assert_eq!(noted.expect_err("not noted").kind(), StoreErrorKind::Rejected);
+        }
+        psql(&url, &format!("DROP TRIGGER keep_out ON {table}"));
+    }
+    let erased = database.erase(Target::Lead(new.id()), Actor::SITE_INGEST, None).await;
+    assert_eq!(erased.expect("erased"), [new.id()]);
 }
 
 /// A constraint of a host's that is checked at the commit, behind the row in which the statement answers.

@@ -15,7 +15,8 @@ pub use self::adoption::{
 };
 pub use self::batches::{
     a_refused_row_fails_alone_and_is_not_shown, poison_at_random_places_fails_alone,
-    what_a_trigger_keeps_out_is_not_acknowledged, what_fails_at_the_commit_is_not_acknowledged,
+    what_a_trigger_keeps_out_is_not_acknowledged, what_a_trigger_keeps_out_is_not_changed,
+    what_fails_at_the_commit_is_not_acknowledged,
 };
 pub use self::connections::{
     a_connection_that_was_forgotten_is_not_the_leads_fault, a_host_that_does_not_commit_holds_up_its_own_lead_only,
@@ -93,6 +94,7 @@ cases! {
     a_retry_of_an_erased_lead_is_told_so
     a_refused_row_fails_alone_and_is_not_shown
     what_a_trigger_keeps_out_is_not_acknowledged
+    what_a_trigger_keeps_out_is_not_changed
     what_fails_at_the_commit_is_not_acknowledged
     unsafe_settings_are_named
     settings_that_log_leads_are_named

@@ -2,10 +2,12 @@
 
 use super::{Execute, migrated, run, with_a_trigger};
 use crate::{
+    inbox::{InboxExt, Target},
     sql::sqlite as sql,
+    store::StoreErrorKind,
     testing::{
         body,
-        databases::{CANARY, Open, assert_poison_fails_alone, assert_refused_alone},
+        databases::{CANARY, Open, assert_poison_fails_alone, assert_refused_alone, assert_unchanged_by_an_erasure},
         lead, new_lead, parse,
     },
 };
@@ -60,6 +62,29 @@ pub async fn what_a_trigger_keeps_out_is_not_acknowledged(open: Open, execute: E
         let sent_again = crate::NewLead::new(kept_out, crate::Actor::SITE_INGEST);
         assert_eq!(database.insert(&[sent_again]).await.expect("written"), [crate::Insertion::Inserted]);
     }
+}
+
+/// The same of changes, and of who was shown a lead.
+pub async fn what_a_trigger_keeps_out_is_not_changed(open: Open, execute: Execute) {
+    let (database, dir) = migrated(open).await;
+    let new = new_lead();
+    database.insert(std::slice::from_ref(&new)).await.expect("written");
+    let lead = database.get(new.id()).await.expect("get").expect("it is there");
+    for (event, table, column) in [("UPDATE", "lead_inbox", "id"), ("INSERT", "audit_log", "lead_id")] {
+        let trigger = format!(
+            "CREATE TRIGGER keep_out BEFORE {event} ON {table} WHEN NEW.{column} = '{}' BEGIN SELECT RAISE(IGNORE); END",
+            new.id()
+        );
+        run(execute, &dir, &trigger).await;
+        assert_unchanged_by_an_erasure(&database, &lead).await;
+        if table == "audit_log" {
+            let noted = database.note_revealed(std::slice::from_ref(&lead), &crate::Actor::SITE_INGEST).await;
+            assert_eq!(noted.expect_err("not noted").kind(), StoreErrorKind::Rejected);
+        }
+        run(execute, &dir, "DROP TRIGGER keep_out").await;
+    }
+    let erased = database.erase(Target::Lead(new.id()), crate::Actor::SITE_INGEST, None).await;
+    assert_eq!(erased.expect("erased"), [new.id()]);
 }
 
 /// Nothing that the migrations make is in the way of the one statement by which most batches are written.

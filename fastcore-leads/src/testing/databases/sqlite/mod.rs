@@ -7,7 +7,7 @@ pub use self::{
     batches::{
         a_batch_is_one_statement, a_database_in_memory_keeps_leads_too, a_refused_row_fails_alone_and_is_not_shown,
         no_trigger_parts_a_lead_from_its_audit_row, poison_at_random_places_fails_alone,
-        what_a_trigger_keeps_out_is_not_acknowledged,
+        what_a_trigger_keeps_out_is_not_acknowledged, what_a_trigger_keeps_out_is_not_changed,
     },
     plans::{pages_are_read_from_an_index, searches_are_read_from_an_index},
 };
@@ -58,6 +58,7 @@ cases! {
     a_refused_row_fails_alone_and_is_not_shown
     no_trigger_parts_a_lead_from_its_audit_row
     what_a_trigger_keeps_out_is_not_acknowledged
+    what_a_trigger_keeps_out_is_not_changed
     a_batch_is_one_statement
     a_database_in_memory_keeps_leads_too
     commits_are_durable

@@ -1,12 +1,14 @@
 //! Empties the spool, hour by hour, with pauses that grow while FASTCore is down.
 
+mod files;
+
 use std::{
-    collections::{HashMap, VecDeque},
+    collections::HashMap,
     io,
     panic::AssertUnwindSafe,
     path::PathBuf,
     pin::pin,
-    sync::Arc,
+    sync::{Arc, atomic::Ordering},
     time::{Duration, Instant},
 };
 
@@ -14,13 +16,13 @@ use chrono::Utc;
 use futures_util::{FutureExt, StreamExt, future, stream::FuturesUnordered};
 use tokio::time::sleep;
 
-use crate::jitter;
-
+use self::files::Files;
 use super::{
     AsideReason, Shared, Spool,
     answer::Verdict,
     spool::{Counts, File, Found, Tended, Walk},
 };
+use crate::jitter;
 
 pub(super) struct Settings {
     pub(super) aside_after: Duration,
@@ -38,8 +40,6 @@ const COUNT_EVERY: Duration = Duration::from_secs(60);
 const MAX_FAILURES: usize = 3;
 /// Leads that are sent at once, at most: it begins with one, and each that gets through makes room for one more.
 const MAX_AT_ONCE: usize = 64;
-/// Files whose names are held in memory at once.
-const CHUNK: usize = 256;
 /// Leads whose failures are remembered.
 const MAX_REMEMBERED: usize = 10_000;
 /// A lead that FASTCore has a fault with is tried so often at least.
@@ -67,7 +67,8 @@ pub(super) async fn run(shared: Arc<Shared>, settings: Settings) {
         spool,
         settings,
         failures: HashMap::new(),
-        got_through: 0,
+        tries: 0,
+        has_told_of_keys: false,
         counted: None,
         tended: None,
     };
@@ -113,19 +114,27 @@ struct Drainer<'a> {
     shared: &'a Arc<Shared>,
     spool: Spool,
     settings: Settings,
-    /// Leads that failed, by file: they are tried behind those that did not, so that one lead that FASTCore stumbles over does not
-    /// keep the others back.
+    /// Leads that failed, by file: they are tried behind those that did not, and those first that were tried longest ago, so that leads that
+    /// FASTCore stumbles over, however many there are, do not keep the others back.
     failures: HashMap<PathBuf, Failure>,
-    /// Leads that were delivered since the start.
-    got_through: u64,
+    /// Leads that were tried since the start.
+    tries: u64,
+    has_told_of_keys: bool,
     counted: Option<Instant>,
     /// When the lock was last looked after, and whether it is ours.
     tended: Option<(Instant, bool)>,
 }
 
-/// A lead that failed, and FASTCore's faults with it since something else last came of it.
+/// A lead that failed.
 #[derive(Default)]
-struct Failure(Option<Faults>);
+struct Failure {
+    /// How many had been tried when it was last tried.
+    tried: u64,
+    /// FASTCore's faults with it since something else last came of it.
+    faults: Option<Faults>,
+    /// Since when it is known that it cannot be opened.
+    locked: Option<Instant>,
+}
 
 struct Faults {
     tries: u32,
@@ -171,7 +180,7 @@ impl Drainer<'_> {
 
     /// Delivers what waits, what failed before last. Returns whether it went through all of it.
     async fn deliver_all(&mut self, walk: Walk, progress: &mut Progress) -> bool {
-        let mut files = Files { walk: Some(walk), chunk: VecDeque::new(), deferred: Vec::new() };
+        let mut files = Files::of(walk);
         let (shared, spool) = (Arc::clone(self.shared), self.spool.clone());
         let mut under_way = FuturesUnordered::new();
         let mut goes_on = true;
@@ -195,32 +204,36 @@ impl Drainer<'_> {
 
     /// A lead that fails is tried behind the others next time. Counted before it is tried: a fault counts too.
     fn count_try(&mut self, path: &PathBuf) {
+        self.tries += 1;
         if self.failures.len() < MAX_REMEMBERED || self.failures.contains_key(path) {
-            self.failures.entry(path.clone()).or_default();
+            self.failures.entry(path.clone()).or_default().tried = self.tries;
         }
     }
 
-    async fn judge(&mut self, file: &File, came_to: Option<Verdict>, progress: &mut Progress) {
-        match came_to {
-            // It is gone, or cannot be read, which says nothing of FASTCore.
-            None => {
+    async fn judge(&mut self, file: &File, came_to: CameTo, progress: &mut Progress) {
+        let verdict = match came_to {
+            // Neither says anything of FASTCore.
+            CameTo::Nothing => {
                 self.failures.remove(&file.path);
                 return;
             }
-            Some(Verdict::Stored(_) | Verdict::Erased | Verdict::Refused(_)) => {
+            CameTo::Locked => return self.judge_locked(file).await,
+            CameTo::Verdict(verdict) => verdict,
+        };
+        match verdict {
+            Verdict::Stored(_) | Verdict::Erased | Verdict::Refused(_) => {
                 self.failures.remove(&file.path);
-                self.got_through += 1;
                 progress.failures_in_a_row = 0;
                 progress.has_delivered = true;
                 progress.at_once = (progress.at_once + 1).min(MAX_AT_ONCE);
                 return;
             }
-            Some(Verdict::Failing) => self.judge_fault(file).await,
-            Some(Verdict::Unavailable(wait)) => {
+            Verdict::Failing => self.judge_fault(file).await,
+            Verdict::Unavailable(wait) => {
                 progress.asked = progress.asked.max(wait.unwrap_or_default());
                 self.forget_faults(file);
             }
-            Some(Verdict::Misconfigured | Verdict::Foreign) => self.forget_faults(file),
+            Verdict::Misconfigured | Verdict::Foreign => self.forget_faults(file),
         }
         progress.failures_in_a_row += 1;
         progress.at_once = 1;
@@ -228,25 +241,43 @@ impl Drainer<'_> {
 
     /// FASTCore has a fault with this lead; perhaps always.
     async fn judge_fault(&mut self, file: &File) {
-        let (got_through, aside_after) = (self.got_through, self.settings.aside_after);
-        let Some(Failure(faults)) = self.failures.get_mut(&file.path) else { return };
-        let faults = faults.get_or_insert(Faults { tries: 0, since: Instant::now(), got_through });
+        let (got_through, aside_after) = (self.shared.got_through.load(Ordering::Relaxed), self.settings.aside_after);
+        let Some(failure) = self.failures.get_mut(&file.path) else { return };
+        let faults = failure.faults.get_or_insert(Faults { tries: 0, since: Instant::now(), got_through });
         faults.tries += 1;
         let is_hopeless =
             faults.tries >= MIN_TRIES && faults.since.elapsed() >= aside_after && faults.got_through < got_through;
         if is_hopeless {
             tracing::error!("FASTCore always has a fault with a lead that others get past; it is put aside");
-            let path = file.path.clone();
-            let moved = self.spool.blocking(move |folder| folder.put_aside(&path, AsideReason::Failing));
-            moved.await.unwrap_or_else(trouble);
-            self.failures.remove(&file.path);
+            self.put_aside(file, AsideReason::Failing).await;
         }
+    }
+
+    /// It is encrypted under a key that is not here. Where several processes share the spool and get a new key one after the other, it will be.
+    async fn judge_locked(&mut self, file: &File) {
+        if !std::mem::replace(&mut self.has_told_of_keys, true) {
+            tracing::error!(
+                "spooled leads wait that are encrypted under a key that this process does not have: give it all keys"
+            );
+        }
+        let Some(failure) = self.failures.get_mut(&file.path) else { return };
+        if failure.locked.get_or_insert_with(Instant::now).elapsed() >= self.settings.aside_after {
+            tracing::error!("a lead that cannot be decrypted here is put aside");
+            self.put_aside(file, AsideReason::Unreadable).await;
+        }
+    }
+
+    async fn put_aside(&mut self, file: &File, reason: AsideReason) {
+        let path = file.path.clone();
+        let moved = self.spool.blocking(move |folder| folder.put_aside(&path, reason));
+        moved.await.unwrap_or_else(trouble);
+        self.failures.remove(&file.path);
     }
 
     /// It was not FASTCore's fault this time: not always, then.
     fn forget_faults(&mut self, file: &File) {
         if let Some(failure) = self.failures.get_mut(&file.path) {
-            *failure = Failure::default();
+            failure.faults = None;
         }
     }
 
@@ -265,7 +296,8 @@ impl Drainer<'_> {
                 let is_ours = tended.await.map_or_else(
                     |error| {
                         tracing::error!(kind = %error.kind(), "the spool's lock cannot be written: look at the disk");
-                        false
+                        // To deliver needs no room, and makes some. Two that do so at once only do the work twice.
+                        matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
                     },
                     |tended| tended == Tended::Ours,
                 );
@@ -311,53 +343,24 @@ impl Drainer<'_> {
     }
 }
 
-/// The files of a round.
-struct Files {
-    walk: Option<Walk>,
-    chunk: VecDeque<File>,
-    /// Those that failed before.
-    deferred: Vec<File>,
+/// What came of one file.
+enum CameTo {
+    /// It could not be read, or is not there any more.
+    Nothing,
+    /// It is encrypted under a key that is not here.
+    Locked,
+    Verdict(Verdict),
 }
 
-impl Files {
-    async fn next(&mut self, spool: &Spool, failures: &HashMap<PathBuf, Failure>) -> Option<File> {
-        loop {
-            while let Some(file) = self.chunk.pop_front() {
-                if self.walk.is_some() && failures.contains_key(&file.path) {
-                    self.deferred.push(file);
-                } else {
-                    return Some(file);
-                }
-            }
-            let Some(mut walk) = self.walk.take() else {
-                if self.deferred.is_empty() {
-                    return None;
-                }
-                self.chunk = std::mem::take(&mut self.deferred).into();
-                continue;
-            };
-            let read = spool.blocking(move |_| {
-                let chunk: VecDeque<File> = walk.by_ref().filter(|file| !file.is_draft()).take(CHUNK).collect();
-                Ok((walk, chunk))
-            });
-            if let Ok((walk, chunk)) = read.await {
-                // The last chunk is shorter, or empty.
-                self.walk = (!chunk.is_empty()).then_some(walk);
-                self.chunk = chunk;
-            }
-        }
-    }
-}
-
-/// What came of one file; nothing where it could not be read, or is not there any more.
-async fn deliver(shared: &Shared, spool: &Spool, file: File) -> (File, Option<Verdict>) {
+async fn deliver(shared: &Shared, spool: &Spool, file: File) -> (File, CameTo) {
     let path = file.path.clone();
     let (envelope, bytes) = match spool.blocking(move |folder| folder.read(&path)).await {
         Ok(Found::Lead(envelope, bytes)) => (envelope, bytes),
-        Ok(Found::Gone | Found::Aside) => return (file, None),
+        Ok(Found::Locked) => return (file, CameTo::Locked),
+        Ok(Found::Gone | Found::Aside) => return (file, CameTo::Nothing),
         Err(error) => {
             trouble(error);
-            return (file, None);
+            return (file, CameTo::Nothing);
         }
     };
     let verdict = shared.attempt(&envelope).await;
@@ -371,10 +374,10 @@ async fn deliver(shared: &Shared, spool: &Spool, file: File) -> (File, Option<Ve
         Verdict::Failing | Verdict::Unavailable(_) | Verdict::Misconfigured | Verdict::Foreign => Ok(()),
     };
     match done {
-        Ok(()) => (file, Some(verdict)),
+        Ok(()) => (file, CameTo::Verdict(verdict)),
         Err(error) => {
             trouble(error);
-            (file, None)
+            (file, CameTo::Nothing)
         }
     }
 }
