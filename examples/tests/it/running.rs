@@ -105,7 +105,7 @@ async fn tokens_have_names_sources_and_ends_and_are_read_again() {
     // As while somebody writes it; a start would say so of it, too.
     write("# soon\n");
     service.signal("-HUP");
-    until("it is refused", async || service.logs().contains("no token in the file is for leads")).await;
+    until("it is refused", async || service.logs().contains("there is no token in the file")).await;
     assert_eq!(status(at, &posted_with(OTHER)).await, 201, "the former stay");
     for (wrong, said) in [
         ("[[token]]\nname = \"x\"\n", "give it a secret"),

@@ -56,7 +56,8 @@ impl ClientBuilder {
     }
 
     /// How long a lead is tried that FASTCore always answers with 500 while others get through; then it is put aside for a person
-    /// to look at, so that it does not stand in the way. Default: one hour.
+    /// to look at, so that it does not stand in the way; and how long a lead waits that is encrypted under a key that is not here. Default: one
+    /// hour.
     pub fn aside_after(mut self, aside_after: Duration) -> Self {
         self.settings.aside_after = aside_after;
         self

@@ -208,18 +208,25 @@ pub trait InboxExt: LeadInbox {
     /// meanwhile. May be stopped and started again at any time.
     ///
     /// # Errors
-    /// [`InboxError`] where the database does not answer; what was erased before stays erased.
+    /// [`InboxError`] where the database does not answer; what was erased before stays erased. If it refuses to erase a lead, that is
+    /// returned once the others are erased.
     async fn purge(&self, retention: Retention, actor: Actor) -> Result<PurgeReport, InboxError> {
-        let mut report = PurgeReport::default();
+        let (mut report, mut refused) = (PurgeReport::default(), None);
         for mut due in retention.due(time::now()) {
             while next_window(self, &mut due).await? {
                 let started = Instant::now();
-                let leads = changed(self, &Change::purge(due, actor.clone())).await?;
-                report.count(due.status, leads.len());
+                let leads = match changed(self, &Change::purge(due, actor.clone())).await {
+                    Err(InboxError::Store(error)) if error.kind() == StoreErrorKind::Rejected => {
+                        refused.get_or_insert(error);
+                        purge_one_by_one(self, due, &actor).await?
+                    }
+                    purged => purged?.len(),
+                };
+                report.count(due.status, leads);
                 sleep(pace::rest_after(started, REST)).await;
             }
         }
-        Ok(report)
+        refused.map_or(Ok(report), |error| Err(error.into()))
     }
 }
 
@@ -229,6 +236,20 @@ async fn changed<I: LeadInbox + ?Sized>(inbox: &I, change: &Change) -> Result<Ve
     let is_contention =
         |error: &InboxError| matches!(error, InboxError::Store(error) if error.kind() == StoreErrorKind::Contention);
     retried(|| inbox.change(change), is_contention).await
+}
+
+/// Erases what the database does not refuse. Returns how many that were.
+async fn purge_one_by_one<I: LeadInbox + ?Sized>(inbox: &I, mut due: Due, actor: &Actor) -> Result<usize, InboxError> {
+    let mut erased = 0;
+    for lead in inbox.due(&due).await? {
+        due.until = Some(Cursor::at(&lead));
+        match changed(inbox, &Change::purge(due, actor.clone())).await {
+            Err(InboxError::Store(error)) if error.kind() == StoreErrorKind::Rejected => {}
+            purged => erased += purged?.len(),
+        }
+        due.after = due.until;
+    }
+    Ok(erased)
 }
 
 async fn appended<I: LeadInbox + ?Sized>(inbox: &I, records: &[AuditRecord]) -> Result<(), StoreError> {

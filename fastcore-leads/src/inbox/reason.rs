@@ -39,11 +39,16 @@ impl Reason {
         let local = lead.email.rsplit_once('@').map(|(local, _)| local);
         let whole = [Some(lead.email.as_str()), local, lead.company.as_deref()].into_iter().flatten();
         // A first name is enough, or half of a double one; short particles are not a name.
-        let names = lead.name.split(|letter: char| !letter.is_alphanumeric() && !is_mark(letter));
+        let is_joint = |letter: char| !letter.is_alphanumeric() && !is_mark(letter);
+        let names = lead.name.split_whitespace().map(|name| name.trim_matches(is_joint));
+        let halves = lead.name.split(is_joint);
         let words = fold(&self.0);
-        whole.chain(names).map(|text| fold(text.trim())).any(|text| {
-            text.chars().count() >= 3 && words.match_indices(&text).any(|(at, found)| stands_alone(&words, at, found))
-        })
+        let is_long = |text: &&str| text.trim().chars().filter(|letter| !is_mark(*letter)).count() >= 3;
+        whole
+            .chain(names)
+            .chain(halves)
+            .filter(is_long)
+            .any(|text| words.match_indices(&fold(text.trim())).any(|(at, found)| stands_alone(&words, at, found)))
     }
 }
 

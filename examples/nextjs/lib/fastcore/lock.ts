@@ -35,10 +35,16 @@ export class Lock {
     if (!(await this.#putStaleAway())) return 'not ours';
     try {
       const file = await open(this.#held, 'wx', 0o600);
-      await file.writeFile(this.#owner);
-      await file.close();
+      await file.writeFile(this.#owner).catch(async (error: unknown) => {
+        // Without an owner it would be taken for somebody's.
+        await rm(this.#held, { force: true });
+        throw error;
+      }).finally(() => file.close());
     } catch (error) {
-      if ((error as NodeJS.ErrnoException).code === 'EEXIST') return 'not ours';
+      const { code } = error as NodeJS.ErrnoException;
+      if (code === 'EEXIST') return 'not ours';
+      // To deliver needs no room, and makes some. Two that do so at once only do the work twice.
+      if (code === 'ENOSPC' || code === 'EDQUOT') return 'ours';
       throw error;
     }
     // Somebody may have asked for it since it was looked for.

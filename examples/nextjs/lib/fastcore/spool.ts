@@ -12,7 +12,7 @@ const MAX_FILE_BYTES = 4 * 32 * 1024;
 const MAX_LEADS = 100_000;
 /** A draft that is older belongs to a process that died: nobody was told that its lead is safe. */
 const STALE_MS = 3_600_000;
-/** A lead that is encrypted under a key that is not here is put aside once it is older. */
+/** A lead that is encrypted under a key that is not here is put aside once it has been seen for so long. */
 const KEY_COMES_WITHIN_MS = 3_600_000;
 
 export interface Waiting {
@@ -28,6 +28,8 @@ export class Spool {
   readonly lock: Lock;
   /** How many wait, near enough: other processes put and remove too. */
   #leads = 0;
+  /** Since when it is known of files that they cannot be opened. */
+  readonly #locked = new Map<string, number>();
 
   constructor(
     readonly root: string,
@@ -109,22 +111,25 @@ export class Spool {
   /** The body of a lead that waits; nothing where it is gone, is encrypted under a key that is not here yet, or holds no lead and was put aside. */
   async read({ path, name }: Waiting): Promise<Buffer | undefined> {
     let bytes: Buffer;
-    let age: number;
     try {
-      const { size, mtimeMs } = await stat(path);
-      age = Date.now() - mtimeMs;
-      if (size > MAX_FILE_BYTES) {
+      if ((await stat(path)).size > MAX_FILE_BYTES) {
         await this.putAside({ path, name }, 'unreadable');
         return undefined;
       }
       bytes = await readFile(path);
     } catch (error) {
-      if (codeOf(error) === 'ENOENT') return undefined;
-      throw error;
+      if (codeOf(error) !== 'ENOENT') throw error;
+      this.#locked.delete(path);
+      return undefined;
     }
     const isSealed = name.endsWith('.sealed');
     // Of several processes that get a new key one after the other, one has it first.
-    if (isSealed && age < KEY_COMES_WITHIN_MS && !this.keys?.has(SpoolKeys.keyOf(bytes))) return undefined;
+    if (isSealed && !this.keys?.has(SpoolKeys.keyOf(bytes))) {
+      const since = this.#locked.get(path) ?? Date.now();
+      this.#locked.set(path, since);
+      if (Date.now() - since < KEY_COMES_WITHIN_MS) return undefined;
+    }
+    this.#locked.delete(path);
     const body = isSealed ? this.keys?.open(bytes, name) : bytes;
     if (body && isLead(body)) return body;
     await this.putAside({ path, name }, 'unreadable');

@@ -71,7 +71,9 @@ pub(super) fn page() -> Object {
         .required("status")
         .property(
             "earlier_leads",
-            unsigned().description(Some("Leads that came from the same address to the same source before")),
+            unsigned().description(Some(
+                "Leads that came from the same address to the same source before, and are not in quarantine: up to 100",
+            )),
         )
         .required("earlier_leads");
     let event = ObjectBuilder::new()

@@ -111,15 +111,18 @@ impl Follow {
     }
 
     fn replace(&self, named: &[Named]) -> Result<(), String> {
-        // An empty file, such as one that is being written, would lock every sender out.
-        if !self.has_leads && !named.iter().any(|token| token.scopes.contains(&Scope::Ingest)) {
-            return Err(format!("{FILE}: no token in the file is for leads, and there is no other"));
+        // Such as one that is being written: it would lock everybody out.
+        if named.is_empty() {
+            return Err(format!("{FILE}: there is no token in the file"));
         }
         self.set.replace(self.fixed.with(named)?).map_err(|error| error.to_string())
     }
 
     fn replaced(&self, named: &[Named]) {
         announce(named);
+        if !self.has_leads && !named.iter().any(|token| token.scopes.contains(&Scope::Ingest) && !token.has_expired()) {
+            tracing::warn!("no token is for leads any more: senders are refused");
+        }
         let is_new = |had: bool, scopes: &[Scope]| {
             !had && named.iter().any(|token| token.scopes.iter().any(|scope| scopes.contains(scope)))
         };

@@ -187,7 +187,13 @@ impl Folder {
             return Ok(None);
         };
         let of_that_hour = files.take_while(|file| file.path.parent() == Some(&hour)).take(LOOKED_AT);
-        Ok(of_that_hour.filter_map(|file| self.inspect(&file)?.ok()).map(|lead| lead.sent_at()).min())
+        // What cannot be read has waited since it was written, at least.
+        let written_at = |file: &layout::File| {
+            fs::metadata(&file.path).and_then(|metadata| metadata.modified()).ok().map(DateTime::from)
+        };
+        let waits_since =
+            |file: layout::File| self.inspect(&file)?.map_or_else(|_| written_at(&file), |lead| Some(lead.sent_at()));
+        Ok(of_that_hour.filter_map(waits_since).min())
     }
 }
 

@@ -106,9 +106,15 @@ impl Mailer for SmtpMailer {
     }
 }
 
-/// Whether it is the address that is refused (RFC 5321, 4.2.3, and RFC 7504, 5), and not the session, such as by 535 or 554: another may do.
+/// Whether it is the address that is refused, and not the session: by 530, 534, 535 or 538 (RFC 4954, 6), by 521 (RFC 7504, 3), or by a
+/// greeting of 554 (RFC 5321, 3.1), which has no enhanced code (RFC 3463). Another session may do.
 fn refuses_address(error: &lettre::transport::smtp::Error) -> bool {
-    error.is_permanent() && error.status().is_some_and(|code| matches!(u16::from(code), 550 | 551 | 553 | 556))
+    let is_of_session = |code| match code {
+        521 | 530 | 534 | 535 | 538 => true,
+        554 => !error.to_string().contains(": 5."),
+        _ => false,
+    };
+    error.is_permanent() && error.status().is_none_or(|code| !is_of_session(u16::from(code)))
 }
 
 /// Requested mail action okay, completed (RFC 5321, 4.2.3).

@@ -21,6 +21,9 @@ use crate::{
     time,
 };
 
+/// How many leads of an address are looked at for the number of its earlier ones: a machine may send without end.
+const LOOKED_AT: u32 = 1_000;
+
 impl Dialect {
     /// Events behind a number, in order. Answers [`EventRow`]s.
     pub(super) fn events(self, after: i64, limit: u32) -> Statement {
@@ -43,16 +46,19 @@ impl Dialect {
         statement
     }
 
-    /// How many leads came from the same address to the same source before each of these, and are not in quarantine. Answers id and number.
+    /// How many leads came from the same address to the same source before each of these, and are not in quarantine, of the last
+    /// [`LOOKED_AT`] of the address. Answers id and number.
     /// An erased one has no address; that it is erased is not asked here, since the planner would take the index on addresses for it.
     pub(super) fn earlier_leads(self, ids: &[Uuid]) -> Statement {
         let mut statement = Statement::new(self);
         let is_one = statement.is_one_of("lead.id", ids);
         let answer = self.json_array(&format!(
-            "lead.id, (SELECT count(*) FROM (SELECT 1 FROM lead_inbox AS earlier \
+            "lead.id, (SELECT count(*) FROM (SELECT 1 FROM (SELECT source, status FROM lead_inbox AS earlier \
                  WHERE lower(earlier.email) = lower(lead.email) AND earlier.erased_at_utc IS NULL \
-                 AND earlier.source = lead.source AND earlier.status <> 'quarantined' \
-                 AND earlier.created_at_utc < lead.created_at_utc LIMIT {MAX_EARLIER_LEADS}) AS counted)"
+                 AND earlier.created_at_utc < lead.created_at_utc \
+                 ORDER BY earlier.created_at_utc DESC LIMIT {LOOKED_AT}) AS of_address \
+                 WHERE of_address.source = lead.source AND of_address.status <> 'quarantined' \
+                 LIMIT {MAX_EARLIER_LEADS}) AS counted)"
         ));
         statement.text = Cow::Owned(format!("SELECT {answer} AS answer FROM lead_inbox AS lead WHERE {is_one}"));
         statement

@@ -112,6 +112,20 @@ async fn assert_unchanged_by_an_erasure(database: &Database, lead: &StoredLead) 
     assert_eq!(database.audit_trail(lead.id).await.expect("trail").len(), 1);
 }
 
+/// A lead that somebody's trigger keeps is no reason to keep the others that are due.
+async fn assert_only_others_are_purged(database: &Database, lead: &StoredLead) {
+    let others = [new_lead(), new_lead()];
+    database.insert(&others).await.expect("written");
+    let retention = Retention { without_contact_days: Some(0), quarantine_days: None };
+    let purged = database.purge(retention, Actor::SITE_INGEST).await;
+    assert!(purged.is_err(), "{purged:?}");
+    assert_eq!(database.get(lead.id).await.expect("get").as_ref(), Some(lead));
+    for other in others {
+        let other = database.get(other.id()).await.expect("get").expect("its tombstone");
+        assert!(other.erased_at_utc.is_some(), "kept too");
+    }
+}
+
 /// Rounds of leads of which some, at random places, hold the [`CANARY`] that the database refuses: they fail, the others
 /// land.
 async fn assert_poison_fails_alone(database: &Database) {

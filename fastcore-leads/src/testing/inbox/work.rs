@@ -216,8 +216,17 @@ pub async fn a_reason_must_not_name_the_person(store: Store) {
     sent["name"] = "He\u{301}le\u{300}ne Martin-Lefe\u{300}vre".into();
     sent["meta"]["request_id"] = uuid::Uuid::now_v7().to_string().into();
     let helene = insert(&store, parse(&sent)).await;
-    for text in ["Helene a rappelé", "madame Lefèvre", "HÉLÈNE", "M. Martin"] {
-        let result = store.erase(Target::Lead(helene), marie(), because(text)).await;
+    sent["name"] = "Li-Na Wu".into();
+    sent["meta"]["request_id"] = uuid::Uuid::now_v7().to_string().into();
+    let li_na = insert(&store, parse(&sent)).await;
+    for (id, text) in [
+        (helene, "Helene a rappelé"),
+        (helene, "madame Lefèvre"),
+        (helene, "HÉLÈNE"),
+        (helene, "M. Martin"),
+        (li_na, "li-na a rappelé"),
+    ] {
+        let result = store.erase(Target::Lead(id), marie(), because(text)).await;
         assert!(matches!(result, Err(InboxError::ReasonNamesPerson)), "{text}: {result:?}");
     }
     for text in ["Jean a rappelé", "mme DUPONT", "chez acme sas", "numéro +33612345678"] {

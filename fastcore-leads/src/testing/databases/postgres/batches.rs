@@ -13,8 +13,8 @@ use crate::{
     testing::{
         body,
         databases::{
-            CANARY, Open, assert_one_fails_alone, assert_poison_fails_alone, assert_refused_alone,
-            assert_unchanged_by_an_erasure,
+            CANARY, Open, assert_one_fails_alone, assert_only_others_are_purged, assert_poison_fails_alone,
+            assert_refused_alone, assert_unchanged_by_an_erasure,
         },
         lead, new_lead, parse,
     },
@@ -106,6 +106,7 @@ pub async fn what_a_trigger_keeps_out_is_not_changed(open: Open) {
             ),
         );
         assert_unchanged_by_an_erasure(&database, &lead).await;
+        assert_only_others_are_purged(&database, &lead).await;
         if table == "audit_log" {
             let noted = database.note_revealed(std::slice::from_ref(&lead), &Actor::SITE_INGEST).await;
             assert_eq!(noted.expect_err("not noted").kind(), StoreErrorKind::Rejected);

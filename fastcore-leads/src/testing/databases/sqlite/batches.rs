@@ -7,7 +7,10 @@ use crate::{
     store::StoreErrorKind,
     testing::{
         body,
-        databases::{CANARY, Open, assert_poison_fails_alone, assert_refused_alone, assert_unchanged_by_an_erasure},
+        databases::{
+            CANARY, Open, assert_only_others_are_purged, assert_poison_fails_alone, assert_refused_alone,
+            assert_unchanged_by_an_erasure,
+        },
         lead, new_lead, parse,
     },
 };
@@ -77,6 +80,7 @@ pub async fn what_a_trigger_keeps_out_is_not_changed(open: Open, execute: Execut
         );
         run(execute, &dir, &trigger).await;
         assert_unchanged_by_an_erasure(&database, &lead).await;
+        assert_only_others_are_purged(&database, &lead).await;
         if table == "audit_log" {
             let noted = database.note_revealed(std::slice::from_ref(&lead), &crate::Actor::SITE_INGEST).await;
             assert_eq!(noted.expect_err("not noted").kind(), StoreErrorKind::Rejected);
