@@ -49,9 +49,10 @@ pub(crate) async fn events(database: &dyn LeadDatabase, after: u64, follow: bool
     let mut after = after;
     loop {
         // Not until nothing is left: while leads come, something always is.
+        let mut numbered = PAGE;
         for _ in 0..PASSES {
-            if database.sequence(PAGE).await? < PAGE {
-                break;
+            if numbered >= PAGE {
+                numbered = database.sequence(PAGE).await?;
             }
         }
         let events = database.events(after, PAGE).await?;
@@ -61,6 +62,7 @@ pub(crate) async fn events(database: &dyn LeadDatabase, after: u64, follow: bool
         }
         match events.is_empty() {
             _ if shown::is_alone() => return Ok(()),
+            true if numbered >= PAGE => {}
             true if !follow => return Ok(()),
             true => sleep(POLL).await,
             false => {}

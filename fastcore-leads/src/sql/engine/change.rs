@@ -1,6 +1,6 @@
 use std::collections::HashMap;
 
-use super::{BoxFuture, Session, Work, kept_out, read_answers, sqlite};
+use super::{BoxFuture, Session, Work, read_answers, sqlite, write_all};
 use crate::{
     inbox::{Change, InboxError},
     sql::{
@@ -68,11 +68,9 @@ async fn carry_out<S: Session>(session: &mut S, dialect: Dialect, change: Change
     };
     let [leads, trails] = dialect.rewrite(&rewrites);
     let count = rewrites.len() as u64;
-    if change.rewrites_leads() && session.write(leads).await? != count {
-        return Err(kept_out());
+    if change.rewrites_leads() {
+        write_all(session, leads, count).await?;
     }
-    if session.write(trails).await? != count {
-        return Err(kept_out());
-    }
+    write_all(session, trails, count).await?;
     Ok(Ok(rewrites.into_iter().map(|rewrite| rewrite.row).collect()))
 }

@@ -3,7 +3,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use tokio::time::{Instant, sleep};
 
-use super::{Connections, Engine, Execute, Session, ask, sqlite};
+use super::{Connections, Engine, Execute, Session, ask, sqlite, write_all};
 use crate::{
     audit::AuditRecord,
     jitter,
@@ -113,7 +113,7 @@ impl<C: Connections> LeadLog for Engine<C> {
                 for statement in restart {
                     session.write(statement).await?;
                 }
-                session.write(append).await.map(|_rows| ())
+                write_all(session, append, 1).await
             })
         })
         .await
@@ -132,9 +132,9 @@ impl<C: Connections> Engine<C> {
                 for statement in C::DIALECT.unguard() {
                     session.execute(statement).await?;
                 }
-                session.write(C::DIALECT.blank(&row_id)).await?;
+                write_all(session, C::DIALECT.blank(&row_id), 1).await?;
                 session.execute(C::DIALECT.guard()).await?;
-                session.write(append).await?;
+                write_all(session, append, 1).await?;
                 Ok(true)
             })
         })

@@ -137,6 +137,11 @@ pub trait Connections: Send + Sync {
     async fn check(&self) -> Result<(), StoreError>;
 }
 
+/// Writes so many rows, or fails: of a row that a trigger keeps out without an error, only their number tells.
+async fn write_all<S: Session>(session: &mut S, statement: Statement, rows: u64) -> Result<(), StoreError> {
+    if session.write(statement).await? == rows { Ok(()) } else { Err(kept_out()) }
+}
+
 /// The error where a lead, or its audit row, was not written and no error says why.
 fn kept_out() -> StoreError {
     StoreError::new(StoreErrorKind::Rejected).with_reason("a trigger keeps a row out")

@@ -3,7 +3,7 @@ use std::{collections::HashSet, future::Future, sync::Arc, time::Duration};
 use tokio::time::{Instant, sleep};
 use uuid::Uuid;
 
-use super::{BoxFuture, Connections, Execute, Session, Work, kept_out, novelty::Novelty};
+use super::{BoxFuture, Connections, Execute, Session, Work, kept_out, novelty::Novelty, write_all};
 use crate::{
     jitter,
     sql::{
@@ -138,10 +138,8 @@ impl Rows {
             let news = session.answers(statement(sql::NEW_LEADS)).await?;
             news.iter().map(|id| sql::read_id(id)).collect::<Result<_, _>>()?
         };
-        let audited = session.write(statement(sql::INSERT_AUDIT).with(sql::ids_json(inserted.iter().copied()))).await?;
-        if audited != inserted.len() as u64 {
-            return Err(kept_out());
-        }
+        let audit = statement(sql::INSERT_AUDIT).with(sql::ids_json(inserted.iter().copied()));
+        write_all(session, audit, inserted.len() as u64).await?;
         if is_all {
             return Ok((inserted, Vec::new()));
         }
